@@ -1,0 +1,1 @@
+"""The table everything is judged by: TPC-H beside DuckDB and DataFusion. Start with run.py."""

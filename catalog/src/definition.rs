@@ -1,0 +1,143 @@
+//! What the catalog remembers of a table or view, and how it is written down.
+//!
+//! Shapes: Arrow schemas are stored as base64 of an IPC schema message, so that every Arrow type survives.
+//! Invariant: a definition never changes in place; a new version of it replaces the old one.
+
+use std::{fmt, sync::Arc};
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::{convert::{IpcSchemaEncoder, fb_to_schema}, root_as_message};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+/// A relation's full name inside the one catalog.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableName {
+    pub schema: String,
+    pub table: String,
+}
+
+impl TableName {
+    pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
+        Self { schema: schema.into(), table: table.into() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.schema != crate::DEFAULT_SCHEMA {
+            write!(f, "{}.", self.schema)?;
+        }
+        f.write_str(&self.table)
+    }
+}
+
+/// Names a managed table's folder; a table dropped and created again has another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableId(pub String);
+
+impl TableId {
+    pub fn random() -> Self {
+        Self(uuid::Uuid::now_v7().simple().to_string())
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One Parquet file of a managed table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// File name inside the table's folder.
+    pub file: String,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// A table whose files Murre writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedTable {
+    pub id: TableId,
+    #[serde(with = "schema_text")]
+    pub schema: SchemaRef,
+    /// `(column, SQL expression)` for columns declared with `DEFAULT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defaults: Vec<(String, String)>,
+    #[serde(default)]
+    pub files: Vec<DataFile>,
+}
+
+impl ManagedTable {
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+/// A table over files that others write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalTable {
+    /// The `CREATE EXTERNAL TABLE` statement as the user wrote it: format options, column list and sort order come from here.
+    pub sql: String,
+    /// Absolute path or URL, with a `/` at the end where it is a folder.
+    pub location: String,
+    /// Which files of a folder belong to the table, for example `*.parquet`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glob: Option<String>,
+    /// Full schema, partition columns at the end.
+    #[serde(with = "schema_text")]
+    pub schema: SchemaRef,
+    /// Hive partition columns, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition_columns: Vec<String>,
+}
+
+/// A named query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The `CREATE VIEW` statement; it is planned again at each use.
+    pub sql: String,
+    /// The schema that bare names in `sql` meant when the view was made.
+    pub default_schema: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    Managed(ManagedTable),
+    External(ExternalTable),
+    View(View),
+}
+
+impl Relation {
+    /// With its article, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Managed(_) => "a table",
+            Self::External(_) => "an external table",
+            Self::View(_) => "a view",
+        }
+    }
+}
+
+mod schema_text {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(schema: &SchemaRef, to: S) -> Result<S::Ok, S::Error> {
+        let message = IpcSchemaEncoder::new().schema_to_fb(schema);
+        to.serialize_str(&BASE64_STANDARD.encode(message.finished_data()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SchemaRef, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = BASE64_STANDARD.decode(text).map_err(D::Error::custom)?;
+        let message = root_as_message(&bytes).map_err(|e| D::Error::custom(e.to_string()))?;
+        let schema: Schema = message
+            .header_as_schema()
+            .map(fb_to_schema)
+            .ok_or_else(|| D::Error::custom("not an Arrow schema message"))?;
+        Ok(Arc::new(schema))
+    }
+}

@@ -1,0 +1,138 @@
+//! External tables and paths in `FROM`: files that others write, read where they are.
+//!
+//! [`define`] looks at the files once, infers what the user left out, and writes it all down;
+//! [`open`] makes a scan of the written definition without looking again, so a restart does no IO.
+//! [`open_path`] does both for a path or URL that stands in `FROM`.
+
+use std::{path::Path, sync::Arc};
+
+use datafusion::{
+    catalog::{TableProvider, TableProviderFactory},
+    common::{DataFusionError, Result, plan_err},
+    datasource::{
+        listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl},
+        listing_table_factory::ListingTableFactory,
+    },
+    execution::context::SessionState,
+    logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan},
+    sql::parser::Statement,
+};
+
+use crate::ExternalTable;
+
+/// Infers and checks what `CREATE EXTERNAL TABLE` describes; `sql` is the statement's text.
+///
+/// Errors: no such file, files of another format, columns that do not fit.
+pub async fn define(state: &SessionState, command: &CreateExternalTable, sql: &str) -> Result<ExternalTable> {
+    if let Some(key) = command.options.keys().find(|key| key.starts_with("aws.") || key.starts_with("s3.")) {
+        return plan_err!("option '{key}' does not belong to a table: credentials are given once, with CREATE SECRET");
+    }
+    let location = absolute(&command.location)?;
+    let mut command = command.clone();
+    command.location.clone_from(&location);
+    let provider = ListingTableFactory::new().create(state, &command).await?;
+    let Some(table) = provider.downcast_ref::<ListingTable>() else {
+        return plan_err!("CREATE EXTERNAL TABLE {} did not make a file table", command.name);
+    };
+    if table.schema().fields().is_empty() {
+        return plan_err!("no {} files with columns in {location}", command.file_type);
+    }
+    let glob = table.table_paths().first().and_then(|path| path.get_glob().as_ref()).map(ToString::to_string);
+    Ok(ExternalTable {
+        sql: sql.to_owned(),
+        // A glob written by the user is part of the location already.
+        glob: glob.filter(|_| !is_glob(&location)),
+        location,
+        schema: table.schema(),
+        partition_columns: table.options().table_partition_cols.iter().map(|(name, _)| name.clone()).collect(),
+    })
+}
+
+/// The scan of an external table, from its definition alone.
+pub async fn open(state: &SessionState, table: &ExternalTable) -> Result<Arc<dyn TableProvider>> {
+    let command = parse(state, &table.sql).await?;
+    let Some(format) = state.get_file_format_factory(&command.file_type) else {
+        return plan_err!("unknown file format {}", command.file_type);
+    };
+    let mut path = ListingTableUrl::parse(&table.location)?.with_table_ref(command.name.clone());
+    if let Some(glob) = &table.glob {
+        path = path.with_glob(glob)?;
+    }
+    let (partition, file): (Vec<_>, Vec<_>) =
+        table.schema.fields().iter().cloned().partition(|field| table.partition_columns.contains(field.name()));
+    let partition = partition.into_iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+    let options = ListingOptions::new(format.create(state, &command.options)?)
+        .with_session_config_options(state.config())
+        .with_file_extension("")
+        .with_table_partition_cols(partition)
+        .with_file_sort_order(command.order_exprs.clone());
+    let config = ListingTableConfig::new(path)
+        .with_listing_options(options)
+        .with_schema(Arc::new(arrow::datatypes::Schema::new(file)));
+    let provider = ListingTable::try_new(config)?
+        .with_cache(state.runtime_env().cache_manager.get_file_statistic_cache())
+        .with_definition(Some(table.sql.clone()));
+    Ok(Arc::new(provider))
+}
+
+/// Whether a name in `FROM` is meant as a path or URL: it has a slash, or ends in a known extension.
+pub fn looks_like_path(name: &str) -> bool {
+    name.contains('/') || format_of(name).is_some()
+}
+
+/// The scan of a file, folder or glob named in `FROM`.
+pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
+    let location = absolute(name)?;
+    let config = ListingTableConfig::new(ListingTableUrl::parse(&location)?);
+    let no_files = |error: DataFusionError| error.context(format!("cannot read \"{name}\""));
+    let config = config.infer_options(state).await.map_err(no_files)?;
+    let config = config.infer_partitions_from_path(state).await.map_err(no_files)?;
+    let config = config.infer_schema(state).await.map_err(no_files)?;
+    let provider =
+        ListingTable::try_new(config)?.with_cache(state.runtime_env().cache_manager.get_file_statistic_cache());
+    if provider.schema().fields().is_empty() {
+        return plan_err!("cannot read \"{name}\": no file with columns there");
+    }
+    Ok(Arc::new(provider))
+}
+
+fn format_of(name: &str) -> Option<&'static str> {
+    const COMPRESSIONS: [&str; 4] = [".gz", ".bz2", ".xz", ".zst"];
+    let lower = name.to_ascii_lowercase();
+    let plain = COMPRESSIONS.iter().find_map(|ending| lower.strip_suffix(ending)).unwrap_or(&lower);
+    ["parquet", "csv", "json", "ndjson", "arrow"]
+        .into_iter()
+        .find(|format| plain.strip_suffix(format).is_some_and(|stem| stem.ends_with('.')))
+}
+
+fn is_glob(location: &str) -> bool {
+    location.contains(['*', '?', '['])
+}
+
+/// A definition must mean the same files whatever folder the server is started in.
+fn absolute(location: &str) -> Result<String> {
+    if location.contains("://") {
+        return Ok(location.to_owned());
+    }
+    let path = std::path::absolute(location)
+        .map_err(|e| DataFusionError::Plan(format!("cannot use location \"{location}\": {e}")))?;
+    if !is_glob(location) && !Path::new(&path).exists() {
+        return plan_err!("no file or folder at \"{location}\"");
+    }
+    let mut text = path.to_string_lossy().into_owned();
+    if path.is_dir() && !text.ends_with('/') {
+        text.push('/');
+    }
+    Ok(text)
+}
+
+async fn parse(state: &SessionState, sql: &str) -> Result<CreateExternalTable> {
+    let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+    if !matches!(statement, Statement::CreateExternalTable(_)) {
+        return plan_err!("not a CREATE EXTERNAL TABLE statement: {sql}");
+    }
+    match state.statement_to_plan(statement).await? {
+        LogicalPlan::Ddl(DdlStatement::CreateExternalTable(command)) => Ok(command),
+        _ => plan_err!("not a CREATE EXTERNAL TABLE statement: {sql}"),
+    }
+}

@@ -1,0 +1,32 @@
+//! Tables: their definitions, their data files, and the stores both live in.
+//!
+//! Start at [`TableStore`]: the contract between queries and whatever keeps definitions.
+//! [`local::LocalTableStore`] is the one there is now, a change log in the data folder.
+
+#![forbid(unsafe_code)]
+
+pub mod definition;
+pub mod disk;
+mod error;
+pub mod external;
+mod folder;
+pub mod local;
+mod object_stores;
+mod provider;
+mod secrets;
+mod store;
+mod table_folder;
+
+pub use definition::{DataFile, ExternalTable, ManagedTable, Relation, TableId, TableName, View};
+pub use error::CatalogError;
+pub use folder::DataFolder;
+pub use object_stores::ObjectStores;
+pub use provider::ManagedTableProvider;
+pub use secrets::{Secret, Secrets};
+pub use store::{Entry, FileWriter, NewTable, Snapshot, TableStore, TableWriter, WriteSummary};
+pub use table_folder::TableFolder;
+
+/// The one catalog every table lives in.
+pub const CATALOG: &str = "murre";
+/// The schema a bare table name means.
+pub const DEFAULT_SCHEMA: &str = "public";

@@ -1,0 +1,174 @@
+//! Task -> record batches: runs a placed plan on the query runtime and hands its batches out.
+//!
+//! ```text
+//!  query runtime                                   caller's runtime
+//!  ExecutionPlan -> driver task -> [2 batches] -> BatchStream -> client
+//! ```
+//! The driver stops at the next batch boundary when the caller drops the stream, at `KILL`, and at the deadline.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::{
+    execution::TaskContext,
+    physical_plan::execute_stream,
+};
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, warn};
+
+use crate::{
+    QueryContext, QueryError, corrupt,
+    metrics,
+    place::Placed,
+    processes::ProcessState,
+    query::Deadline,
+};
+
+/// Batches the driver may be ahead of the client.
+const BATCHES_AHEAD: usize = 2;
+
+/// A query's rows. Dropping it stops the query.
+#[derive(Debug)]
+pub struct BatchStream {
+    schema: SchemaRef,
+    batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    driver: Option<AbortOnDropHandle<()>>,
+    ctx: Arc<QueryContext>,
+}
+
+impl BatchStream {
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+impl Stream for BatchStream {
+    type Item = Result<RecordBatch, QueryError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(batch) = ready!(self.batches.poll_recv(cx)) {
+            if let Ok(batch) = &batch {
+                self.ctx.process().rows_out.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            }
+            return Poll::Ready(Some(batch));
+        }
+        // The channel also closes when the driver panics: that must not look like the end of the rows.
+        let Some(driver) = &mut self.driver else { return Poll::Ready(None) };
+        let ended = ready!(Pin::new(driver).poll(cx));
+        self.driver = None;
+        Poll::Ready(ended.err().map(|error| {
+            Err(QueryError::Internal { id: self.ctx.id(), detail: format!("the query's task stopped: {error}") })
+        }))
+    }
+}
+
+/// Starts the plan and returns its rows.
+pub(crate) fn drive(
+    ctx: &Arc<QueryContext>,
+    placed: Placed,
+    deadline: Option<Deadline>,
+) -> Result<BatchStream, QueryError> {
+    let schema = placed.schema();
+    let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+    let running = Arc::clone(ctx);
+    ctx.process().enter(ProcessState::Running, Some(placed.root()));
+    let driver = ctx.engine.spawn(async move {
+        let outcome = produce(&running, &placed, deadline, &sender).await;
+        finished(&running, outcome.as_ref().err());
+        if let Err(error) = outcome {
+            // The client may have left: then nobody waits for the reason.
+            let _ = sender.send(Err(error)).await;
+        }
+        running.process().enter(ProcessState::Waiting, None);
+    });
+    Ok(BatchStream { schema, batches, driver: Some(driver), ctx: Arc::clone(ctx) })
+}
+
+async fn produce(
+    ctx: &QueryContext,
+    placed: &Placed,
+    deadline: Option<Deadline>,
+    sender: &mpsc::Sender<Result<RecordBatch, QueryError>>,
+) -> Result<(), QueryError> {
+    let plan = Arc::clone(placed.root());
+    let task = task_context(ctx)?;
+    let mut rows = execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = sender.closed() => return Err(QueryError::Cancelled { id: ctx.id() }),
+            reason = stopped(ctx, deadline) => return Err(reason),
+            batch = rows.next() => batch,
+        };
+        match batch {
+            Some(Ok(batch)) if batch.num_rows() == 0 => {}
+            // A client that reads slowly must not keep a query alive past its deadline.
+            Some(Ok(batch)) => tokio::select! {
+                biased;
+                reason = stopped(ctx, deadline) => return Err(reason),
+                _ = sender.send(Ok(batch)) => {}
+            },
+            Some(Err(source)) => return Err(corrupt::explain(ctx, placed.root(), source).await),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Resolves when the statement must stop, with the reason.
+pub(crate) async fn stopped(ctx: &QueryContext, deadline: Option<Deadline>) -> QueryError {
+    let late = async {
+        match deadline {
+            Some(deadline) => {
+                tokio::time::sleep_until(deadline.at.into()).await;
+                deadline.limit
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = ctx.process().cancel.cancelled() => ctx.engine.stop_reason(ctx.id()),
+        limit = late => QueryError::TimedOut { id: ctx.id(), limit },
+    }
+}
+
+/// What operators see: the session's settings, and the query's own memory.
+pub(crate) fn task_context(ctx: &QueryContext) -> Result<Arc<TaskContext>, QueryError> {
+    let state = &ctx.state;
+    Ok(Arc::new(TaskContext::new(
+        Some(ctx.id().to_string()),
+        state.session_id().to_owned(),
+        state.config().clone(),
+        state.scalar_functions().clone(),
+        state.higher_order_functions().clone(),
+        state.aggregate_functions().clone(),
+        state.window_functions().clone(),
+        Arc::new(ctx.engine.environment(&ctx.pool)),
+    )))
+}
+
+/// Counts and logs a statement that has run.
+pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>) {
+    let process = ctx.process();
+    let elapsed = process.elapsed();
+    metrics::QUERY_SECONDS.observe(elapsed.as_secs_f64());
+    metrics::queries_total(match error {
+        None => "done",
+        Some(QueryError::Cancelled { .. } | QueryError::ShuttingDown) => "cancelled",
+        Some(_) => "failed",
+    });
+    let (rows, peak_memory_bytes) = (process.rows_out.load(Ordering::Relaxed), ctx.pool.peak());
+    if ctx.engine.config().slow_query.is_some_and(|limit| elapsed >= limit) {
+        warn!(target: "murre::slow_query", query_id = %ctx.id(), session = %process.session, client = %process.client,
+            elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes, sql = %ctx.sql, "slow query");
+    }
+    debug!(query_id = %ctx.id(), elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes,
+        error = error.map(tracing::field::display), "query finished");
+}
+

@@ -1,0 +1,217 @@
+//! One process's share of everything queries need: threads, memory, caches, tables.
+
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    time::Duration,
+};
+
+use catalog::{CATALOG, DEFAULT_SCHEMA, ObjectStores, TableStore};
+use datafusion::{
+    execution::{
+        context::SessionState,
+        disk_manager::{DiskManagerBuilder, DiskManagerMode},
+        memory_pool::MemoryPool,
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
+        session_state::SessionStateBuilder,
+    },
+    prelude::SessionConfig,
+};
+use tokio::runtime::Runtime;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    Process, QueryError, QueryId, Session,
+    memory::{ProcessPool, QueryPool},
+    metrics,
+    processes::{ProcessState, Processes},
+    settings::MurreSettings,
+};
+
+/// What an operator of the server chooses. Sizes in bytes; a cache of size 0 is off.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Threads of the query runtime, and the partitions a query is spread over unless the session says otherwise.
+    pub threads: usize,
+    /// All queries and temporary tables together.
+    pub memory_limit_bytes: u64,
+    /// All spill files together.
+    pub spill_limit_bytes: u64,
+    pub spill_folder: PathBuf,
+    /// Parquet footers.
+    pub metadata_cache_bytes: u64,
+    /// Column statistics of files.
+    pub statistics_cache_bytes: u64,
+    /// Statements that run at least this long are logged; `None` logs none.
+    pub slow_query: Option<Duration>,
+    /// Limit on a statement in sessions that set none; `None` means no limit.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// The query engine of one process.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    store: Arc<dyn TableStore>,
+    objects: Arc<ObjectStores>,
+    /// `None` only while dropping. Queries never run on the caller's runtime: a heavy one would starve its connections.
+    runtime: Option<Runtime>,
+    pool: Arc<ProcessPool>,
+    environment: Arc<RuntimeEnv>,
+    /// What a new session starts from.
+    template: SessionState,
+    processes: Arc<Processes>,
+    draining: AtomicBool,
+}
+
+impl Engine {
+    pub fn open(
+        config: EngineConfig,
+        store: Arc<dyn TableStore>,
+        objects: Arc<ObjectStores>,
+    ) -> Result<Arc<Self>, QueryError> {
+        metrics::declare();
+        let pool = Arc::new(ProcessPool::new(config.memory_limit_bytes));
+        let spill = DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![config.spill_folder.clone()]))
+            .with_max_temp_directory_size(config.spill_limit_bytes);
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
+            .with_disk_manager_builder(spill)
+            .with_object_store_registry(Arc::clone(&objects) as _)
+            .with_metadata_cache_limit(to_usize(config.metadata_cache_bytes))
+            .with_file_statistics_cache_limit(to_usize(config.statistics_cache_bytes))
+            // A cached listing would hide files that others add to an external table's folder.
+            .with_object_list_cache_limit(0)
+            .build_arc()
+            .map_err(|source| QueryError::Spill { path: config.spill_folder.clone(), source })?;
+        let mut settings = MurreSettings::default();
+        if let Some(limit) = config.statement_timeout {
+            settings.statement_timeout = humantime::format_duration(limit).to_string();
+        }
+        let session = SessionConfig::new()
+            .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(true)
+            .with_target_partitions(config.threads)
+            .with_option_extension(settings);
+        let template = SessionStateBuilder::new()
+            .with_config(session)
+            .with_runtime_env(Arc::clone(&environment))
+            .with_default_features()
+            .build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.threads)
+            .thread_name("murre-query")
+            .thread_stack_size(4 << 20)
+            .enable_all()
+            .build()
+            .map_err(|e| QueryError::Internal { id: QueryId(0), detail: format!("cannot start query threads: {e}") })?;
+        Ok(Arc::new(Self {
+            config,
+            store,
+            objects,
+            runtime: Some(runtime),
+            pool,
+            environment,
+            template,
+            processes: Arc::default(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// A session with default settings and no temporary tables.
+    pub fn session(self: &Arc<Self>) -> Arc<Session> {
+        Session::new(Arc::clone(self), self.template.clone())
+    }
+
+    pub fn config(&self) -> &EngineConfig {
+        &self.config
+    }
+
+    pub fn store(&self) -> &Arc<dyn TableStore> {
+        &self.store
+    }
+
+    pub fn objects(&self) -> &Arc<ObjectStores> {
+        &self.objects
+    }
+
+    /// Statements in flight, oldest first.
+    pub fn processes(&self) -> Vec<Arc<Process>> {
+        self.processes.all()
+    }
+
+    /// Stops a statement. Errors: [`QueryError::NoSuchQuery`].
+    pub fn kill(&self, id: u64) -> Result<(), QueryError> {
+        let process = self.processes.get(QueryId(id)).filter(|process| process.state() != ProcessState::Waiting);
+        process.ok_or(QueryError::NoSuchQuery { id })?.cancel.cancel();
+        Ok(())
+    }
+
+    /// Refuses new statements from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Statements in planning or running.
+    pub fn running(&self) -> usize {
+        self.processes.all().iter().filter(|process| process.state() != ProcessState::Waiting).count()
+    }
+
+    /// Stops every statement.
+    pub fn cancel_all(&self) {
+        for process in self.processes.all() {
+            process.cancel.cancel();
+        }
+    }
+
+    /// Brings the gauges up to date, before they are read.
+    pub fn refresh_metrics(&self) {
+        metrics::MEMORY_BYTES.set(self.pool.reserved().try_into().unwrap_or(i64::MAX));
+        metrics::RUNNING.set(self.running().try_into().unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn processes_list(&self) -> &Arc<Processes> {
+        &self.processes
+    }
+
+    pub(crate) fn process_pool(&self) -> &Arc<ProcessPool> {
+        &self.pool
+    }
+
+    pub(crate) fn stop_reason(&self, id: QueryId) -> QueryError {
+        if self.is_draining() { QueryError::ShuttingDown } else { QueryError::Cancelled { id } }
+    }
+
+    /// The process's environment, with memory charged to one query.
+    pub(crate) fn environment(&self, pool: &Arc<QueryPool>) -> RuntimeEnv {
+        RuntimeEnv { memory_pool: Arc::clone(pool) as Arc<dyn MemoryPool>, ..RuntimeEnv::clone(&self.environment) }
+    }
+
+    /// Runs work on the query threads; it ends when the handle is dropped.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> AbortOnDropHandle<T> {
+        AbortOnDropHandle::new(self.runtime.as_ref().expect("the runtime lives as long as the engine").spawn(work))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // The engine may be dropped inside another runtime, where waiting is not allowed.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn to_usize(bytes: u64) -> usize {
+    bytes.try_into().unwrap_or(usize::MAX)
+}

@@ -1,0 +1,38 @@
+//! The life of a query: from SQL text to record batches.
+//!
+//! Start at [`query`]: its functions are the table of contents, each name in them a file.
+//! An [`Engine`] is one process, a [`Session`] one client's settings and temporary tables, a [`Prepared`] one statement.
+
+#![forbid(unsafe_code)]
+
+mod bind;
+mod command;
+mod compile;
+mod corrupt;
+mod cut;
+mod drive;
+mod engine;
+mod error;
+mod explain;
+mod memory;
+pub mod metrics;
+mod names;
+mod place;
+mod plan;
+mod processes;
+pub mod query;
+mod session;
+mod settings;
+mod temporary;
+mod write;
+
+pub use command::Outcome;
+pub use compile::CompileError;
+pub use cut::StageId;
+pub use drive::BatchStream;
+pub use engine::{Engine, EngineConfig};
+pub use error::{QueryError, error_chain};
+pub use processes::{Process, ProcessState, QueryId};
+pub use query::{Prepared, QueryContext, StatementOptions};
+pub use session::Session;
+pub use settings::{MurreSettings, parse_bytes};

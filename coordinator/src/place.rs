@@ -1,0 +1,32 @@
+//! Stage -> task on a worker. Everything runs in this process until there are others.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::{QueryContext, QueryError, compile::Compiled};
+
+/// A compiled plan with a worker for every stage.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) compiled: Compiled,
+}
+
+impl Placed {
+    /// The plan that gives the query's rows.
+    pub(crate) fn root(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.compiled.stages[0].stage.plan
+    }
+
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.root().schema()
+    }
+}
+
+pub(crate) fn place(ctx: &QueryContext, compiled: Compiled) -> Result<Placed, QueryError> {
+    if compiled.stages.is_empty() {
+        return Err(QueryError::Internal { id: ctx.id(), detail: "a plan without stages".into() });
+    }
+    Ok(Placed { compiled })
+}

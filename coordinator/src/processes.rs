@@ -1,0 +1,153 @@
+//! The statements in flight: what `SHOW PROCESSLIST` lists and `KILL` stops.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// Numbers statements from 1 in the order they came, within one run of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueryId(pub u64);
+
+impl fmt::Display for QueryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    Planning,
+    /// Planned, and the client has not asked for the rows.
+    Waiting,
+    Running,
+}
+
+impl ProcessState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// One statement in flight.
+#[derive(Debug)]
+pub struct Process {
+    pub id: QueryId,
+    pub session: String,
+    /// Address of the client, or `local`.
+    pub client: String,
+    pub sql: String,
+    pub cancel: CancellationToken,
+    pub started: Instant,
+    /// Rows handed to the client so far.
+    pub rows_out: AtomicU64,
+    live: Mutex<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    state: ProcessState,
+    plan: Option<Arc<dyn ExecutionPlan>>,
+}
+
+impl Process {
+    pub fn state(&self) -> ProcessState {
+        self.live.lock().state
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn enter(&self, state: ProcessState, plan: Option<&Arc<dyn ExecutionPlan>>) {
+        *self.live.lock() = Live { state, plan: plan.cloned() };
+    }
+
+    /// Share of the input rows that scans have given out, 0 to 1; `None` while nothing is known.
+    /// Pruned rows never come out, so a query may end below 1.
+    pub fn progress(&self) -> Option<f64> {
+        let plan = self.live.lock().plan.clone()?;
+        let (mut done, mut all) = (0u64, 0u64);
+        sum_scans(&plan, &mut done, &mut all);
+        (all > 0).then(|| (done as f64 / all as f64).min(1.0))
+    }
+}
+
+fn sum_scans(plan: &Arc<dyn ExecutionPlan>, done: &mut u64, all: &mut u64) {
+    let children = plan.children();
+    if children.is_empty() {
+        let rows = plan.partition_statistics(None).ok().and_then(|statistics| statistics.num_rows.get_value().copied());
+        let out = plan.metrics().and_then(|metrics| metrics.output_rows());
+        if plan.output_partitioning().partition_count() > 0
+            && let (Some(rows), Some(out)) = (rows, out)
+        {
+            *all += rows as u64;
+            *done += (out as u64).min(rows as u64);
+        } else if let Some(rows) = rows {
+            *all += rows as u64;
+        }
+    }
+    for child in children {
+        sum_scans(child, done, all);
+    }
+}
+
+/// All statements in flight in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Processes {
+    next: AtomicU64,
+    live: Mutex<BTreeMap<QueryId, Arc<Process>>>,
+}
+
+impl Processes {
+    /// Lists a statement until the returned guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>, session: &str, client: &str, sql: &str, cancel: CancellationToken) -> Listed {
+        let id = QueryId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
+        let process = Arc::new(Process {
+            id,
+            session: session.into(),
+            client: client.into(),
+            sql: sql.into(),
+            cancel,
+            started: Instant::now(),
+            rows_out: AtomicU64::new(0),
+            live: Mutex::new(Live { state: ProcessState::Planning, plan: None }),
+        });
+        self.live.lock().insert(id, Arc::clone(&process));
+        Listed { process, list: Arc::clone(self) }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Process>> {
+        self.live.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, id: QueryId) -> Option<Arc<Process>> {
+        self.live.lock().get(&id).cloned()
+    }
+}
+
+/// Keeps a statement in the list.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) process: Arc<Process>,
+    list: Arc<Processes>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.list.live.lock().remove(&self.process.id);
+    }
+}

@@ -1,0 +1,204 @@
+//! `SET murre.*`: what a session may choose, and how sizes and times are written.
+
+use std::time::Duration;
+
+use datafusion::{
+    common::{config::{ConfigExtension, ConfigField, ConfigOptions}, extensions_options},
+    prelude::SessionConfig,
+};
+
+use crate::QueryError;
+
+extensions_options! {
+    /// Settings of a session, under the prefix `murre`.
+    pub struct MurreSettings {
+        /// Partitions a query is spread over; 0 means one for each thread of the server.
+        pub threads: usize, default = 0
+        /// Memory one query may use, for example 2GB; 0 means all that the server may use.
+        pub memory_limit: String, default = "0".to_owned()
+        /// Longest time a statement may run, for example 30s; 0 means no limit.
+        pub statement_timeout: String, default = "0".to_owned()
+        /// Send dictionary-encoded columns as dictionaries (true) or as plain values (false).
+        pub flight_dictionaries: bool, default = false
+        /// Send strings and binaries as views (true) or as plain Utf8 and Binary (false).
+        pub flight_views: bool, default = false
+    }
+}
+
+impl ConfigExtension for MurreSettings {
+    const PREFIX: &'static str = "murre";
+}
+
+impl MurreSettings {
+    pub(crate) fn of(options: &ConfigOptions) -> Self {
+        options.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// In bytes; `None` means only the server's limit.
+    pub(crate) fn memory_limit_bytes(&self) -> Option<u64> {
+        parse_bytes(&self.memory_limit).ok().filter(|bytes| *bytes > 0)
+    }
+
+    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
+        parse_duration(&self.statement_timeout).ok().filter(|limit| !limit.is_zero())
+    }
+}
+
+/// Applies `SET name = value` (or `RESET name` for `None`) to a session's configuration, all or nothing.
+///
+/// `threads` is the server's number of query threads.
+pub(crate) fn apply(
+    config: &SessionConfig,
+    name: &str,
+    value: Option<&str>,
+    threads: usize,
+) -> Result<SessionConfig, QueryError> {
+    let invalid = |detail: String| QueryError::Setting { name: name.into(), detail };
+    if name.starts_with("datafusion.runtime.") {
+        return Err(invalid(
+            "memory, spill and caches belong to the whole server: see murre serve --help; one query's memory is murre.memory_limit".into(),
+        ));
+    }
+    let pinned = ["datafusion.catalog.create_default", "datafusion.catalog.default_catalog", "datafusion.catalog.information_schema"];
+    if pinned.contains(&name) {
+        return Err(invalid("this setting is fixed".into()));
+    }
+    let mut config = config.clone();
+    let options = config.options_mut();
+    let unknown = |e: datafusion::common::DataFusionError| invalid(e.strip_backtrace().lines().next().unwrap_or_default().to_owned());
+    match value {
+        Some(value) => {
+            check_value(name, value, threads).map_err(invalid)?;
+            options.set(name, value).map_err(unknown)?;
+        }
+        None if name.starts_with("murre.") => {
+            let defaults = ConfigOptions::new_with_murre();
+            let entry = defaults.entries().into_iter().find(|entry| entry.key == name);
+            let entry = entry.ok_or_else(|| invalid("there is no such setting".into()))?;
+            options.set(name, &entry.value.unwrap_or_default()).map_err(unknown)?;
+        }
+        None => options.reset(name).map_err(unknown)?,
+    }
+    if name == "murre.threads" || (value.is_none() && name == "datafusion.execution.target_partitions") {
+        let wanted = MurreSettings::of(options).threads;
+        options.execution.target_partitions = if wanted == 0 { threads } else { wanted };
+    }
+    Ok(config)
+}
+
+fn check_value(name: &str, value: &str, threads: usize) -> Result<(), String> {
+    match name {
+        "murre.memory_limit" => parse_bytes(value).map(drop),
+        "murre.statement_timeout" => parse_duration(value).map(drop),
+        "murre.threads" => match value.parse::<usize>() {
+            Ok(wanted) if wanted <= threads_max(threads) => Ok(()),
+            Ok(_) => Err(format!("at most {} (the server has {threads} query threads)", threads_max(threads))),
+            Err(_) => Err(format!("\"{value}\" is not a number of threads")),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// More partitions than this only cost memory.
+fn threads_max(threads: usize) -> usize {
+    (threads * 16).max(256)
+}
+
+trait WithMurre {
+    fn new_with_murre() -> Self;
+}
+
+impl WithMurre for ConfigOptions {
+    fn new_with_murre() -> Self {
+        let mut options = Self::new();
+        options.extensions.insert(MurreSettings::default());
+        options
+    }
+}
+
+/// A number of bytes such as `512MB`, `2 GiB`, `1048576`. Decimal units count in thousands, binary ones in 1,024s.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(format!("\"{text}\" is not a size; write for example 512MB or 2GiB")),
+    };
+    let number: f64 =
+        number.parse().map_err(|_| format!("\"{text}\" is not a size; write for example 512MB or 2GiB"))?;
+    let bytes = number * factor as f64;
+    if bytes > (1u64 << 50) as f64 {
+        return Err(format!("\"{text}\" is more than 1 PiB"));
+    }
+    Ok(bytes as u64)
+}
+
+/// A length of time such as `30s`, `5 min`, `250ms`; a bare number counts seconds.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(u64::from(seconds)));
+    }
+    humantime::parse_duration(text).map_err(|_| format!("\"{text}\" is not a length of time; write for example 30s or 5min"))
+}
+
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => format!("{bytes} B"),
+        10_000..=9_999_999 => format!("{:.1} kB", bytes as f64 / 1e3),
+        10_000_000..=9_999_999_999 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SessionConfig {
+        SessionConfig::new().with_option_extension(MurreSettings::default())
+    }
+
+    #[test]
+    fn sizes_are_read_with_and_without_units() {
+        for (text, bytes) in [("0", 0), ("1024", 1024), ("2 GiB", 2 << 30), ("1.5kb", 1500), (" 3MB ", 3_000_000)] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GB", "-1", "1e9", "12 apples", "999999 TiB"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn threads_set_the_target_partitions() {
+        let set = apply(&config(), "murre.threads", Some("3"), 8).unwrap();
+        assert_eq!(set.target_partitions(), 3);
+        let reset = apply(&set, "murre.threads", None, 8).unwrap();
+        assert_eq!(reset.target_partitions(), 8);
+    }
+
+    #[test]
+    fn a_bad_value_changes_nothing_and_says_why() {
+        for (name, value, why) in [
+            ("murre.threads", "many", "not a number"),
+            ("murre.threads", "100000", "at most"),
+            ("murre.memory_limit", "lots", "not a size"),
+            ("murre.statement_timeout", "soon", "not a length of time"),
+            ("murre.nothing", "1", "nothing"),
+            ("datafusion.runtime.memory_limit", "1G", "whole server"),
+            ("nonsense", "1", "nonsense"),
+        ] {
+            let error = apply(&config(), name, Some(value), 8).unwrap_err().to_string();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+    }
+}

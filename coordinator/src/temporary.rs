@@ -1,0 +1,118 @@
+//! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, RecordBatch},
+    datatypes::{DataType, SchemaRef},
+};
+use datafusion::{
+    catalog::{MemTable, TableProvider},
+    common::Result,
+    execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation},
+};
+use parking_lot::RwLock;
+
+use crate::memory::ProcessPool;
+
+/// One version of a temporary table. An `INSERT` makes a new version; running queries keep the old one.
+#[derive(Debug)]
+pub(crate) struct TemporaryTable {
+    pub(crate) schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    /// One for each statement that added rows; the memory is given back when the last version using it goes.
+    _memory: Vec<Arc<MemoryReservation>>,
+}
+
+impl TemporaryTable {
+    /// A scan in `partitions` parts, each with neighbouring rows.
+    pub(crate) fn provider(&self, partitions: usize) -> Result<Arc<dyn TableProvider>> {
+        let per_partition = self.batches.len().div_ceil(partitions.max(1)).max(1);
+        let mut parts: Vec<_> = self.batches.chunks(per_partition).map(<[RecordBatch]>::to_vec).collect();
+        if parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        Ok(Arc::new(MemTable::try_new(Arc::clone(&self.schema), parts)?))
+    }
+}
+
+/// The temporary tables of one session.
+#[derive(Debug)]
+pub(crate) struct TemporaryTables {
+    pool: Arc<dyn MemoryPool>,
+    tables: RwLock<Arc<BTreeMap<String, Arc<TemporaryTable>>>>,
+}
+
+impl TemporaryTables {
+    pub(crate) fn new(pool: Arc<ProcessPool>) -> Self {
+        Self { pool, tables: RwLock::default() }
+    }
+
+    /// The tables as of now.
+    pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<TemporaryTable>>> {
+        Arc::clone(&self.tables.read())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<TemporaryTable>> {
+        self.tables.read().get(name).cloned()
+    }
+
+    /// A reservation to charge rows to while they are collected.
+    pub(crate) fn reserve(&self, name: &str) -> MemoryReservation {
+        MemoryConsumer::new(format!("temporary table \"{name}\"")).register(&self.pool)
+    }
+
+    /// Makes the table, or takes the place of the one there.
+    pub(crate) fn put(&self, name: &str, schema: SchemaRef, batches: Vec<RecordBatch>, memory: MemoryReservation) {
+        let table = TemporaryTable { schema, batches, _memory: vec![Arc::new(memory)] };
+        self.change(|tables| tables.insert(name.to_owned(), Arc::new(table)));
+    }
+
+    /// Adds rows; `false` where the table is no longer there.
+    pub(crate) fn append(&self, name: &str, batches: Vec<RecordBatch>, memory: MemoryReservation) -> bool {
+        self.change(|tables| {
+            let Some(old) = tables.get(name) else { return false };
+            let table = TemporaryTable {
+                schema: Arc::clone(&old.schema),
+                batches: old.batches.iter().cloned().chain(batches).collect(),
+                _memory: old._memory.iter().cloned().chain([Arc::new(memory)]).collect(),
+            };
+            tables.insert(name.to_owned(), Arc::new(table));
+            true
+        })
+    }
+
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        self.change(|tables| tables.remove(name).is_some())
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<TemporaryTable>>) -> T) -> T {
+        let mut tables = self.tables.write();
+        let mut next = BTreeMap::clone(&tables);
+        let result = change(&mut next);
+        *tables = Arc::new(next);
+        result
+    }
+}
+
+/// A batch that keeps nothing alive but itself: string views often point into much larger pages of a file.
+pub(crate) fn compact(batch: RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(compact_column).collect();
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+}
+
+fn compact_column(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
+        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
+        // A slice holds on to the whole of what it was cut from.
+        _ if column.get_array_memory_size() > 2 * column.to_data().get_slice_memory_size().unwrap_or(0) + 1024 => {
+            let all = arrow::array::UInt64Array::from_iter_values(0..column.len() as u64);
+            arrow::compute::take(column, &all, None).unwrap_or_else(|_| Arc::clone(column))
+        }
+        _ => Arc::clone(column),
+    }
+}
