@@ -33,6 +33,6 @@ pub use drive::BatchStream;
 pub use engine::{Engine, EngineConfig};
 pub use error::{QueryError, error_chain};
 pub use processes::{Process, ProcessState, QueryId};
-pub use query::{Prepared, QueryContext, StatementOptions};
+pub use query::{Answer, Prepared, QueryContext, StatementOptions};
 pub use session::Session;
-pub use settings::{MurreSettings, parse_bytes};
+pub use settings::{MurreSettings, parse_bytes, parse_duration};

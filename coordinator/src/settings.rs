@@ -143,7 +143,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 /// A length of time such as `30s`, `5 min`, `250ms`; a bare number counts seconds.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(u64::from(seconds)));

@@ -1,1 +1,15 @@
-//! placeholder
+//! The front door: Flight SQL over gRPC, a small HTTP service, and the `murre` command line.
+//!
+//! Start at [`cli::serve`] for what a server is made of, and at [`flight`] for the life of a request.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+mod connections;
+pub mod flight;
+mod http;
+mod local_engine;
+mod logging;
+mod metrics;
+mod status;

@@ -5,8 +5,9 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process, thread,
+    process,
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Instant,
 };
 
@@ -24,26 +25,42 @@ const ROW_GROUP_ROWS: usize = 1_048_576;
 /// Writes the tables that `folder` does not have yet.
 pub(super) fn generate(folder: &Path, scale: f64) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let missing: Vec<_> = TABLES.iter().filter(|table| !file(folder, table.name).exists()).collect();
+    let missing: Vec<_> = TABLES
+        .iter()
+        .filter(|table| !file(folder, table.name).exists())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    eprintln!("generating TPC-H at scale factor {scale} in {}", folder.display());
+    eprintln!(
+        "generating TPC-H at scale factor {scale} in {}",
+        folder.display()
+    );
     let next = AtomicUsize::new(0);
     let work = || -> anyhow::Result<()> {
         while let Some(table) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
             let started = Instant::now();
-            let rows = write(folder, table, scale).with_context(|| format!("cannot generate {}", table.name))?;
-            eprintln!("  {:<9} {rows:>12} rows  {:>6.1} s", table.name, started.elapsed().as_secs_f64());
+            let rows = write(folder, table, scale)
+                .with_context(|| format!("cannot generate {}", table.name))?;
+            eprintln!(
+                "  {:<9} {rows:>12} rows  {:>6.1} s",
+                table.name,
+                started.elapsed().as_secs_f64()
+            );
         }
         Ok(())
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(missing.len());
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(missing.len());
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err(anyhow!("a generator stopped"))));
-        // All are waited for, the first error is told.
-        ends.fold(Ok(()), |all, end| all.and(end))
+        for worker in workers {
+            worker
+                .join()
+                .map_err(|_| anyhow!("a generator stopped"))??;
+        }
+        Ok(())
     })
 }
 
@@ -93,22 +110,33 @@ mod tests {
     fn files_are_whole_and_written_once() {
         let folder = tempfile::tempdir().expect("a folder");
         generate(folder.path(), 0.001).expect("generated");
-        let mut names: Vec<_> =
-            fs::read_dir(folder.path()).expect("listed").map(|entry| entry.expect("an entry").file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
         names.sort();
-        let mut expected: Vec<_> = TABLES.iter().map(|table| format!("{}.parquet", table.name)).collect();
+        let mut expected: Vec<_> = TABLES
+            .iter()
+            .map(|table| file(folder.path(), table.name))
+            .collect();
         expected.sort();
         assert_eq!(names, expected);
 
         let orders = file(folder.path(), "orders");
         let options = parquet::arrow::arrow_reader::ArrowReaderOptions::new()
             .with_page_index_policy(PageIndexPolicy::Required);
-        let metadata = ArrowReaderMetadata::load(&File::open(&orders).expect("a file"), options).expect("metadata");
+        let metadata = ArrowReaderMetadata::load(&File::open(&orders).expect("a file"), options)
+            .expect("metadata");
         assert_eq!(metadata.metadata().file_metadata().num_rows(), 1500);
         assert!(metadata.metadata().column_index().is_some());
         assert_eq!(metadata.schema().fields(), (TABLES[1].schema)().fields());
 
-        let modified = || fs::metadata(&orders).expect("a file").modified().expect("a time");
+        let modified = || {
+            fs::metadata(&orders)
+                .expect("a file")
+                .modified()
+                .expect("a time")
+        };
         let before = modified();
         generate(folder.path(), 0.001).expect("nothing to do");
         assert_eq!(modified(), before);

@@ -36,7 +36,17 @@ impl Server {
         let program = env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command
-            .args(["serve", "--listen", listen, "--http", "127.0.0.1:0", "--data-dir"].map(OsStr::new))
+            .args(
+                [
+                    "serve",
+                    "--listen",
+                    listen,
+                    "--http",
+                    "127.0.0.1:0",
+                    "--data-dir",
+                ]
+                .map(OsStr::new),
+            )
             .arg(data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -47,17 +57,26 @@ impl Server {
         let mut child = command.spawn().context("cannot start the server")?;
         let stdout = child.stdout.take().context("the server has no stdout")?;
         let mut output = BufReader::new(stdout).lines();
-        let ready = timeout(READY_WITHIN, ready_line(&mut output)).await.context("the server did not become ready")??;
+        let ready = timeout(READY_WITHIN, ready_line(&mut output))
+            .await
+            .context("the server did not become ready")??;
         let Some(ready) = ready else {
             let status = child.wait().await.context("cannot wait for the server")?;
             bail!("the server stopped before it was ready ({status})");
         };
-        let url = url_of(&ready).with_context(|| format!("the server said \"{ready}\", without an address"))?;
+        let url = url_of(&ready)
+            .with_context(|| format!("the server said \"{ready}\", without an address"))?;
         let mut lines = vec![ready];
         // Without an empty line in time, what is there is all.
         let _ = timeout(LINES_WITHIN, block(&mut output, &mut lines)).await;
-        let drain = tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
-        Ok(Self { child, url, lines, _drain: AbortOnDropHandle::new(drain) })
+        let drain =
+            tokio::spawn(async move { while let Ok(Some(_)) = output.next_line().await {} });
+        Ok(Self {
+            child,
+            url,
+            lines,
+            _drain: AbortOnDropHandle::new(drain),
+        })
     }
 
     /// Waits for the server to stop by itself, which it should not.
@@ -71,10 +90,17 @@ impl Server {
     /// Asks the server to stop, and waits until it has.
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         // No id: it has ended already.
-        let Some(id) = self.child.id() else { return Ok(()) };
+        let Some(id) = self.child.id() else {
+            return Ok(());
+        };
         // Every shell has `kill` built in; small systems have no program of that name.
-        let asked = Command::new("/bin/sh").args(["-c", "kill -TERM \"$0\"", &id.to_string()]).status().await;
-        if asked.is_ok_and(|status| status.success()) && timeout(STOPPED_WITHIN, self.child.wait()).await.is_ok() {
+        let asked = Command::new("/bin/sh")
+            .args(["-c", "kill -TERM \"$0\"", &id.to_string()])
+            .status()
+            .await;
+        if asked.is_ok_and(|status| status.success())
+            && timeout(STOPPED_WITHIN, self.child.wait()).await.is_ok()
+        {
             return Ok(());
         }
         self.child.kill().await.context("cannot stop the server")
@@ -83,7 +109,11 @@ impl Server {
 
 /// The line that says where the server listens; `None` when its output ends before.
 async fn ready_line(output: &mut Lines<BufReader<ChildStdout>>) -> anyhow::Result<Option<String>> {
-    while let Some(line) = output.next_line().await.context("cannot read what the server says")? {
+    while let Some(line) = output
+        .next_line()
+        .await
+        .context("cannot read what the server says")?
+    {
         if line.starts_with(READY) {
             return Ok(Some(line));
         }
@@ -102,7 +132,12 @@ async fn block(output: &mut Lines<BufReader<ChildStdout>>, lines: &mut Vec<Strin
 }
 
 fn url_of(ready: &str) -> Option<String> {
-    ready.strip_prefix(READY)?.split_whitespace().next().filter(|url| url.contains("://")).map(str::to_owned)
+    ready
+        .strip_prefix(READY)?
+        .split_whitespace()
+        .next()
+        .filter(|url| url.contains("://"))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -6,15 +6,18 @@
 use std::{fmt, fmt::Write, iter, sync::Arc};
 
 use arrow::{
-    array::{ArrayBuilder, ArrayRef, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder},
+    array::{
+        ArrayBuilder, ArrayRef, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder,
+        RecordBatch, StringBuilder,
+    },
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use tpchgen::{
     dates::TPCHDate,
     decimal::TPCHDecimal,
     generators::{
-        CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator, PartSuppGenerator,
-        RegionGenerator, SupplierGenerator,
+        CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator,
+        PartSuppGenerator, RegionGenerator, SupplierGenerator,
     },
 };
 
@@ -275,7 +278,9 @@ mod tests {
 
     #[test]
     fn large_tables_come_in_several_batches() {
-        let rows: Vec<_> = (TABLES[0].batches)(0.02).map(|batch| batch.num_rows()).collect();
+        let rows: Vec<_> = (TABLES[0].batches)(0.02)
+            .map(|batch| batch.num_rows())
+            .collect();
         assert_eq!(rows[0], BATCH_ROWS);
         assert_eq!(rows.len(), 2);
     }
@@ -289,6 +294,11 @@ mod tests {
 +------------+-----------+-----------+--------------+------------+-----------------+------------+-------+--------------+--------------+------------+--------------+---------------+-------------------+------------+-------------------------+
 | 1          | 156       | 4         | 1            | 17.00      | 17954.55        | 0.04       | 0.02  | N            | O            | 1996-03-13 | 1996-02-12   | 1996-03-22    | DELIVER IN PERSON | TRUCK      | egular courts above the |
 +------------+-----------+-----------+--------------+------------+-----------------+------------+-------+--------------+--------------+------------+--------------+---------------+-------------------+------------+-------------------------+";
-        assert_eq!(pretty_format_batches(&[first]).expect("a table").to_string(), expected);
+        assert_eq!(
+            pretty_format_batches(&[first])
+                .expect("a table")
+                .to_string(),
+            expected
+        );
     }
 }

@@ -50,16 +50,21 @@ fn scale_factor(text: &str) -> Result<f64, String> {
 
 pub(super) async fn run(args: TpchArgs) -> anyhow::Result<()> {
     let home = home()?;
-    let folder = args.data.unwrap_or_else(|| home.join(format!("sf{}", args.sf)));
+    let folder = args
+        .data
+        .unwrap_or_else(|| home.join(format!("sf{}", args.sf)));
     let folder = absolute(&folder).with_context(|| format!("cannot use {}", folder.display()))?;
     let (into, scale) = (folder.clone(), args.sf);
-    tokio::task::spawn_blocking(move || generate(&into, scale)).await.context("the generator stopped")??;
+    tokio::task::spawn_blocking(move || generate(&into, scale))
+        .await
+        .context("the generator stopped")??;
     if args.generate_only {
         say(&folder.display().to_string())?;
         return Ok(());
     }
     let data_dir = home.join(format!("demo-data-sf{}", args.sf));
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("cannot create {}", data_dir.display()))?;
 
     let signal = stop_signal()?;
     tokio::pin!(signal);
@@ -96,21 +101,40 @@ async fn show(server: &mut Server, folder: &Path) -> anyhow::Result<()> {
 /// Defines the tables, runs the queries and prints a line for each.
 async fn query(connection: &Remote, folder: &Path) -> anyhow::Result<()> {
     for table in &TABLES {
-        let location = file(folder, table.name).display().to_string().replace('\'', "''");
-        let sql = format!("CREATE OR REPLACE EXTERNAL TABLE {} STORED AS PARQUET LOCATION '{location}'", table.name);
-        rows_of(connection, &sql).await.with_context(|| format!("cannot define {}", table.name))?;
+        let location = file(folder, table.name)
+            .display()
+            .to_string()
+            .replace('\'', "''");
+        let sql = format!(
+            "CREATE OR REPLACE EXTERNAL TABLE {} STORED AS PARQUET LOCATION '{location}'",
+            table.name
+        );
+        rows_of(connection, &sql)
+            .await
+            .with_context(|| format!("cannot define {}", table.name))?;
     }
-    say(&format!("{:<6} {:>8} {:>11}  {}", "query", "rows", "time (ms)", "runs"))?;
+    say(&format!(
+        "{:<6} {:>8} {:>11}  {}",
+        "query", "rows", "time (ms)", "runs"
+    ))?;
     let mut total = Duration::ZERO;
     for (name, text) in QUERIES {
         let sql = split(text).first().copied().unwrap_or(text);
         let started = Instant::now();
-        let batches = rows_of(connection, sql).await.with_context(|| name.to_owned())?;
+        let batches = rows_of(connection, sql)
+            .await
+            .with_context(|| name.to_owned())?;
         let time = started.elapsed();
         total += time;
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let operators = rows_of(connection, &format!("EXPLAIN FRAGMENTS {sql}")).await.with_context(|| name.to_owned())?;
-        say(&format!("{name:<6} {rows:>8} {:>11.1}  {}", millis(time), how_it_runs(&operators)))?;
+        let operators = rows_of(connection, &format!("EXPLAIN FRAGMENTS {sql}"))
+            .await
+            .with_context(|| name.to_owned())?;
+        say(&format!(
+            "{name:<6} {rows:>8} {:>11.1}  {}",
+            millis(time),
+            how_it_runs(&operators)
+        ))?;
     }
     say(&format!("{:<6} {:>8} {:>11.1}", "total", "", millis(total)))
 }
@@ -161,7 +185,10 @@ fn home() -> anyhow::Result<PathBuf> {
 /// Resolves when this process is asked to stop. Signals are caught from the call on.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
     let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
@@ -188,7 +215,10 @@ mod tests {
 
     #[test]
     fn folders_are_named_as_the_scale_factor_is_written() {
-        assert_eq!(format!("sf{}", scale_factor("0.1").expect("a number")), "sf0.1");
+        assert_eq!(
+            format!("sf{}", scale_factor("0.1").expect("a number")),
+            "sf0.1"
+        );
         assert_eq!(format!("sf{}", scale_factor("1").expect("a number")), "sf1");
         for text in ["0", "-1", "nan", "inf", "x", "100000"] {
             assert!(scale_factor(text).is_err(), "{text}");
@@ -203,6 +233,9 @@ mod tests {
             assert_eq!(how_it_runs(&[batch]), expected);
         };
         check(&["native", "exchange", "scan"], "native");
-        check(&["wasm", "native", "wasm", "exchange", "scan"], "compiled 2/3");
+        check(
+            &["wasm", "native", "wasm", "exchange", "scan"],
+            "compiled 2/3",
+        );
     }
 }

@@ -40,9 +40,9 @@ impl ShellCommand {
         match (name, argument) {
             ("\\d", "") => Ok(Self::Sql(RELATIONS.to_owned())),
             ("\\d", table) => Ok(Self::Sql(format!("DESCRIBE {table}"))),
-            ("\\format", format) => {
-                Format::from_str(format, true).map(Self::Format).map_err(|_| wants("table, csv, json or arrow"))
-            }
+            ("\\format", format) => Format::from_str(format, true)
+                .map(Self::Format)
+                .map_err(|_| wants("table, csv, json or arrow")),
             ("\\i", "") => Err(wants("the name of a file")),
             ("\\i", file) => Ok(Self::Include(file.into())),
             ("\\timing", "") => Ok(Self::Timing),
@@ -69,9 +69,15 @@ mod tests {
     #[test]
     fn commands_are_read() {
         check("\\d", ShellCommand::Sql(RELATIONS.to_owned()));
-        check("\\d  sales.orders ;", ShellCommand::Sql("DESCRIBE sales.orders".to_owned()));
+        check(
+            "\\d  sales.orders ;",
+            ShellCommand::Sql("DESCRIBE sales.orders".to_owned()),
+        );
         check("\\format JSON", ShellCommand::Format(Format::Json));
-        check("\\i a folder/file.sql", ShellCommand::Include("a folder/file.sql".into()));
+        check(
+            "\\i a folder/file.sql",
+            ShellCommand::Include("a folder/file.sql".into()),
+        );
         check("\\timing", ShellCommand::Timing);
         check(" \\q; ", ShellCommand::Quit);
         check("\\?", ShellCommand::Help);

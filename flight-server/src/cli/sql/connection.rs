@@ -58,17 +58,25 @@ impl From<QueryError> for StatementError {
     fn from(error: QueryError) -> Self {
         let message = match &error {
             // These print their source themselves, without its prefix.
-            QueryError::Plan { .. } | QueryError::Data { .. } | QueryError::Storage { .. } => error.to_string(),
+            QueryError::Plan { .. } | QueryError::Data { .. } | QueryError::Storage { .. } => {
+                error.to_string()
+            }
             other => error_chain(other),
         };
-        Self { message, hint: error.hint().map(str::to_owned) }
+        Self {
+            message,
+            hint: error.hint().map(str::to_owned),
+        }
     }
 }
 
 impl From<tonic::Status> for StatementError {
     fn from(status: tonic::Status) -> Self {
         if let Some((message, hint)) = status.message().split_once(HINT) {
-            return Self { message: message.to_owned(), hint: Some(hint.to_owned()) };
+            return Self {
+                message: message.to_owned(),
+                hint: Some(hint.to_owned()),
+            };
         }
         let mut message = match status.message() {
             "" => status.code().description().to_owned(),
@@ -78,7 +86,10 @@ impl From<tonic::Status> for StatementError {
         if let Some(source) = status.source() {
             message = format!("{message}: {}", error_chain(source));
         }
-        Self { message, hint: None }
+        Self {
+            message,
+            hint: None,
+        }
     }
 }
 
@@ -86,7 +97,10 @@ impl From<FlightError> for StatementError {
     fn from(error: FlightError) -> Self {
         match error {
             FlightError::Tonic(status) => (*status).into(),
-            other => Self { message: other.to_string(), hint: None },
+            other => Self {
+                message: other.to_string(),
+                hint: None,
+            },
         }
     }
 }
@@ -97,10 +111,15 @@ mod tests {
 
     #[test]
     fn a_status_carries_its_hint_after_the_message() {
-        let error = StatementError::from(tonic::Status::not_found("no table \"a\"\nhint: did you mean \"b\"?"));
+        let error = StatementError::from(tonic::Status::not_found(
+            "no table \"a\"\nhint: did you mean \"b\"?",
+        ));
         assert_eq!(error.message, "no table \"a\"");
         assert_eq!(error.hint.as_deref(), Some("did you mean \"b\"?"));
-        assert_eq!(error.to_string(), "no table \"a\"\nhint: did you mean \"b\"?");
+        assert_eq!(
+            error.to_string(),
+            "no table \"a\"\nhint: did you mean \"b\"?"
+        );
     }
 
     #[test]

@@ -15,7 +15,11 @@ use super::{
 };
 
 /// Runs all statements of a text, up to the first that fails.
-pub(super) async fn text(connection: &mut Connection, text: &str, out: &mut Output) -> anyhow::Result<()> {
+pub(super) async fn text(
+    connection: &mut Connection,
+    text: &str,
+    out: &mut Output,
+) -> anyhow::Result<()> {
     for sql in statements::split(text) {
         let summary = statement(connection, sql, out).await?;
         if summary.what != What::Rows && out.format() == Format::Table {
@@ -26,13 +30,25 @@ pub(super) async fn text(connection: &mut Connection, text: &str, out: &mut Outp
 }
 
 /// Runs one statement and writes its rows.
-pub(super) async fn statement(connection: &mut Connection, sql: &str, out: &mut Output) -> anyhow::Result<Summary> {
+pub(super) async fn statement(
+    connection: &mut Connection,
+    sql: &str,
+    out: &mut Output,
+) -> anyhow::Result<Summary> {
     let started = Instant::now();
     let mut progress = Progress::start(connection.watcher(), sql);
     let mut result = connection.execute(sql).await?;
     if let Some(rows) = result.rows_changed {
-        let what = if result.schema.fields().is_empty() { What::Definition } else { What::Change };
-        return Ok(Summary { what, rows, elapsed: started.elapsed() });
+        let what = if result.schema.fields().is_empty() {
+            What::Definition
+        } else {
+            What::Change
+        };
+        return Ok(Summary {
+            what,
+            rows,
+            elapsed: started.elapsed(),
+        });
     }
     let mut sink = out.sink()?;
     let mut rows = 0;
@@ -47,7 +63,11 @@ pub(super) async fn statement(connection: &mut Connection, sql: &str, out: &mut 
     let elapsed = started.elapsed();
     progress.stop();
     sink.finish(&result.schema)?;
-    Ok(Summary { what: What::Rows, rows, elapsed })
+    Ok(Summary {
+        what: What::Rows,
+        rows,
+        elapsed,
+    })
 }
 
 /// What a statement did.
@@ -98,7 +118,12 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        for (millis, expected) in [(3, "3.0 ms"), (999, "999.0 ms"), (12_345, "12.345 s"), (125_000, "2 min 5.0 s")] {
+        for (millis, expected) in [
+            (3, "3.0 ms"),
+            (999, "999.0 ms"),
+            (12_345, "12.345 s"),
+            (125_000, "2 min 5.0 s"),
+        ] {
             assert_eq!(human_time(Duration::from_millis(millis)), expected);
         }
     }
@@ -106,7 +131,15 @@ mod tests {
     #[test]
     fn summaries_count_rows() {
         let check = |what, rows, expected: &str| {
-            assert_eq!(Summary { what, rows, elapsed: Duration::ZERO }.text(), expected);
+            assert_eq!(
+                Summary {
+                    what,
+                    rows,
+                    elapsed: Duration::ZERO
+                }
+                .text(),
+                expected
+            );
         };
         check(What::Rows, 1, "1 row");
         check(What::Rows, 12_000, "12,000 rows");

@@ -20,11 +20,17 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn open(data_dir: &Path) -> anyhow::Result<Self> {
         let engine = crate::local_engine::open(data_dir, tokio::runtime::Handle::current())?;
-        Ok(Self { session: engine.session(), engine })
+        Ok(Self {
+            session: engine.session(),
+            engine,
+        })
     }
 
     pub(crate) async fn execute(&self, sql: &str) -> Result<ResultSet, StatementError> {
-        let prepared = self.session.prepare(sql, StatementOptions::default()).await?;
+        let prepared = self
+            .session
+            .prepare(sql, StatementOptions::default())
+            .await?;
         Ok(match prepared.run(None).await? {
             Answer::Rows(rows) => ResultSet {
                 schema: rows.schema(),
@@ -40,6 +46,9 @@ impl Local {
     }
 
     pub(crate) fn watcher(&self) -> Watcher {
-        Watcher::Local { engine: Arc::clone(&self.engine), session: self.session.id().to_owned() }
+        Watcher::Local {
+            engine: Arc::clone(&self.engine),
+            session: self.session.id().to_owned(),
+        }
     }
 }

@@ -20,16 +20,12 @@ use std::{
 
 use anyhow::{Context, bail};
 
-pub(crate) use self::{
-    connection::StatementError,
-    remote::Remote,
-    statements::split,
-};
 use self::{
     connection::Connection,
     local::Local,
     output::{Format, Output},
 };
+pub(crate) use self::{connection::StatementError, remote::Remote, statements::split};
 
 /// Run SQL statements.
 #[derive(Debug, clap::Args)]
@@ -39,7 +35,12 @@ pub struct SqlArgs {
     pub connect: Option<String>,
 
     /// Data folder to open when no server is named
-    #[arg(long, value_name = "DIR", env = "MURRE_DATA_DIR", default_value = "murre-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "MURRE_DATA_DIR",
+        default_value = "murre-data"
+    )]
     pub data_dir: PathBuf,
 
     /// Statements to run, separated by `;`; may be given several times
@@ -98,13 +99,18 @@ fn read_file(path: &Path) -> anyhow::Result<String> {
 
 fn read_stdin() -> anyhow::Result<String> {
     let mut text = String::new();
-    io::stdin().lock().read_to_string(&mut text).context("cannot read stdin")?;
+    io::stdin()
+        .lock()
+        .read_to_string(&mut text)
+        .context("cannot read stdin")?;
     Ok(text)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |error: &(dyn std::error::Error + 'static)| {
-        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     };
     error.chain().any(broken)
 }

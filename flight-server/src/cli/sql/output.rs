@@ -2,12 +2,18 @@
 //!
 //! Tables need all rows before the first line, to know how wide columns are; the other formats are written as rows come.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::{
+    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use arrow::{
     array::RecordBatch,
-    csv, datatypes::SchemaRef, ipc::writer::StreamWriter, json,
+    csv,
+    datatypes::SchemaRef,
+    ipc::writer::StreamWriter,
+    json,
     util::{display::FormatOptions, pretty::pretty_format_batches_with_options},
 };
 
@@ -39,7 +45,11 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(format: Format, interactive: bool) -> anyhow::Result<Self> {
-        let mut output = Self { format: Format::Table, interactive, arrow_written: false };
+        let mut output = Self {
+            format: Format::Table,
+            interactive,
+            arrow_written: false,
+        };
         output.set_format(format)?;
         Ok(output)
     }
@@ -68,20 +78,46 @@ impl Output {
 
 /// Writes one result.
 pub(super) enum Sink<W: Write> {
-    Table { out: W, kept: Vec<RecordBatch>, kept_rows: usize, rows: usize, limit: Option<usize> },
-    Csv(csv::Writer<W>),
-    Json(json::LineDelimitedWriter<W>),
+    Table {
+        out: W,
+        kept: Vec<RecordBatch>,
+        kept_rows: usize,
+        rows: usize,
+        limit: Option<usize>,
+    },
+    Csv {
+        out: W,
+        header_written: bool,
+    },
+    Json {
+        out: W,
+    },
     /// The writer begins with the first batch: only batches know how they are encoded.
-    Arrow { out: Option<W>, writer: Option<StreamWriter<W>> },
+    Arrow {
+        out: Option<W>,
+        writer: Option<StreamWriter<W>>,
+    },
 }
 
 impl<W: Write> Sink<W> {
     fn new(format: Format, limit: Option<usize>, out: W) -> Self {
         match format {
-            Format::Table => Self::Table { out, kept: Vec::new(), kept_rows: 0, rows: 0, limit },
-            Format::Csv => Self::Csv(csv::Writer::new(out)),
-            Format::Json => Self::Json(json::WriterBuilder::new().with_explicit_nulls(true).build(out)),
-            Format::Arrow => Self::Arrow { out: Some(out), writer: None },
+            Format::Table => Self::Table {
+                out,
+                kept: Vec::new(),
+                kept_rows: 0,
+                rows: 0,
+                limit,
+            },
+            Format::Csv => Self::Csv {
+                out,
+                header_written: false,
+            },
+            Format::Json => Self::Json { out },
+            Format::Arrow => Self::Arrow {
+                out: Some(out),
+                writer: None,
+            },
         }
     }
 
@@ -92,22 +128,54 @@ impl<W: Write> Sink<W> {
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
         match self {
-            Self::Table { kept, kept_rows, rows, limit, .. } => {
+            Self::Table {
+                kept,
+                kept_rows,
+                rows,
+                limit,
+                ..
+            } => {
                 *rows += batch.num_rows();
-                let room = limit.map_or(usize::MAX, |limit| limit - *kept_rows).min(batch.num_rows());
+                let room = limit
+                    .map_or(usize::MAX, |limit| limit - *kept_rows)
+                    .min(batch.num_rows());
                 if room > 0 || kept.is_empty() {
                     kept.push(batch.slice(0, room));
                     *kept_rows += room;
                 }
             }
-            Self::Csv(writer) => writer.write(batch).map_err(unwrap_io).context("cannot write CSV")?,
-            Self::Json(writer) => writer.write(batch).map_err(unwrap_io).context("cannot write JSON")?,
+            // Through memory: the writers of texts hide why stdout fails.
+            Self::Csv {
+                out,
+                header_written,
+            } => {
+                let mut text = Vec::new();
+                let mut writer = csv::WriterBuilder::new()
+                    .with_header(!*header_written)
+                    .build(&mut text);
+                writer.write(batch).context("cannot write CSV")?;
+                drop(writer);
+                *header_written = true;
+                out.write_all(&text)?;
+            }
+            Self::Json { out } => {
+                let mut text = Vec::new();
+                let mut writer: json::LineDelimitedWriter<_> = json::WriterBuilder::new()
+                    .with_explicit_nulls(true)
+                    .build(&mut text);
+                writer.write(batch).context("cannot write JSON")?;
+                writer.finish()?;
+                out.write_all(&text)?;
+            }
             Self::Arrow { out, writer } => {
                 if let Some(out) = out.take() {
                     *writer = Some(StreamWriter::try_new(out, &batch.schema()).map_err(unwrap_io)?);
                 }
                 if let Some(writer) = writer {
-                    writer.write(batch).map_err(unwrap_io).context("cannot write Arrow")?;
+                    writer
+                        .write(batch)
+                        .map_err(unwrap_io)
+                        .context("cannot write Arrow")?;
                 }
             }
         }
@@ -116,35 +184,51 @@ impl<W: Write> Sink<W> {
 
     /// Ends the result; `schema` is that of a result without batches.
     pub(super) fn finish(mut self, schema: &SchemaRef) -> anyhow::Result<W> {
+        // CSV headers and Arrow schemas come with the first batch.
+        if let Self::Csv {
+            header_written: false,
+            ..
+        }
+        | Self::Arrow { out: Some(_), .. } = &self
+        {
+            self.write(&RecordBatch::new_empty(Arc::clone(schema)))?;
+        }
         let mut out = match self {
-            Self::Table { mut out, mut kept, kept_rows, rows, .. } => {
+            Self::Table {
+                mut out,
+                mut kept,
+                kept_rows,
+                rows,
+                ..
+            } => {
                 if kept.is_empty() {
-                    kept.push(RecordBatch::new_empty(schema.clone()));
+                    kept.push(RecordBatch::new_empty(Arc::clone(schema)));
                 }
-                let options = FormatOptions::default().with_display_error(true).with_null("NULL");
-                writeln!(out, "{}", pretty_format_batches_with_options(&kept, &options)?)?;
+                let options = FormatOptions::default()
+                    .with_display_error(true)
+                    .with_null("NULL");
+                writeln!(
+                    out,
+                    "{}",
+                    pretty_format_batches_with_options(&kept, &options)?
+                )?;
                 if rows > kept_rows {
-                    writeln!(out, "(… {} rows in all, first {} shown)", grouped(rows as u64), grouped(kept_rows as u64))?;
+                    writeln!(
+                        out,
+                        "(… {} rows in all, first {} shown)",
+                        grouped(rows as u64),
+                        grouped(kept_rows as u64)
+                    )?;
                 }
                 out
             }
-            Self::Csv(mut writer) => {
-                // The header is written with the first batch, if there was none.
-                writer.write(&RecordBatch::new_empty(schema.clone())).map_err(unwrap_io).context("cannot write CSV")?;
-                writer.into_inner()
-            }
-            Self::Json(mut writer) => {
-                writer.finish().map_err(unwrap_io)?;
-                writer.into_inner()
-            }
-            Self::Arrow { .. } => {
-                if let Self::Arrow { out: Some(_), .. } = &self {
-                    self.write(&RecordBatch::new_empty(schema.clone()))?;
-                }
-                let Self::Arrow { writer: Some(writer), .. } = self else { bail!("the Arrow stream did not begin") };
-                // Ends the stream before it gives the output back.
-                writer.into_inner().map_err(unwrap_io)?
-            }
+            Self::Csv { out, .. } | Self::Json { out } => out,
+            // Ends the stream before it gives the output back.
+            Self::Arrow {
+                writer: Some(writer),
+                ..
+            } => writer.into_inner().map_err(unwrap_io)?,
+            Self::Arrow { writer: None, .. } => bail!("the Arrow stream did not begin"),
         };
         out.flush()?;
         Ok(out)
@@ -164,7 +248,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -174,8 +258,6 @@ pub(super) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::{
         array::{ArrayRef, Int32Array, StringArray},
         ipc::reader::StreamReader,
@@ -186,7 +268,11 @@ mod tests {
     fn batch() -> RecordBatch {
         let columns: [(&str, ArrayRef, bool); 2] = [
             ("a", Arc::new(Int32Array::from(vec![1, 2, 3])), false),
-            ("b", Arc::new(StringArray::from(vec![Some("x"), None, Some("y,z")])), true),
+            (
+                "b",
+                Arc::new(StringArray::from(vec![Some("x"), None, Some("y,z")])),
+                true,
+            ),
         ];
         RecordBatch::try_from_iter_with_nullable(columns).expect("a batch")
     }
@@ -200,7 +286,10 @@ mod tests {
     }
 
     fn check(format: Format, limit: Option<usize>, batches: &[RecordBatch], expected: &str) {
-        assert_eq!(String::from_utf8(write(format, limit, batches)).expect("text"), expected);
+        assert_eq!(
+            String::from_utf8(write(format, limit, batches)).expect("text"),
+            expected
+        );
     }
 
     #[test]
@@ -219,14 +308,24 @@ mod tests {
 
     #[test]
     fn a_result_without_rows_has_its_columns() {
-        check(Format::Table, None, &[], "+---+---+\n| a | b |\n+---+---+\n+---+---+\n");
+        check(
+            Format::Table,
+            None,
+            &[],
+            "+---+---+\n| a | b |\n+---+---+\n+---+---+\n",
+        );
         check(Format::Csv, None, &[], "a,b\n");
         check(Format::Json, None, &[], "");
     }
 
     #[test]
     fn csv_has_one_header() {
-        check(Format::Csv, Some(2), &[batch(), batch()], "a,b\n1,x\n2,\n3,\"y,z\"\n1,x\n2,\n3,\"y,z\"\n");
+        check(
+            Format::Csv,
+            Some(2),
+            &[batch(), batch()],
+            "a,b\n1,x\n2,\n3,\"y,z\"\n1,x\n2,\n3,\"y,z\"\n",
+        );
     }
 
     #[test]
@@ -248,7 +347,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(grouped(number), expected);
         }
     }

@@ -40,10 +40,20 @@ impl Progress {
         let rows = Arc::new(AtomicU64::new(0));
         let line = ProgressBar::hidden();
         let drawing = io::stderr().is_terminal().then(|| {
-            let task = draw(watcher, sql.to_owned(), Arc::clone(&rows), line.clone(), Instant::now());
+            let task = draw(
+                watcher,
+                sql.to_owned(),
+                Arc::clone(&rows),
+                line.clone(),
+                Instant::now(),
+            );
             AbortOnDropHandle::new(tokio::spawn(task))
         });
-        Self { rows, drawing, line }
+        Self {
+            rows,
+            drawing,
+            line,
+        }
     }
 
     pub(super) fn add(&self, rows: usize) {
@@ -63,9 +73,18 @@ impl Drop for Progress {
     }
 }
 
-async fn draw(watcher: Watcher, sql: String, rows: Arc<AtomicU64>, line: ProgressBar, started: Instant) {
+async fn draw(
+    watcher: Watcher,
+    sql: String,
+    rows: Arc<AtomicU64>,
+    line: ProgressBar,
+    started: Instant,
+) {
     tokio::time::sleep(SHOWN_AFTER).await;
-    line.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    line.set_style(
+        ProgressStyle::with_template("{spinner} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
     line.set_draw_target(indicatif::ProgressDrawTarget::stderr());
     let (mut share, mut asked) = (None, None::<Instant>);
     loop {
@@ -91,7 +110,11 @@ async fn draw(watcher: Watcher, sql: String, rows: Arc<AtomicU64>, line: Progres
 }
 
 fn message(elapsed: Duration, rows: &AtomicU64, share: Option<f64>) -> String {
-    let mut text = format!("{:.1} s, {} rows", elapsed.as_secs_f64(), grouped(rows.load(Ordering::Relaxed)));
+    let mut text = format!(
+        "{:.1} s, {} rows",
+        elapsed.as_secs_f64(),
+        grouped(rows.load(Ordering::Relaxed))
+    );
     if let Some(share) = share {
         text.push_str(&format!(", {:.0} % read", share * 100.0));
     }
@@ -101,7 +124,10 @@ fn message(elapsed: Duration, rows: &AtomicU64, share: Option<f64>) -> String {
 /// Asks how far a statement is.
 #[derive(Debug)]
 pub(crate) enum Watcher {
-    Local { engine: Arc<Engine>, session: String },
+    Local {
+        engine: Arc<Engine>,
+        session: String,
+    },
     Remote(Remote),
 }
 
@@ -120,7 +146,9 @@ impl Watcher {
                 .processes()
                 .iter()
                 .find(|process| {
-                    process.session == *session && process.sql == sql && process.state() == ProcessState::Running
+                    process.session == *session
+                        && process.sql == sql
+                        && process.state() == ProcessState::Running
                 })
                 .and_then(|process| process.progress()),
             Self::Remote(remote) => {
@@ -135,8 +163,14 @@ impl Watcher {
 /// The column `progress` of the statement `sql` in a process list.
 fn listed_share(list: &RecordBatch, sql: &str) -> Option<f64> {
     let texts = list.column_by_name("sql")?.as_string_opt::<i32>()?;
-    let shares = list.column_by_name("progress")?.as_primitive_opt::<Float64Type>()?;
-    texts.iter().zip(shares.iter()).find(|(text, _)| *text == Some(sql)).and_then(|(_, share)| share)
+    let shares = list
+        .column_by_name("progress")?
+        .as_primitive_opt::<Float64Type>()?;
+    texts
+        .iter()
+        .zip(shares.iter())
+        .find(|(text, _)| *text == Some(sql))
+        .and_then(|(_, share)| share)
 }
 
 #[cfg(test)]
@@ -148,8 +182,14 @@ mod tests {
     #[test]
     fn the_share_of_a_statement_is_found_by_its_text() {
         let columns: [(&str, ArrayRef); 2] = [
-            ("progress", Arc::new(Float64Array::from(vec![Some(0.1), Some(0.5), None]))),
-            ("sql", Arc::new(StringArray::from(vec!["SELECT 1", "SELECT 2", "SELECT 3"]))),
+            (
+                "progress",
+                Arc::new(Float64Array::from(vec![Some(0.1), Some(0.5), None])),
+            ),
+            (
+                "sql",
+                Arc::new(StringArray::from(vec!["SELECT 1", "SELECT 2", "SELECT 3"])),
+            ),
         ];
         let list = RecordBatch::try_from_iter(columns).expect("a batch");
         assert_eq!(listed_share(&list, "SELECT 2"), Some(0.5));
@@ -160,7 +200,13 @@ mod tests {
     #[test]
     fn the_line_says_time_rows_and_share() {
         let rows = AtomicU64::new(12_345);
-        assert_eq!(message(Duration::from_millis(1_540), &rows, Some(0.402)), "1.5 s, 12,345 rows, 40 % read");
-        assert_eq!(message(Duration::from_secs(2), &rows, None), "2.0 s, 12,345 rows");
+        assert_eq!(
+            message(Duration::from_millis(1_540), &rows, Some(0.402)),
+            "1.5 s, 12,345 rows, 40 % read"
+        );
+        assert_eq!(
+            message(Duration::from_secs(2), &rows, None),
+            "2.0 s, 12,345 rows"
+        );
     }
 }

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Statements whose answer is the number of rows they wrote. `CREATE` counts with `AS SELECT`.
-const WRITES: [&str; 4] = ["INSERT", "COPY", "CREATE", "REPLACE"];
+const WRITES: [&str; 6] = ["INSERT", "COPY", "CREATE", "UPDATE", "DELETE", "MERGE"];
 
 /// A session of a server.
 #[derive(Debug)]
@@ -39,7 +39,10 @@ impl Remote {
             .connect_timeout(Duration::from_secs(10))
             .http2_adaptive_window(true)
             .user_agent(concat!("murre-sql/", env!("CARGO_PKG_VERSION")))?;
-        let channel = endpoint.connect().await.with_context(|| format!("cannot connect to {url}"))?;
+        let channel = endpoint
+            .connect()
+            .await
+            .with_context(|| format!("cannot connect to {url}"))?;
         Ok(Self { channel })
     }
 
@@ -50,17 +53,26 @@ impl Remote {
         let mut batches = rows(self.channel.clone(), info.endpoint);
         let rows_changed = match is_count(sql, &schema) {
             true => {
-                let count = batches.try_next().await?.and_then(|batch| first_count(&batch));
+                let count = batches
+                    .try_next()
+                    .await?
+                    .and_then(|batch| first_count(&batch));
                 batches = stream::empty().boxed();
                 Some(count.unwrap_or(0))
             }
             false => schema.fields().is_empty().then_some(0),
         };
-        Ok(ResultSet { schema, batches, rows_changed })
+        Ok(ResultSet {
+            schema,
+            batches,
+            rows_changed,
+        })
     }
 
     pub(crate) fn watcher(&self) -> Watcher {
-        Watcher::Remote(Self { channel: self.channel.clone() })
+        Watcher::Remote(Self {
+            channel: self.channel.clone(),
+        })
     }
 }
 
@@ -69,7 +81,9 @@ fn wire_address(url: &str) -> anyhow::Result<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("grpc", url));
     match scheme {
         "grpc" | "grpc+tcp" | "http" => Ok(format!("http://{rest}")),
-        "grpc+tls" | "grpcs" | "https" => bail!("cannot connect to {url}: murre sql has no TLS yet"),
+        "grpc+tls" | "grpcs" | "https" => {
+            bail!("cannot connect to {url}: murre sql has no TLS yet")
+        }
         other => bail!("unknown scheme \"{other}\" in {url}: write grpc://HOST:PORT"),
     }
 }
@@ -107,17 +121,25 @@ fn rows(
 
 /// Whether the answer is a count of written rows. `SELECT count(*) AS count` has the same columns.
 fn is_count(sql: &str, schema: &Schema) -> bool {
-    let count = |field: &arrow::datatypes::FieldRef| field.name() == "count" && *field.data_type() == DataType::Int64;
+    let count = |field: &arrow::datatypes::FieldRef| {
+        field.name() == "count" && *field.data_type() == DataType::Int64
+    };
     let writes = || {
         let word = statements::first_word(sql);
-        WRITES.iter().any(|write| word.as_deref().is_some_and(|word| word.eq_ignore_ascii_case(write)))
+        WRITES.iter().any(|write| {
+            word.as_deref()
+                .is_some_and(|word| word.eq_ignore_ascii_case(write))
+        })
     };
     schema.fields().len() == 1 && schema.fields().iter().all(count) && writes()
 }
 
 fn first_count(batch: &RecordBatch) -> Option<u64> {
     let counts = batch.column(0).as_primitive_opt::<Int64Type>()?;
-    counts.values().first().and_then(|count| (*count).try_into().ok())
+    counts
+        .values()
+        .first()
+        .and_then(|count| (*count).try_into().ok())
 }
 
 #[cfg(test)]

@@ -4,24 +4,32 @@ use std::{borrow::Cow, env, fs, path::PathBuf};
 
 use anyhow::Context;
 use reedline::{
-    DefaultHinter, FileBackedHistory, Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus,
-    Reedline, Signal, ValidationResult, Validator,
+    DefaultHinter, FileBackedHistory, Prompt, PromptEditMode, PromptHistorySearch,
+    PromptHistorySearchStatus, Reedline, Signal, ValidationResult, Validator,
 };
 
 use super::{
     commands::{HELP, ShellCommand},
     connection::{Connection, StatementError},
+    execute,
     output::Output,
-    execute, read_file, statements,
+    read_file, statements,
 };
 
 const HISTORY_ENTRIES_MAX: usize = 10_000;
 
 /// Reads and runs statements until the user leaves.
 pub(super) async fn run(connection: &mut Connection, out: &mut Output) -> anyhow::Result<()> {
-    let mut shell = Shell { connection, out, timing: true };
+    let mut shell = Shell {
+        connection,
+        out,
+        timing: true,
+    };
     let mut editor = editor();
-    eprintln!("murre {}. \\? for help, \\q to leave.", env!("CARGO_PKG_VERSION"));
+    eprintln!(
+        "murre {}. \\? for help, \\q to leave.",
+        env!("CARGO_PKG_VERSION")
+    );
     loop {
         // The editor waits for keys, which must not hold up the connection's tasks.
         let (returned, signal) = tokio::task::spawn_blocking(move || {
@@ -32,11 +40,10 @@ pub(super) async fn run(connection: &mut Connection, out: &mut Output) -> anyhow
         .context("the line editor stopped")?;
         editor = returned;
         match signal.context("cannot read from the terminal")? {
-            Signal::Success(text) => {
-                if shell.enter(&text).await == Next::Leave {
-                    break;
-                }
-            }
+            Signal::Success(text) => match shell.enter(&text).await {
+                Next::Stay => {}
+                Next::Leave => break,
+            },
             Signal::CtrlD => break,
             // Ctrl-C has cleared the line.
             _ => {}
@@ -74,7 +81,10 @@ impl Shell<'_> {
             Ok(ShellCommand::Help) => eprintln!("{HELP}"),
             Ok(ShellCommand::Timing) => {
                 self.timing = !self.timing;
-                eprintln!("(times are {})", if self.timing { "shown" } else { "not shown" });
+                eprintln!(
+                    "(times are {})",
+                    if self.timing { "shown" } else { "not shown" }
+                );
             }
             Ok(ShellCommand::Format(format)) => {
                 if let Err(error) = self.out.set_format(format) {
@@ -112,7 +122,11 @@ impl Shell<'_> {
         };
         match outcome {
             Ok(summary) if self.timing => {
-                eprintln!("({}, {})", summary.text(), execute::human_time(summary.elapsed));
+                eprintln!(
+                    "({}, {})",
+                    summary.text(),
+                    execute::human_time(summary.elapsed)
+                );
                 Ended::Done
             }
             Ok(summary) => {

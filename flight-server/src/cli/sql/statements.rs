@@ -34,14 +34,24 @@ pub(crate) fn split(text: &str) -> Vec<&str> {
 /// Whether a text needs no more lines: it ends in `;`, or says nothing.
 pub(super) fn is_complete(text: &str) -> bool {
     let tokens = Tokens::of(text);
-    let mut words = tokens.tokens.iter().rev().map(|(_, token)| token).filter(|token| !is_space(token));
+    let mut words = tokens
+        .tokens
+        .iter()
+        .rev()
+        .map(|(_, token)| token)
+        .filter(|token| !is_space(token));
     !tokens.broken && words.next().is_none_or(|last| *last == Token::SemiColon)
 }
 
 /// The word a statement begins with.
 pub(super) fn first_word(sql: &str) -> Option<String> {
     let tokens = Tokens::of(sql);
-    match tokens.tokens.into_iter().map(|(_, token)| token).find(|token| !is_space(token))? {
+    match tokens
+        .tokens
+        .into_iter()
+        .map(|(_, token)| token)
+        .find(|token| !is_space(token))?
+    {
         Token::Word(word) => Some(word.value),
         _ => None,
     }
@@ -61,9 +71,14 @@ struct Tokens {
 impl Tokens {
     fn of(text: &str) -> Self {
         let mut spans: Vec<TokenWithSpan> = Vec::new();
-        let broken = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location_into_buf(&mut spans).is_err();
+        let broken = Tokenizer::new(&GenericDialect {}, text)
+            .tokenize_with_location_into_buf(&mut spans)
+            .is_err();
         let mut positions = Positions::of(text);
-        let tokens = spans.into_iter().map(|token| (positions.byte(token.span.start), token.token)).collect();
+        let tokens = spans
+            .into_iter()
+            .map(|token| (positions.byte(token.span.start), token.token))
+            .collect();
         Self { tokens, broken }
     }
 }
@@ -78,7 +93,12 @@ struct Positions<'a> {
 
 impl<'a> Positions<'a> {
     fn of(text: &'a str) -> Self {
-        Self { characters: text.char_indices().peekable(), line: 1, column: 1, length: text.len() }
+        Self {
+            characters: text.char_indices().peekable(),
+            line: 1,
+            column: 1,
+            length: text.len(),
+        }
     }
 
     fn byte(&mut self, at: Location) -> usize {
@@ -89,7 +109,9 @@ impl<'a> Positions<'a> {
                 None => break,
             }
         }
-        self.characters.peek().map_or(self.length, |(byte, _)| *byte)
+        self.characters
+            .peek()
+            .map_or(self.length, |(byte, _)| *byte)
     }
 }
 
@@ -113,23 +135,44 @@ mod tests {
     #[test]
     fn semicolons_in_quotes_are_text() {
         check("SELECT 'a;b'; SELECT 2", &["SELECT 'a;b'", "SELECT 2"]);
-        check("SELECT 'it''s;'; SELECT 2", &["SELECT 'it''s;'", "SELECT 2"]);
-        check("SELECT \"a;b\" FROM t; SELECT 2", &["SELECT \"a;b\" FROM t", "SELECT 2"]);
-        check("SELECT $$a;b$$; SELECT $tag$ $$;$$ $tag$;", &["SELECT $$a;b$$", "SELECT $tag$ $$;$$ $tag$"]);
+        check(
+            "SELECT 'it''s;'; SELECT 2",
+            &["SELECT 'it''s;'", "SELECT 2"],
+        );
+        check(
+            "SELECT \"a;b\" FROM t; SELECT 2",
+            &["SELECT \"a;b\" FROM t", "SELECT 2"],
+        );
+        check(
+            "SELECT $$a;b$$; SELECT $tag$ $$;$$ $tag$;",
+            &["SELECT $$a;b$$", "SELECT $tag$ $$;$$ $tag$"],
+        );
     }
 
     #[test]
     fn semicolons_in_comments_are_text() {
-        check("SELECT 1 -- no; end\n; SELECT 2", &["SELECT 1 -- no; end", "SELECT 2"]);
-        check("SELECT /* a; /* b; */ c; */ 1; SELECT 2", &["SELECT /* a; /* b; */ c; */ 1", "SELECT 2"]);
+        check(
+            "SELECT 1 -- no; end\n; SELECT 2",
+            &["SELECT 1 -- no; end", "SELECT 2"],
+        );
+        check(
+            "SELECT /* a; /* b; */ c; */ 1; SELECT 2",
+            &["SELECT /* a; /* b; */ c; */ 1", "SELECT 2"],
+        );
         check("-- only; a comment\n", &[]);
         check("SELECT 1; -- done;", &["SELECT 1"]);
     }
 
     #[test]
     fn positions_count_characters_and_lines() {
-        check("SELECT 'é😀;\n'; SELECT 'ß' ;SELECT 3", &["SELECT 'é😀;\n'", "SELECT 'ß'", "SELECT 3"]);
-        check("SELECT 'a\r\n;b';\r\nSELECT 2;\r\n", &["SELECT 'a\r\n;b'", "SELECT 2"]);
+        check(
+            "SELECT 'é😀;\n'; SELECT 'ß' ;SELECT 3",
+            &["SELECT 'é😀;\n'", "SELECT 'ß'", "SELECT 3"],
+        );
+        check(
+            "SELECT 'a\r\n;b';\r\nSELECT 2;\r\n",
+            &["SELECT 'a\r\n;b'", "SELECT 2"],
+        );
     }
 
     #[test]
@@ -141,17 +184,34 @@ mod tests {
 
     #[test]
     fn the_shell_waits_for_the_semicolon() {
-        for complete in ["", "  \n", "-- note", "SELECT 1;", "SELECT 1; -- done", "SELECT ';' ;\n"] {
+        for complete in [
+            "",
+            "  \n",
+            "-- note",
+            "SELECT 1;",
+            "SELECT 1; -- done",
+            "SELECT ';' ;\n",
+        ] {
             assert!(is_complete(complete), "{complete:?}");
         }
-        for open in ["SELECT 1", "SELECT 1; SELECT", "SELECT 'a;", "SELECT $$;", "SELECT 1 /* ;", "SELECT 1 -- ;"] {
+        for open in [
+            "SELECT 1",
+            "SELECT 1; SELECT",
+            "SELECT 'a;",
+            "SELECT $$;",
+            "SELECT 1 /* ;",
+            "SELECT 1 -- ;",
+        ] {
             assert!(!is_complete(open), "{open:?}");
         }
     }
 
     #[test]
     fn the_first_word_is_after_comments() {
-        assert_eq!(first_word("/* a */ -- b\n Insert into t").as_deref(), Some("Insert"));
+        assert_eq!(
+            first_word("/* a */ -- b\n Insert into t").as_deref(),
+            Some("Insert")
+        );
         assert_eq!(first_word("(SELECT 1)"), None);
         assert_eq!(first_word(""), None);
     }

@@ -1,0 +1,5 @@
+//! The commands of the `murre` binary.
+
+pub mod demo;
+pub mod serve;
+pub mod sql;

@@ -1,0 +1,201 @@
+//! What an operator sets: command line, then environment, then `murre.toml`, then defaults.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use coordinator::{EngineConfig, parse_bytes};
+use serde::Deserialize;
+
+/// Settings as given; what is unset comes from the file or the default. The same names everywhere:
+/// `--data-dir`, `MURRE_DATA_DIR`, `data_dir` in the file.
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address of Flight SQL; port 0 takes a free one [default: 127.0.0.1:31337]
+    #[arg(long, env = "MURRE_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+    /// Address of /healthz, /readyz and /metrics [default: 127.0.0.1:8337]
+    #[arg(long, env = "MURRE_HTTP", value_name = "HOST:PORT")]
+    pub http: Option<String>,
+    /// Folder of tables, secrets and spill files [default: murre-data]
+    #[arg(long, env = "MURRE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Threads that run queries [default: one for each core]
+    #[arg(long, env = "MURRE_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory of all queries and temporary tables together [default: 3/4 of the machine's]
+    #[arg(long, env = "MURRE_MEMORY_LIMIT", value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+    /// Disk space of all spill files together [default: 100GB]
+    #[arg(long, env = "MURRE_SPILL_LIMIT", value_name = "SIZE")]
+    pub spill_limit: Option<String>,
+    /// Cache of Parquet footers; 0 switches it off [default: 256MB]
+    #[arg(long, env = "MURRE_METADATA_CACHE", value_name = "SIZE")]
+    pub metadata_cache: Option<String>,
+    /// Cache of file statistics; 0 switches it off [default: 64MB]
+    #[arg(long, env = "MURRE_STATISTICS_CACHE", value_name = "SIZE")]
+    pub statistics_cache: Option<String>,
+    /// Log statements that run at least this long; 0 logs none [default: 10s]
+    #[arg(long, env = "MURRE_SLOW_QUERY", value_name = "TIME")]
+    pub slow_query: Option<String>,
+    /// Longest time a statement may run, unless its session says otherwise; 0 means no limit [default: 0]
+    #[arg(long, env = "MURRE_STATEMENT_TIMEOUT", value_name = "TIME")]
+    pub statement_timeout: Option<String>,
+    /// On SIGTERM, time that running statements get to end [default: 30s]
+    #[arg(long, env = "MURRE_DRAIN_TIMEOUT", value_name = "TIME")]
+    pub drain_timeout: Option<String>,
+    /// Log lines as text or json [default: text]
+    #[arg(long, env = "MURRE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// What to log, for example info or coordinator=debug [default: info]
+    #[arg(long, env = "MURRE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// Settings of a server, read and checked.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub http: SocketAddr,
+    pub data_dir: PathBuf,
+    pub drain_timeout: Duration,
+    pub log_json: bool,
+    pub log_filter: String,
+    pub engine: EngineConfig,
+}
+
+impl Settings {
+    /// Fills what is unset from a file.
+    pub fn or_from_file(self, path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file: Self = toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))?;
+        Ok(Self {
+            listen: self.listen.or(file.listen),
+            http: self.http.or(file.http),
+            data_dir: self.data_dir.or(file.data_dir),
+            threads: self.threads.or(file.threads),
+            memory_limit: self.memory_limit.or(file.memory_limit),
+            spill_limit: self.spill_limit.or(file.spill_limit),
+            metadata_cache: self.metadata_cache.or(file.metadata_cache),
+            statistics_cache: self.statistics_cache.or(file.statistics_cache),
+            slow_query: self.slow_query.or(file.slow_query),
+            statement_timeout: self.statement_timeout.or(file.statement_timeout),
+            drain_timeout: self.drain_timeout.or(file.drain_timeout),
+            log_format: self.log_format.or(file.log_format),
+            log: self.log.or(file.log),
+        })
+    }
+
+    /// Checks everything and fills in the defaults.
+    pub fn check(self) -> anyhow::Result<ServerConfig> {
+        let data_dir = self.data_dir.unwrap_or_else(|| "murre-data".into());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.unwrap_or(cores);
+        if threads == 0 || threads > 4096 {
+            bail!("threads: {threads} is not between 1 and 4096");
+        }
+        let none_if_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
+        let log_json = match self.log_format.as_deref() {
+            None | Some("text") => false,
+            Some("json") => true,
+            Some(other) => bail!("log_format: \"{other}\" is neither text nor json"),
+        };
+        Ok(ServerConfig {
+            listen: loopback("listen", self.listen.as_deref().unwrap_or("127.0.0.1:31337"))?,
+            http: loopback("http", self.http.as_deref().unwrap_or("127.0.0.1:8337"))?,
+            drain_timeout: time("drain_timeout", self.drain_timeout.as_deref(), 30)?,
+            log_json,
+            log_filter: self.log.unwrap_or_else(|| "info".into()),
+            engine: EngineConfig {
+                threads,
+                memory_limit_bytes: match &self.memory_limit {
+                    Some(text) => size("memory_limit", Some(text), 0)?,
+                    None => machine_memory_bytes() / 4 * 3,
+                },
+                spill_limit_bytes: size("spill_limit", self.spill_limit.as_deref(), 100_000_000_000)?,
+                spill_folder: data_dir.join("spill"),
+                metadata_cache_bytes: size("metadata_cache", self.metadata_cache.as_deref(), 256_000_000)?,
+                statistics_cache_bytes: size("statistics_cache", self.statistics_cache.as_deref(), 64_000_000)?,
+                slow_query: none_if_zero(time("slow_query", self.slow_query.as_deref(), 10)?),
+                statement_timeout: none_if_zero(time("statement_timeout", self.statement_timeout.as_deref(), 0)?),
+            },
+            data_dir,
+        })
+    }
+}
+
+/// Nobody has to prove who they are yet, so only this machine may connect.
+fn loopback(name: &str, text: &str) -> anyhow::Result<SocketAddr> {
+    let text = text.replace("localhost", "127.0.0.1");
+    let address: SocketAddr =
+        text.parse().with_context(|| format!("{name}: \"{text}\" is not HOST:PORT with a numeric host"))?;
+    if !address.ip().is_loopback() {
+        bail!(
+            "{name}: {address} can be reached from other machines, and there are no users yet who could be told apart; \
+             listen on a loopback address such as 127.0.0.1:{}, and put a proxy that authenticates in front of it",
+            address.port()
+        );
+    }
+    Ok(address)
+}
+
+fn size(name: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
+    text.map_or(Ok(default), |text| parse_bytes(text).map_err(|e| anyhow::anyhow!("{name}: {e}")))
+}
+
+fn time(name: &str, text: Option<&str>, default_seconds: u64) -> anyhow::Result<Duration> {
+    let Some(text) = text else { return Ok(Duration::from_secs(default_seconds)) };
+    coordinator::parse_duration(text).map_err(|e| anyhow::anyhow!("{name}: {e}"))
+}
+
+/// `MemTotal` of Linux, or the control group's limit where that is lower; 4 GiB where neither can be read.
+fn machine_memory_bytes() -> u64 {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    });
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    total.into_iter().chain(group).min().unwrap_or(4 << 30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_machines_are_kept_out_while_there_are_no_users() {
+        for address in ["0.0.0.0:1", "192.168.1.5:31337", "[::]:0"] {
+            let settings = Settings { listen: Some(address.into()), ..Settings::default() };
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.contains("no users yet"), "{error}");
+        }
+        for address in ["127.0.0.1:0", "[::1]:0", "localhost:5"] {
+            Settings { listen: Some(address.into()), ..Settings::default() }.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("murre.toml");
+        std::fs::write(&path, "lissten = '127.0.0.1:1'").unwrap();
+        let error = format!("{:#}", Settings::default().or_from_file(&path).unwrap_err());
+        assert!(error.contains("lissten") && error.contains("listen"), "{error}");
+        let settings = Settings { memory_limit: Some("lots".into()), ..Settings::default() };
+        assert!(settings.check().unwrap_err().to_string().starts_with("memory_limit: \"lots\""));
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("murre.toml");
+        std::fs::write(&path, "threads = 3\nmemory_limit = '1GB'").unwrap();
+        let settings = Settings { threads: Some(5), ..Settings::default() };
+        let config = settings.or_from_file(&path).unwrap().check().unwrap();
+        assert_eq!((config.engine.threads, config.engine.memory_limit_bytes), (5, 1_000_000_000));
+    }
+}

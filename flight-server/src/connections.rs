@@ -1,0 +1,122 @@
+//! Connections of Flight clients: accepted, recognised, served by HTTP/2, and drained.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hyper::server::conn::http2;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+use crate::flight::{ConnectionSession, Front};
+
+/// A connection must say what it is within this time.
+const FIRST_BYTES_MAX: Duration = Duration::from_secs(10);
+/// What a client may send ahead, per stream and per connection; ingest over long links needs it.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// What may wait in a stream's send buffer: about two messages.
+const SEND_BUFFER_BYTES: usize = 4 << 20;
+const FRAME_BYTES_MAX: u32 = 1 << 20;
+/// Metadata of a request; JDBC sends unknown URL parameters as headers.
+const HEADER_BYTES_MAX: u32 = 64 << 10;
+const STREAMS_MAX: u32 = 1024;
+
+/// Serves until `stop`, then waits for the requests in flight.
+pub(crate) async fn serve(listener: TcpListener, front: Front, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                tasks.spawn(connection(stream, peer, front.clone(), stop.clone()));
+            }
+            Err(error) => {
+                // Usually too many open files: give connections time to close.
+                warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, front: Front, stop: CancellationToken) {
+    if stream.set_nodelay(true).is_err() || !speaks_http2(&stream, peer, &stop).await {
+        return;
+    }
+    let service = TowerToHyperService::new(front.on(ConnectionSession::new(peer)));
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX)
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(30))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = std::pin::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// Looks at the first bytes, so that the two usual mistakes get a remedy in the log.
+async fn speaks_http2(stream: &TcpStream, peer: SocketAddr, stop: &CancellationToken) -> bool {
+    let mut first = [0; 3];
+    let read = tokio::select! {
+        read = tokio::time::timeout(FIRST_BYTES_MAX, stream.peek(&mut first)) => read,
+        () = stop.cancelled() => return false,
+    };
+    match read {
+        Ok(Ok(0)) | Ok(Err(_)) => false,
+        Err(_) => {
+            debug!(%peer, "a connection said nothing and was closed");
+            false
+        }
+        // A TLS record of type handshake.
+        Ok(Ok(_)) if first[0] == 0x16 => {
+            warn!(%peer, "a client speaks TLS to this plaintext port: connect with grpc:// instead of grpc+tls://; for JDBC add useEncryption=false to the URL");
+            false
+        }
+        Ok(Ok(_)) if matches!(&first, b"GET" | b"POS" | b"HEA") => {
+            warn!(%peer, "a client speaks HTTP/1 to the Flight SQL port: health and metrics are on the HTTP port");
+            false
+        }
+        Ok(Ok(_)) => true,
+    }
+}
+
+/// Forgets expired tickets and sessions once a minute.
+pub(crate) async fn expire(front: Front, stop: CancellationToken) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = minute.tick() => front.expire(),
+        }
+    }
+}
+
+/// Binds the address, with the address in the message where that fails.
+pub(crate) async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| anyhow::anyhow!("cannot listen on {address} ({name}): {e}"))
+}
+

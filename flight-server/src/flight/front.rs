@@ -1,0 +1,148 @@
+//! The HTTP side of Flight: finds the session of each request, answers DoGet, and leaves the rest to tonic.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
+use coordinator::{Engine, Session};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use prost::Message;
+use tonic::{Status, body::Body};
+
+use super::{
+    service::Service,
+    sessions::{ConnectionSession, Sessions},
+    statement::{self, Caller},
+    tickets::Tickets,
+};
+use crate::metrics;
+
+const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+/// A ticket of ours has less than 100 bytes.
+const TICKET_BYTES_MAX: usize = 64 << 10;
+/// Largest message a client may send.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Everything the connections of one server share.
+#[derive(Clone)]
+pub(crate) struct Front {
+    sessions: Arc<Sessions>,
+    tickets: Arc<Tickets>,
+    others: FlightServiceServer<Service>,
+}
+
+/// Who made a request; travels with it as an extension.
+#[derive(Clone)]
+pub(super) struct Call {
+    session: Arc<Session>,
+    client: String,
+    deadline: Option<Instant>,
+}
+
+impl Call {
+    pub(super) fn caller(&self) -> Caller {
+        Caller { session: Arc::clone(&self.session), client: self.client.clone(), deadline: self.deadline }
+    }
+}
+
+impl Front {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        let tickets = Arc::new(Tickets::default());
+        let others = FlightServiceServer::new(Service { tickets: Arc::clone(&tickets) })
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(usize::MAX);
+        Self { sessions: Arc::new(Sessions::new(engine)), tickets, others }
+    }
+
+    /// Forgets what clients have left behind; called now and then.
+    pub(crate) fn expire(&self) {
+        self.tickets.expire();
+        self.sessions.expire();
+    }
+
+    pub(crate) fn on(&self, connection: Arc<ConnectionSession>) -> OnConnection {
+        OnConnection { front: self.clone(), connection }
+    }
+}
+
+/// The service of one connection.
+#[derive(Clone)]
+pub(crate) struct OnConnection {
+    front: Front,
+    connection: Arc<ConnectionSession>,
+}
+
+impl tower::Service<Request<Incoming>> for OnConnection {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        let (session, cookie) = self.front.sessions.of(request.headers(), &self.connection);
+        let deadline = statement::deadline(request.headers());
+        let mut front = self.front.clone();
+        let call = Call { session, client: self.connection.peer.to_string(), deadline };
+        Box::pin(async move {
+            let mut response = if request.uri().path() == DO_GET {
+                do_get(request, deadline, &front.tickets).await
+            } else {
+                request.extensions_mut().insert(call);
+                front.others.call(request).await?
+            };
+            if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            Ok(response)
+        })
+    }
+}
+
+async fn do_get(request: Request<Incoming>, deadline: Option<Instant>, tickets: &Tickets) -> Response<Body> {
+    let body = async {
+        let ticket = read_ticket(request).await?;
+        statement::fetch(&ticket, deadline, tickets).await
+    };
+    match body.await {
+        Ok(body) => {
+            let mut response = Response::new(Body::new(body));
+            *response.headers_mut() = HeaderMap::from_iter([grpc()]);
+            response
+        }
+        Err(status) => {
+            metrics::request("DoGet", status.code());
+            status.into_http()
+        }
+    }
+}
+
+fn grpc() -> (header::HeaderName, HeaderValue) {
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
+}
+
+/// The one message of a DoGet request: compressed flag, length, `Ticket`.
+async fn read_ticket(request: Request<Incoming>) -> Result<Ticket, Status> {
+    let body = Limited::new(request.into_body(), TICKET_BYTES_MAX).collect().await;
+    let bytes = body.map_err(|e| Status::invalid_argument(format!("the ticket cannot be read: {e}")))?.to_bytes();
+    let Some((&[compressed, a, b, c, d], message)) = bytes.split_first_chunk::<5>() else {
+        return Err(Status::invalid_argument("DoGet without a ticket"));
+    };
+    if compressed != 0 {
+        return Err(Status::unimplemented("compressed requests are not supported"));
+    }
+    if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
+        return Err(Status::invalid_argument("the ticket's length is not the one announced"));
+    }
+    Ticket::decode(message).map_err(|e| Status::invalid_argument(format!("the ticket cannot be decoded: {e}")))
+}

@@ -1,0 +1,111 @@
+//! Which session a request belongs to.
+//!
+//! A request with the cookie `arrow_flight_session_id` belongs to the session it names; any other belongs to the
+//! session of its connection. Clients that keep cookies can thus change connections, and all others need only one.
+//! A session ends with its connection, or, once it was named by a cookie, when it is idle for long.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use coordinator::{Engine, Session};
+use http::{HeaderMap, header::COOKIE};
+use parking_lot::Mutex;
+
+use crate::metrics;
+
+const COOKIE_NAME: &str = "arrow_flight_session_id";
+/// A session named by cookies is kept this long after its last request.
+const IDLE_MAX: Duration = Duration::from_secs(1800);
+
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    engine: Arc<Engine>,
+    by_id: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    session: Weak<Session>,
+    /// Set once a client has sent the cookie: keeps the session after its connection has gone.
+    kept: Option<Arc<Session>>,
+    used: Instant,
+}
+
+/// The session of one connection, made at its first request.
+#[derive(Debug)]
+pub(crate) struct ConnectionSession {
+    pub(crate) peer: SocketAddr,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+impl ConnectionSession {
+    pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
+        metrics::CONNECTIONS.inc();
+        Arc::new(Self { peer, session: Mutex::new(None) })
+    }
+}
+
+impl Drop for ConnectionSession {
+    fn drop(&mut self) {
+        metrics::CONNECTIONS.dec();
+    }
+}
+
+impl Sessions {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, by_id: Mutex::default() }
+    }
+
+    /// The session of a request, and the cookie to set where the client does not have it yet.
+    pub(super) fn of(&self, headers: &HeaderMap, connection: &ConnectionSession) -> (Arc<Session>, Option<String>) {
+        if let Some(session) = cookie(headers).and_then(|id| self.named(id)) {
+            return (session, None);
+        }
+        let mut own = connection.session.lock();
+        let session = own.get_or_insert_with(|| {
+            let session = self.engine.session();
+            let known = Known { session: Arc::downgrade(&session), kept: None, used: Instant::now() };
+            self.by_id.lock().insert(session.id().to_owned(), known);
+            session
+        });
+        (Arc::clone(session), Some(format!("{COOKIE_NAME}={}; HttpOnly; SameSite=Strict", session.id())))
+    }
+
+    fn named(&self, id: &str) -> Option<Arc<Session>> {
+        let mut by_id = self.by_id.lock();
+        let known = by_id.get_mut(id)?;
+        let session = known.session.upgrade()?;
+        known.used = Instant::now();
+        known.kept = Some(Arc::clone(&session));
+        Some(session)
+    }
+
+    /// Ends idle sessions and forgets those that have ended.
+    pub(crate) fn expire(&self) {
+        let mut ended = Vec::new();
+        let mut by_id = self.by_id.lock();
+        for known in by_id.values_mut() {
+            if known.used.elapsed() > IDLE_MAX {
+                // Temporary tables go with it: not under the lock.
+                ended.extend(known.kept.take());
+            }
+        }
+        by_id.retain(|_, known| known.kept.is_some() || known.session.strong_count() > 0);
+        metrics::SESSIONS.set(by_id.len().try_into().unwrap_or(i64::MAX));
+        drop(by_id);
+        drop(ended);
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+}

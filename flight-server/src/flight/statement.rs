@@ -1,0 +1,181 @@
+//! The statement path: text in, a ticket or a row count out.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arrow::{datatypes::{Schema, SchemaRef}, ipc::writer::IpcWriteOptions};
+use arrow_flight::{
+    FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, SchemaResult, Ticket,
+    flight_descriptor::DescriptorType,
+    sql::{Any, Command, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt, TicketStatementQuery},
+};
+use coordinator::{Answer, Prepared, QueryError, Session, StatementOptions};
+use prost::Message;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::{
+    schema::wire_schema,
+    stream::ResultBody,
+    tickets::{Ticketed, Tickets},
+};
+use crate::status;
+
+/// Longest statement text, in bytes.
+const SQL_BYTES_MAX: usize = 4 << 20;
+
+/// Who asks, and until when they wait.
+pub(super) struct Caller {
+    pub(super) session: Arc<Session>,
+    pub(super) client: String,
+    pub(super) deadline: Option<Instant>,
+}
+
+/// The command in a descriptor.
+pub(super) fn command(descriptor: &FlightDescriptor) -> Result<Command, Status> {
+    if descriptor.r#type() != DescriptorType::Cmd {
+        return Err(Status::invalid_argument("the descriptor is not a Flight SQL command: its type is not CMD"));
+    }
+    let any = Any::decode(&*descriptor.cmd)
+        .map_err(|e| Status::invalid_argument(format!("the descriptor's command is not a protobuf Any: {e}")))?;
+    let type_url = any.type_url.clone();
+    Command::try_from(any)
+        .map_err(|e| Status::invalid_argument(format!("the command \"{type_url}\" cannot be decoded: {e}")))
+}
+
+/// Plans a query, or runs anything else at once, so that clients that never fetch still get what they asked for.
+pub(super) async fn info(
+    caller: &Caller,
+    query: &CommandStatementQuery,
+    descriptor: FlightDescriptor,
+    tickets: &Tickets,
+) -> Result<FlightInfo, Status> {
+    let prepared = prepare(caller, &query.query, query.transaction_id.as_ref()).await?;
+    let schema = schema_for(caller, &prepared);
+    let mut records = -1;
+    let what = if prepared.streams() {
+        Ticketed::Query(Arc::new(prepared))
+    } else {
+        match prepared.run(caller.deadline).await.map_err(|e| status::from_query(&e))? {
+            Answer::Done(outcome) => {
+                records = outcome.batches.iter().map(|batch| batch.num_rows() as i64).sum();
+                Ticketed::Done(Arc::new(outcome))
+            }
+            Answer::Rows(_) => return Err(Status::internal("a command gave a stream")),
+        }
+    };
+    let handle = tickets.give(what, Arc::clone(&schema));
+    let ticket = TicketStatementQuery { statement_handle: handle.as_bytes().to_vec().into() };
+    let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.as_any().encode_to_vec()));
+    let info = FlightInfo::new()
+        .try_with_schema(&schema)
+        .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))?;
+    Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_total_records(records).with_total_bytes(-1))
+}
+
+/// The schema of a statement's rows; runs nothing.
+pub(super) async fn schema(caller: &Caller, query: &CommandStatementQuery) -> Result<SchemaResult, Status> {
+    let prepared = prepare(caller, &query.query, query.transaction_id.as_ref()).await?;
+    let schema = schema_for(caller, &prepared);
+    let message: IpcMessage = SchemaAsIpc::new(&schema, &IpcWriteOptions::default())
+        .try_into()
+        .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))?;
+    Ok(SchemaResult { schema: message.0 })
+}
+
+/// Runs a statement that changes something. Gives the rows it changed.
+pub(super) async fn update(caller: &Caller, update: &CommandStatementUpdate) -> Result<i64, Status> {
+    let prepared = prepare(caller, &update.query, update.transaction_id.as_ref()).await?;
+    if prepared.is_query() {
+        return Err(Status::invalid_argument("the statement gives rows\nhint: send it as a query, not as an update"));
+    }
+    match prepared.run(caller.deadline).await.map_err(|e| status::from_query(&e))? {
+        Answer::Done(outcome) => Ok(outcome.rows_changed.and_then(|rows| rows.try_into().ok()).unwrap_or(-1)),
+        Answer::Rows(_) => Err(Status::internal("a command gave a stream")),
+    }
+}
+
+/// The body for a ticket.
+pub(super) async fn fetch(ticket: &Ticket, deadline: Option<Instant>, tickets: &Tickets) -> Result<ResultBody, Status> {
+    let handle = handle(ticket)?;
+    let (what, schema) = tickets.redeem(handle).ok_or_else(|| {
+        Status::not_found("the ticket is unknown or has expired\nhint: run the query again with GetFlightInfo")
+    })?;
+    match what {
+        Ticketed::Done(outcome) => Ok(ResultBody::of_outcome(outcome, schema)),
+        Ticketed::Query(prepared) => {
+            let answer = prepared.run(deadline).await.map_err(|e| status::from_query(&e))?;
+            Ok(ResultBody::new(answer, schema))
+        }
+    }
+}
+
+fn handle(ticket: &Ticket) -> Result<Uuid, Status> {
+    let any = Any::decode(&*ticket.ticket)
+        .map_err(|e| Status::invalid_argument(format!("the ticket is not a protobuf Any: {e}")))?;
+    let statement: Option<TicketStatementQuery> = any
+        .unpack()
+        .map_err(|e| Status::invalid_argument(format!("the ticket \"{}\" cannot be decoded: {e}", any.type_url)))?;
+    let Some(statement) = statement else {
+        return Err(Status::unimplemented(format!("tickets of type \"{}\" are not supported", any.type_url)));
+    };
+    Uuid::from_slice(&statement.statement_handle)
+        .map_err(|_| Status::invalid_argument("the ticket's statement handle was not made by this server"))
+}
+
+async fn prepare(caller: &Caller, sql: &str, transaction: Option<&prost::bytes::Bytes>) -> Result<Prepared, Status> {
+    if transaction.is_some_and(|id| !id.is_empty()) {
+        return Err(Status::unimplemented("transactions are not supported\nhint: every statement commits by itself"));
+    }
+    if sql.len() > SQL_BYTES_MAX {
+        let message = format!("the statement has {} bytes, more than the {SQL_BYTES_MAX} that are read", sql.len());
+        return Err(Status::invalid_argument(message));
+    }
+    let options = StatementOptions { deadline: caller.deadline, client: Some(caller.client.clone()) };
+    let prepared: Result<Prepared, QueryError> = caller.session.prepare(sql, options).await;
+    prepared.map_err(|e| status::from_query(&e))
+}
+
+fn schema_for(caller: &Caller, prepared: &Prepared) -> SchemaRef {
+    let schema: &Schema = &prepared.schema();
+    wire_schema(schema, &caller.session.settings())
+}
+
+/// When the caller stops waiting, from the `grpc-timeout` header: digits and a unit.
+pub(super) fn deadline(headers: &http::HeaderMap) -> Option<Instant> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    let timeout = match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    };
+    Instant::now().checked_add(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_in_every_unit_and_nonsense_is_no_timeout() {
+        let at = |text: &'static str| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert("grpc-timeout", http::HeaderValue::from_static(text));
+            deadline(&headers)
+        };
+        for text in ["1H", "2M", "30S", "100m", "5u", "99999999n"] {
+            assert!(at(text).is_some(), "{text}");
+        }
+        for text in ["", "S", "1", "-1S", "1h", "123456789S"] {
+            assert!(at(text).is_none(), "{text}");
+        }
+    }
+}

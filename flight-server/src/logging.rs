@@ -1,0 +1,27 @@
+//! Structured logs on stderr, and spans to an OpenTelemetry collector where one is named.
+
+use anyhow::Context;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::ServerConfig;
+
+/// Starts logging. `OTEL_EXPORTER_OTLP_ENDPOINT` names the collector; the returned provider flushes when shut down.
+pub(crate) fn start(config: &ServerConfig) -> anyhow::Result<Option<SdkTracerProvider>> {
+    let filter = EnvFilter::try_new(&config.log_filter)
+        .with_context(|| format!("log: \"{}\" is not a filter", config.log_filter))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
+    let provider = match std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        Some(_) => {
+            let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build();
+            let exporter = exporter.context("cannot use OTEL_EXPORTER_OTLP_ENDPOINT")?;
+            Some(SdkTracerProvider::builder().with_batch_exporter(exporter).build())
+        }
+        None => None,
+    };
+    let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("murre")));
+    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().context("cannot start logging")?;
+    Ok(provider)
+}

@@ -1,0 +1,136 @@
+//! Errors -> gRPC status codes. The only place that decides them; one test row for each.
+
+use catalog::CatalogError;
+use coordinator::{CompileError, QueryError, error_chain};
+use tonic::{Code, Status};
+use tracing::error;
+
+/// The status a client gets for an error. The hint follows the message on a line of its own.
+pub(crate) fn from_query(error: &QueryError) -> Status {
+    let code = code(error);
+    let mut message = error_chain(error);
+    if code == Code::Internal || code == Code::DataLoss {
+        error!(%error, chain = %message, "a statement failed through no fault of its own");
+    }
+    if let Some(hint) = error.hint() {
+        message.push_str("\nhint: ");
+        message.push_str(hint);
+    }
+    // Headers have a limit, and some clients drop the whole answer above 8 KiB.
+    if message.len() > 4_000 {
+        let end = (0..=4_000).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str(" …");
+    }
+    Status::new(code, message)
+}
+
+fn code(error: &QueryError) -> Code {
+    match error {
+        QueryError::Empty
+        | QueryError::SeveralStatements { .. }
+        | QueryError::Syntax { .. }
+        | QueryError::Plan { .. }
+        | QueryError::Data { .. }
+        | QueryError::Setting { .. } => Code::InvalidArgument,
+        QueryError::NotFound { .. } | QueryError::NoSuchQuery { .. } => Code::NotFound,
+        QueryError::Unsupported { .. } => Code::Unimplemented,
+        QueryError::OutOfMemory { .. } => Code::ResourceExhausted,
+        QueryError::CorruptFile { .. } => Code::DataLoss,
+        QueryError::Storage { .. } | QueryError::ShuttingDown => Code::Unavailable,
+        QueryError::Cancelled { .. } => Code::Cancelled,
+        QueryError::TimedOut { .. } => Code::DeadlineExceeded,
+        QueryError::Spill { .. } | QueryError::Internal { .. } => Code::Internal,
+        QueryError::Compile(CompileError::Unsupported { .. }) => Code::Unimplemented,
+        QueryError::Catalog(error) => catalog_code(error),
+    }
+}
+
+fn catalog_code(error: &CatalogError) -> Code {
+    match error {
+        CatalogError::SchemaNotFound { .. } | CatalogError::NotFound { .. } | CatalogError::SecretNotFound { .. } => {
+            Code::NotFound
+        }
+        CatalogError::SchemaExists { .. } | CatalogError::Exists { .. } | CatalogError::SecretExists { .. } => {
+            Code::AlreadyExists
+        }
+        CatalogError::SchemaNotEmpty { .. } | CatalogError::SchemaPinned { .. } => Code::FailedPrecondition,
+        CatalogError::WrongKind { .. }
+        | CatalogError::NullInColumn { .. }
+        | CatalogError::SecretInvalid { .. }
+        | CatalogError::Location { .. } => Code::InvalidArgument,
+        CatalogError::Unsupported { .. } => Code::Unimplemented,
+        CatalogError::Abandoned => Code::Cancelled,
+        CatalogError::FolderInUse { .. } | CatalogError::Poisoned => Code::Unavailable,
+        CatalogError::Damaged { .. } => Code::DataLoss,
+        CatalogError::FolderVersion { .. }
+        | CatalogError::Io { .. }
+        | CatalogError::WriteData { .. }
+        | CatalogError::Task(_) => Code::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::TableName;
+    use coordinator::{QueryId, StageId};
+    use datafusion::common::DataFusionError;
+
+    #[test]
+    fn every_kind_of_error_has_its_code() {
+        let plan = || DataFusionError::Plan("x".into());
+        let name = || TableName::new("public", "t");
+        let text = || String::from("x");
+        let id = QueryId(7);
+        let rows = [
+            (QueryError::Empty, Code::InvalidArgument),
+            (QueryError::SeveralStatements { count: 2 }, Code::InvalidArgument),
+            (QueryError::Syntax { detail: text() }, Code::InvalidArgument),
+            (QueryError::Plan { source: plan() }, Code::InvalidArgument),
+            (QueryError::Data { source: plan() }, Code::InvalidArgument),
+            (QueryError::Setting { name: text(), detail: text() }, Code::InvalidArgument),
+            (QueryError::NotFound { what: text(), hint: None }, Code::NotFound),
+            (QueryError::NoSuchQuery { id: 1 }, Code::NotFound),
+            (QueryError::Unsupported { what: text(), hint: None }, Code::Unimplemented),
+            (QueryError::OutOfMemory { detail: text() }, Code::ResourceExhausted),
+            (QueryError::CorruptFile { path: text(), detail: text() }, Code::DataLoss),
+            (QueryError::Storage { source: plan() }, Code::Unavailable),
+            (QueryError::ShuttingDown, Code::Unavailable),
+            (QueryError::Cancelled { id }, Code::Cancelled),
+            (QueryError::TimedOut { id, limit: std::time::Duration::from_secs(1) }, Code::DeadlineExceeded),
+            (QueryError::Spill { path: "x".into(), source: plan() }, Code::Internal),
+            (QueryError::Internal { id, detail: text() }, Code::Internal),
+            (CompileError::Unsupported { stage: StageId(0), operator: text() }.into(), Code::Unimplemented),
+            (CatalogError::NotFound { kind: "table", name: name() }.into(), Code::NotFound),
+            (CatalogError::Exists { kind: "table", name: name() }.into(), Code::AlreadyExists),
+            (CatalogError::SchemaNotFound { schema: text() }.into(), Code::NotFound),
+            (CatalogError::SchemaExists { schema: text() }.into(), Code::AlreadyExists),
+            (CatalogError::SchemaNotEmpty { schema: text(), relations: 1 }.into(), Code::FailedPrecondition),
+            (CatalogError::SchemaPinned { schema: text() }.into(), Code::FailedPrecondition),
+            (CatalogError::SecretNotFound { secret: text() }.into(), Code::NotFound),
+            (CatalogError::SecretExists { secret: text() }.into(), Code::AlreadyExists),
+            (CatalogError::SecretInvalid { secret: text(), detail: text() }.into(), Code::InvalidArgument),
+            (CatalogError::WrongKind { name: name(), is: "x", wanted: "y" }.into(), Code::InvalidArgument),
+            (CatalogError::NullInColumn { name: name(), column: text() }.into(), Code::InvalidArgument),
+            (CatalogError::Location { location: text(), detail: text() }.into(), Code::InvalidArgument),
+            (CatalogError::Unsupported { what: text(), hint: None }.into(), Code::Unimplemented),
+            (CatalogError::Abandoned.into(), Code::Cancelled),
+            (CatalogError::Poisoned.into(), Code::Unavailable),
+            (CatalogError::FolderInUse { path: "x".into(), pid: text() }.into(), Code::Unavailable),
+            (CatalogError::Damaged { path: "x".into(), detail: text() }.into(), Code::DataLoss),
+            (CatalogError::FolderVersion { path: "x".into(), found: text(), supported: 1 }.into(), Code::Internal),
+        ];
+        for (error, code) in rows {
+            assert_eq!(from_query(&error).code(), code, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn hints_follow_on_their_own_line_and_long_messages_are_cut() {
+        let error = QueryError::NotFound { what: "no".into(), hint: Some("yes".into()) };
+        assert_eq!(from_query(&error).message(), "no\nhint: yes");
+        let error = QueryError::Syntax { detail: "ä".repeat(10_000) };
+        assert!(from_query(&error).message().len() < 4_100);
+    }
+}

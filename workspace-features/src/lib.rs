@@ -1,0 +1,1 @@
+//! Holds no code: its manifest settles the features of shared dependencies.
