@@ -1,12 +1,16 @@
 //! What the catalog remembers of a table or view, and how it is written down.
 //!
-//! Shapes: Arrow schemas are stored as base64 of an IPC schema message, so that every Arrow type survives.
+//! Shapes: Arrow schemas are stored as base64 of an IPC schema, so that every Arrow type survives.
 //! Invariant: a definition never changes in place; a new version of it replaces the old one.
 
 use std::{fmt, sync::Arc};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::ipc::{convert::{IpcSchemaEncoder, fb_to_schema}, root_as_message};
+use arrow::ipc::{
+    convert::{IpcSchemaEncoder, fb_to_schema},
+    root_as_schema,
+    writer::DictionaryTracker,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -126,18 +130,43 @@ mod schema_text {
     use super::*;
 
     pub(super) fn serialize<S: Serializer>(schema: &SchemaRef, to: S) -> Result<S::Ok, S::Error> {
-        let message = IpcSchemaEncoder::new().schema_to_fb(schema);
-        to.serialize_str(&BASE64_STANDARD.encode(message.finished_data()))
+        let mut dictionaries = DictionaryTracker::new(false);
+        let encoded = IpcSchemaEncoder::new().with_dictionary_tracker(&mut dictionaries).schema_to_fb(schema);
+        to.serialize_str(&BASE64_STANDARD.encode(encoded.finished_data()))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SchemaRef, D::Error> {
         let text = String::deserialize(from)?;
         let bytes = BASE64_STANDARD.decode(text).map_err(D::Error::custom)?;
-        let message = root_as_message(&bytes).map_err(|e| D::Error::custom(e.to_string()))?;
-        let schema: Schema = message
-            .header_as_schema()
-            .map(fb_to_schema)
-            .ok_or_else(|| D::Error::custom("not an Arrow schema message"))?;
+        let encoded = root_as_schema(&bytes).map_err(|e| D::Error::custom(e.to_string()))?;
+        let schema: Schema = fb_to_schema(encoded);
         Ok(Arc::new(schema))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{DataType, Field, TimeUnit};
+
+    #[test]
+    fn a_definition_is_read_back_as_it_was_written() {
+        let dictionary = DataType::Dictionary(DataType::UInt16.into(), DataType::Utf8.into());
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Int32, false),
+            Field::new("b", DataType::Utf8View, true),
+            Field::new("c", DataType::Decimal128(38, -3), true),
+            Field::new("d", DataType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into())), true),
+            Field::new("e", DataType::List(Field::new("item", dictionary.clone(), true).into()), true),
+            Field::new("f", dictionary, true),
+        ]);
+        let table = ManagedTable {
+            id: TableId::random(),
+            schema: Arc::new(schema),
+            defaults: vec![("a".into(), "1 + 1".into())],
+            files: vec![DataFile { file: "x.parquet".into(), rows: 3, bytes: 99 }],
+        };
+        let text = serde_json::to_string(&Relation::Managed(table.clone())).unwrap();
+        assert_eq!(serde_json::from_str::<Relation>(&text).unwrap(), Relation::Managed(table));
     }
 }

@@ -117,7 +117,7 @@ fn absolute(location: &str) -> Result<String> {
     let path = std::path::absolute(location)
         .map_err(|e| DataFusionError::Plan(format!("cannot use location \"{location}\": {e}")))?;
     if !is_glob(location) && !Path::new(&path).exists() {
-        return plan_err!("no file or folder at \"{location}\"");
+        return plan_err!("file or folder \"{location}\" does not exist");
     }
     let mut text = path.to_string_lossy().into_owned();
     if path.is_dir() && !text.ends_with('/') {

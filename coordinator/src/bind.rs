@@ -10,7 +10,7 @@ use datafusion::{
     sql::{
         parser::{DFParserBuilder, Statement},
         sqlparser::{
-            ast::{ObjectType, Statement as SqlStatement},
+            ast::{Ident, ObjectType, Statement as SqlStatement},
             dialect::GenericDialect,
             tokenizer::{Token, Tokenizer},
         },
@@ -133,12 +133,9 @@ fn without_plan(statement: &Statement) -> Result<Option<Command>, QueryError> {
             Command::DropSecret { name: name.value.clone(), if_exists: *if_exists }
         }
         SqlStatement::Kill { id, .. } => Command::Kill { id: *id },
-        SqlStatement::ShowVariable { variable } if variable.len() == 1 => {
-            match variable[0].value.to_ascii_lowercase().as_str() {
-                "processlist" => Command::ShowProcesslist,
-                "secrets" => Command::ShowSecrets,
-                _ => return Ok(None),
-            }
+        SqlStatement::ShowProcessList { .. } => Command::ShowProcesslist,
+        SqlStatement::ShowVariable { variable } if variable.len() == 1 && is_word(&variable[0], "secrets") => {
+            Command::ShowSecrets
         }
         SqlStatement::StartTransaction { .. } | SqlStatement::Commit { .. } | SqlStatement::Rollback { .. } | SqlStatement::Savepoint { .. } => {
             return unsupported("a transaction", Some("every statement commits by itself"));
@@ -159,6 +156,10 @@ fn without_plan(statement: &Statement) -> Result<Option<Command>, QueryError> {
         }
         _ => return Ok(None),
     }))
+}
+
+fn is_word(ident: &Ident, word: &str) -> bool {
+    ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case(word)
 }
 
 /// Takes the word TEMPORARY out of `CREATE TEMPORARY TABLE`, which DataFusion's planner refuses.
@@ -291,7 +292,7 @@ fn table_schema(schema: &Schema, declared: bool) -> Result<SchemaRef, QueryError
     let mut fields: Vec<Field> = Vec::new();
     for field in schema.fields() {
         if fields.iter().any(|known| known.name() == field.name()) {
-            let text = format!("column \"{}\" is there twice; give one of them another name with AS", field.name());
+            let text = format!("duplicate column \"{}\"; give one of them another name with AS", field.name());
             return Err(QueryError::Plan { source: DataFusionError::Plan(text) });
         }
         let data_type = match field.data_type() {

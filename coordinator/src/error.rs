@@ -140,13 +140,14 @@ fn plain(error: &DataFusionError) -> String {
     text.to_owned()
 }
 
-/// The message of an error and of its sources, each once: a source whose text its parent ends with is left out.
+/// The message of an error and of its sources, each once: a source that repeats its parent, or whose text its parent
+/// ends with, is left out.
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
         let next = error.to_string();
-        if !text.ends_with(&next) {
+        if !text.ends_with(&next) && !next.ends_with(&text) {
             text.push_str(": ");
             text.push_str(&next);
         }

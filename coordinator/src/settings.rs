@@ -1,27 +1,74 @@
 //! `SET murre.*`: what a session may choose, and how sizes and times are written.
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use datafusion::{
-    common::{config::{ConfigExtension, ConfigField, ConfigOptions}, extensions_options},
+    common::{
+        DataFusionError,
+        config::{ConfigEntry, ConfigExtension, ConfigField, ConfigOptions, ExtensionOptions},
+    },
     prelude::SessionConfig,
 };
 
 use crate::QueryError;
 
-extensions_options! {
-    /// Settings of a session, under the prefix `murre`.
-    pub struct MurreSettings {
-        /// Partitions a query is spread over; 0 means one for each thread of the server.
-        pub threads: usize, default = 0
-        /// Memory one query may use, for example 2GB; 0 means all that the server may use.
-        pub memory_limit: String, default = "0".to_owned()
-        /// Longest time a statement may run, for example 30s; 0 means no limit.
-        pub statement_timeout: String, default = "0".to_owned()
-        /// Send dictionary-encoded columns as dictionaries (true) or as plain values (false).
-        pub flight_dictionaries: bool, default = false
-        /// Send strings and binaries as views (true) or as plain Utf8 and Binary (false).
-        pub flight_views: bool, default = false
+/// Settings of a session, under the prefix `murre`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MurreSettings {
+    pub threads: usize,
+    pub memory_limit: String,
+    pub statement_timeout: String,
+    pub flight_dictionaries: bool,
+    pub flight_views: bool,
+}
+
+impl Default for MurreSettings {
+    fn default() -> Self {
+        let (memory_limit, statement_timeout) = ("0".to_owned(), "0".to_owned());
+        Self { threads: 0, memory_limit, statement_timeout, flight_dictionaries: false, flight_views: false }
+    }
+}
+
+impl ExtensionOptions for MurreSettings {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), DataFusionError> {
+        let invalid = |what: &str| DataFusionError::Configuration(format!("\"{value}\" is not {what}"));
+        let flag = || value.to_ascii_lowercase().parse().map_err(|_| invalid("true or false"));
+        match key {
+            "threads" => self.threads = value.parse().map_err(|_| invalid("a number of threads"))?,
+            "memory_limit" => value.clone_into(&mut self.memory_limit),
+            "statement_timeout" => value.clone_into(&mut self.statement_timeout),
+            "flight_dictionaries" => self.flight_dictionaries = flag()?,
+            "flight_views" => self.flight_views = flag()?,
+            _ => return Err(DataFusionError::Configuration(format!("there is no setting murre.{key}"))),
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        let entry = |key: &str, value: String, description| ConfigEntry {
+            key: format!("murre.{key}"),
+            value: Some(value),
+            description,
+        };
+        vec![
+            entry("threads", self.threads.to_string(), "Partitions a query is spread over; 0 means one for each thread of the server"),
+            entry("memory_limit", self.memory_limit.clone(), "Memory one query may use, for example 2GB; 0 means all that the server may use"),
+            entry("statement_timeout", self.statement_timeout.clone(), "Longest time a statement may run, for example 30s; 0 means no limit"),
+            entry("flight_dictionaries", self.flight_dictionaries.to_string(), "Send dictionary-encoded columns as dictionaries instead of plain values"),
+            entry("flight_views", self.flight_views.to_string(), "Send strings and binaries as views instead of plain Utf8 and Binary"),
+        ]
     }
 }
 
@@ -65,7 +112,7 @@ pub(crate) fn apply(
     }
     let mut config = config.clone();
     let options = config.options_mut();
-    let unknown = |e: datafusion::common::DataFusionError| invalid(e.strip_backtrace().lines().next().unwrap_or_default().to_owned());
+    let unknown = |e: DataFusionError| invalid(e.strip_backtrace().lines().next().unwrap_or_default().to_owned());
     match value {
         Some(value) => {
             check_value(name, value, threads).map_err(invalid)?;

@@ -1,5 +1,7 @@
 //! Structured logs on stderr, and spans to an OpenTelemetry collector where one is named.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -11,7 +13,8 @@ use crate::config::ServerConfig;
 pub(crate) fn start(config: &ServerConfig) -> anyhow::Result<Option<SdkTracerProvider>> {
     let filter = EnvFilter::try_new(&config.log_filter)
         .with_context(|| format!("log: \"{}\" is not a filter", config.log_filter))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
     let provider = match std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Some(_) => {

@@ -246,7 +246,9 @@ impl Script {
 
     async fn create_schema(&mut self, schema: &str) -> Outcome {
         self.step(
-            |model| drop(model.schemas.insert(schema.into())),
+            |model| {
+                model.schemas.insert(schema.into());
+            },
             async |store| store.create_schema(schema, false).await,
         )
         .await

@@ -1,1 +1,7 @@
-//! x
+//! Tests of the real binary and of the crates together.
+
+mod bad_input;
+mod server;
+mod serving;
+mod slt;
+mod tpch;

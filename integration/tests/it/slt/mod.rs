@@ -9,7 +9,9 @@
 //! `MURRE_SLT_BLESS=1` writes the oracle's answers into the files, `MURRE_SLT_ONLY=joins` runs the files whose
 //! name contains `joins`.
 
+mod flight;
 mod format;
+mod inprocess;
 mod oracle;
 
 use std::fmt::Write as _;
@@ -44,7 +46,11 @@ type Started = Pin<Box<dyn Future<Output = Result<Box<dyn Engine>>>>>;
 type EngineEntry = (&'static str, fn() -> Started);
 
 /// The engines, the oracle first. A new one is a `mod` line above and an entry here.
-const ENGINES: &[EngineEntry] = &[("datafusion", || boxed(async { Ok(oracle::Oracle::new()) }))];
+const ENGINES: &[EngineEntry] = &[
+    ("datafusion", || boxed(async { Ok(oracle::Oracle::new()) })),
+    ("inprocess", || boxed(inprocess::InProcess::start())),
+    ("flight", || boxed(flight::Flight::start())),
+];
 
 fn boxed<E: Engine + 'static>(start: impl Future<Output = Result<E>> + 'static) -> Started {
     Box::pin(async { Ok(Box::new(start.await?) as Box<dyn Engine>) })

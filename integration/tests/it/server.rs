@@ -1,0 +1,159 @@
+//! A real `murre serve` process for a test.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use arrow::array::RecordBatch;
+use arrow_flight::sql::client::FlightSqlServiceClient;
+use futures::TryStreamExt;
+use tonic::transport::{Channel, Endpoint};
+
+/// Longest time a server may take to say that it is ready.
+const START_MAX: Duration = Duration::from_secs(60);
+
+pub(crate) type Client = FlightSqlServiceClient<Channel>;
+
+/// A running server; dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    flight: String,
+    http: String,
+    log: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn start(data_dir: &Path) -> Result<Self> {
+        Self::start_with(data_dir, &[])
+    }
+
+    /// Starts a server on free ports, with more command-line arguments.
+    pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Result<Self> {
+        let log = data_dir.with_extension("log");
+        let mut child = Command::new(binary()?)
+            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::options().append(true).create(true).open(&log)?)
+            .spawn()
+            .context("cannot start murre")?;
+        let stdout = BufReader::new(child.stdout.take().context("no stdout")?);
+        let (sender, lines) = mpsc::channel();
+        // Reads to the end, so that the server never waits for a full pipe.
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // The test may have read all it wants.
+                let _ = sender.send(line);
+            }
+        });
+        let give_up = Instant::now() + START_MAX;
+        loop {
+            match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix("ready: flight-sql grpc://") {
+                        let (flight, http) = rest.split_once(" http http://").context("no http address")?;
+                        return Ok(Self { child, flight: flight.into(), http: http.into(), log });
+                    }
+                }
+                Err(_) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    bail!("murre did not get ready; its log:\n{}", std::fs::read_to_string(&log)?);
+                }
+            }
+        }
+    }
+
+    /// `HOST:PORT` of Flight SQL.
+    pub(crate) fn flight(&self) -> &str {
+        &self.flight
+    }
+
+    /// `HOST:PORT` of the HTTP service.
+    pub(crate) fn http(&self) -> &str {
+        &self.http
+    }
+
+    pub(crate) fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client on a connection, and so in a session, of its own.
+    pub(crate) async fn client(&self) -> Result<Client> {
+        let channel = Endpoint::from_shared(format!("http://{}", self.flight))?.connect().await?;
+        let client = arrow_flight::flight_service_client::FlightServiceClient::new(channel)
+            .max_decoding_message_size(usize::MAX);
+        Ok(FlightSqlServiceClient::new_from_inner(client))
+    }
+
+    pub(crate) fn kill9(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and the exit status once it has ended.
+    pub(crate) fn terminate(&mut self) -> Result<std::process::ExitStatus> {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status()?;
+        anyhow::ensure!(sent.success(), "SIGTERM was not sent");
+        Ok(self.child.wait()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The rows of a query.
+pub(crate) async fn rows(client: &mut Client, sql: &str) -> Result<Vec<RecordBatch>> {
+    let fetched = async {
+        let info = client.execute(sql.to_owned(), None).await?;
+        let mut batches = Vec::new();
+        for endpoint in info.endpoint {
+            let ticket = endpoint.ticket.context("an endpoint without a ticket")?;
+            batches.extend(client.do_get(ticket).await?.try_collect::<Vec<_>>().await?);
+        }
+        anyhow::Ok(batches)
+    };
+    fetched.await.map_err(said)
+}
+
+/// The rows as a table of text.
+pub(crate) async fn table(client: &mut Client, sql: &str) -> Result<String> {
+    Ok(arrow::util::pretty::pretty_format_batches(&rows(client, sql).await?)?.to_string())
+}
+
+/// What the server said: the client's error types put their own words, and escapes, around it.
+pub(crate) fn said(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<arrow_flight::error::FlightError>() {
+        Some(arrow_flight::error::FlightError::Tonic(status)) => anyhow::anyhow!("{}", status.message()),
+        _ => error,
+    }
+}
+
+/// The binary beside this test's own: one profile builds both.
+pub(crate) fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("MURRE_BIN") {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe()?;
+    let path = test.parent().and_then(Path::parent).context("no target folder")?.join("murre");
+    anyhow::ensure!(path.exists(), "{} is missing: build it with `cargo build --workspace`", path.display());
+    Ok(path)
+}

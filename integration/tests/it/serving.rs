@@ -1,0 +1,287 @@
+//! A server as its operator and its clients see it: start, stop, limits, cancels, restarts.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use futures::StreamExt;
+
+use crate::server::{Client, Server, binary, rows, said, table};
+
+/// Longest wait for an event that takes well under a second.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Runs for hours unless it is stopped.
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 100000) b WHERE a.value * b.value % 7 = 8";
+
+async fn update(client: &mut Client, sql: &str) -> Result<i64> {
+    client.execute_update(sql.to_owned(), None).await.map_err(|e| said(e.into()))
+}
+
+fn http_get(address: &str, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+async fn until(what: &str, mut happened: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let give_up = Instant::now() + SOON;
+    while !happened().await? {
+        ensure!(Instant::now() < give_up, "waited {SOON:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_metrics_and_drain() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut server = Server::start(&dir.path().join("data"))?;
+    ensure!(http_get(server.http(), "/healthz")?.contains("200 OK"));
+    ensure!(http_get(server.http(), "/readyz")?.contains("200 OK"));
+    table(&mut server.client().await?, "SELECT 1").await?;
+    let metrics = http_get(server.http(), "/metrics")?;
+    for name in ["coordinator_queries_total", "flight_server_requests_total{code=\"Ok\",rpc=\"GetFlightInfo\"} 1", "flight_server_connections"] {
+        ensure!(metrics.contains(name), "{name} is missing in\n{metrics}");
+    }
+    ensure!(server.terminate()?.success(), "{}", server.log()?);
+    ensure!(server.log()?.contains("stopped"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_lets_a_running_query_end() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    // The client reads one batch and waits, so the query is still running when the signal comes.
+    let info = client.execute("SELECT * FROM generate_series(1, 20000000)".into(), None).await?;
+    let mut stream = client.do_get(info.endpoint[0].ticket.clone().unwrap_or_default()).await?;
+    let mut count = stream.next().await.map_or(Ok(0), |batch| batch.map(|batch| batch.num_rows()))?;
+    let ended = tokio::task::spawn_blocking(move || server.terminate());
+    while let Some(batch) = stream.next().await {
+        count += batch?.num_rows();
+    }
+    ensure!(count == 20_000_000, "{count} rows");
+    drop((stream, client));
+    ensure!(ended.await??.success());
+    Ok(())
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused_with_the_pid() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let server = Server::start(&data)?;
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"];
+    let second = Command::new(binary()?).args(arguments).arg(&data).output()?;
+    let message = String::from_utf8_lossy(&second.stderr).into_owned();
+    ensure!(!second.status.success() && message.contains(&format!("in use by process {}", server.pid())), "{message}");
+    let shell = Command::new(binary()?).args(["sql", "-c", "SELECT 1", "--data-dir"]).arg(&data).output()?;
+    let message = String::from_utf8_lossy(&shell.stderr).into_owned();
+    ensure!(!shell.status.success() && message.contains("--connect"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn other_machines_are_refused_while_there_are_no_users() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let refused = Command::new(binary()?).args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(dir.path()).output()?;
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure!(!refused.status.success() && message.contains("no users yet") && message.contains("127.0.0.1"), "{message}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tls_hello_is_recognised_and_logged_with_the_remedy() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut stream = TcpStream::connect(server.flight())?;
+    stream.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc])?;
+    let mut answer = Vec::new();
+    // Closed, with or without a reset.
+    let _ = stream.read_to_end(&mut answer);
+    until("the log line", async || Ok(server.log()?.contains("useEncryption=false"))).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn definitions_and_rows_survive_a_restart_and_temporary_tables_do_not() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let mut server = Server::start(&data)?;
+    let mut client = server.client().await?;
+    let csv = dir.path().join("people.csv");
+    std::fs::write(&csv, "name,age\nada,36\ngrace,85\n")?;
+    for sql in [
+        "CREATE SCHEMA s".to_owned(),
+        "CREATE TABLE s.t (a INT, b VARCHAR DEFAULT 'none')".into(),
+        "INSERT INTO s.t (a) VALUES (1), (2)".into(),
+        "CREATE TABLE c AS SELECT value AS n FROM generate_series(1, 1000)".into(),
+        format!("CREATE EXTERNAL TABLE people STORED AS CSV LOCATION '{}' OPTIONS ('format.has_header' 'true')", csv.display()),
+        "CREATE VIEW old AS SELECT name FROM people WHERE age > 40".into(),
+        "CREATE TEMPORARY TABLE gone AS SELECT 1 AS x".into(),
+    ] {
+        update(&mut client, &sql).await?;
+    }
+    const CHECK: &str = "SELECT (SELECT count(*) FROM c) AS c, (SELECT max(a) || min(b) FROM s.t) AS t, (SELECT name FROM old) AS old";
+    let before = table(&mut client, CHECK).await?;
+    ensure!(before.contains("1000") && before.contains("2none") && before.contains("grace"), "{before}");
+    ensure!(table(&mut client, "SELECT * FROM gone").await.is_ok());
+    ensure!(table(&mut server.client().await?, "SELECT * FROM gone").await.is_err(), "another session sees it");
+    server.kill9()?;
+    let server = Server::start(&data)?;
+    let mut client = server.client().await?;
+    ensure!(table(&mut client, CHECK).await? == before);
+    ensure!(table(&mut client, "SELECT * FROM gone").await.is_err());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut watcher = server.client().await?;
+    let mut running = async || anyhow::Ok(rows(&mut watcher, "SHOW PROCESSLIST").await?.iter().map(|batch| batch.num_rows()).sum::<usize>());
+
+    // KILL.
+    let mut client = server.client().await?;
+    let query = tokio::spawn(async move { rows(&mut client, ENDLESS).await });
+    until("the query in the list", async || Ok(running().await? == 1)).await?;
+    let mut killer = server.client().await?;
+    let listed = rows(&mut killer, "SHOW PROCESSLIST").await?;
+    let id = arrow::util::display::array_value_to_string(listed[0].column(0), 0)?;
+    update(&mut killer, &format!("KILL {id}")).await?;
+    let error = query.await?.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(error.contains("cancelled"), "{error}");
+    until("the killed query to go", async || Ok(running().await? == 0)).await?;
+
+    // A client that goes away.
+    let mut client = server.client().await?;
+    let query = tokio::spawn(async move { rows(&mut client, ENDLESS).await });
+    until("the query in the list", async || Ok(running().await? == 1)).await?;
+    query.abort();
+    until("the abandoned query to go", async || Ok(running().await? == 0)).await?;
+
+    // The session's timeout.
+    let mut client = server.client().await?;
+    update(&mut client, "SET murre.statement_timeout = '200ms'").await?;
+    let error = rows(&mut client, ENDLESS).await.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(error.contains("200ms"), "{error}");
+    until("the late query to go", async || Ok(running().await? == 0)).await?;
+    ensure!(table(&mut client, "SHOW murre.statement_timeout").await?.contains("200ms"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_over_its_memory_limit_fails_alone() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let (mut small, mut large) = (server.client().await?, server.client().await?);
+    update(&mut small, "SET murre.memory_limit = '1MB'").await?;
+    const BIG_JOIN: &str = "SELECT count(*) FROM generate_series(1, 2000000) a JOIN generate_series(1, 2000000) b ON a.value = b.value";
+    let (failed, done) = tokio::join!(table(&mut small, BIG_JOIN), table(&mut large, BIG_JOIN));
+    let error = failed.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(error.contains("memory limit"), "{error}");
+    ensure!(done?.contains("2000000"));
+    ensure!(table(&mut small, "SELECT 1 AS alive").await?.contains("alive"));
+    // A temporary table is charged to the server.
+    let limited = Server::start_with(&dir.path().join("limited"), &["--memory-limit", "10MB"])?;
+    let mut client = limited.client().await?;
+    let error = update(&mut client, "CREATE TEMPORARY TABLE t AS SELECT * FROM generate_series(1, 10000000)").await;
+    let error = error.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(error.contains("temporary table \"t\"") && error.contains("server's memory limit"), "{error}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_heavy_query_does_not_keep_others_waiting() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut heavy = server.client().await?;
+    let query = tokio::spawn(async move { rows(&mut heavy, ENDLESS).await });
+    let mut client = server.client().await?;
+    for _ in 0..50 {
+        let answer = tokio::time::timeout(SOON, table(&mut client, "SELECT 1 AS one")).await??;
+        ensure!(answer.contains("one"));
+    }
+    ensure!(!query.is_finished());
+    query.abort();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrupt_data_page_names_its_file() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let folder = dir.path().join("files");
+    std::fs::create_dir(&folder)?;
+    for name in ["a", "b", "c"] {
+        let path = folder.join(format!("{name}.parquet"));
+        update(&mut client, &format!("COPY (SELECT value, 'text ' || value AS t FROM generate_series(1, 100000)) TO '{}'", path.display())).await?;
+    }
+    let victim = folder.join("b.parquet");
+    let mut bytes = std::fs::read(&victim)?;
+    // Behind the first page header, before the footer.
+    for byte in &mut bytes[2000..60_000] {
+        *byte ^= 0x5a;
+    }
+    std::fs::write(&victim, bytes)?;
+    let error = table(&mut client, &format!("SELECT count(DISTINCT value), min(t) FROM '{}/'", folder.display())).await;
+    let error = error.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(error.contains("b.parquet"), "{error}");
+    ensure!(!error.contains("a.parquet"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn the_shell_answers_in_every_format_and_fails_with_a_status() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let shell = |arguments: &[&str]| -> Result<(bool, String, String)> {
+        let output = Command::new(binary()?).arg("sql").arg("--data-dir").arg(dir.path()).args(arguments).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((output.status.success(), text(&output.stdout), text(&output.stderr)))
+    };
+    let select = "SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL ORDER BY a";
+    for (format, expected) in [("csv", "a,b\n1,x\n2,\n"), ("json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}\n")] {
+        let (success, out, error) = shell(&["--format", format, "-c", select])?;
+        ensure!(success && out == expected, "{out:?} {error}");
+    }
+    ensure!(shell(&["-c", "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2)"])?.0);
+    let (_, out, _) = shell(&["-c", "SELECT sum(a) AS total FROM t"])?;
+    ensure!(out.contains("| 3 "), "{out}");
+    let (success, _, error) = shell(&["-c", "SELECT * FROM u"])?;
+    ensure!(!success && error.starts_with("error: table \"u\" does not exist"), "{error}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hive_folders_have_their_partition_columns() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let folder = dir.path().join("sales");
+    let write = |path: &Path, text: &str| -> Result<()> {
+        std::fs::create_dir_all(path)?;
+        Ok(std::fs::write(path.join("part.csv"), text)?)
+    };
+    write(&folder.join("year=2023/region=eu"), "amount\n10\n")?;
+    write(&folder.join("year=2024/region=us"), "amount\n20\n30\n")?;
+    let location = folder.display();
+    update(&mut client, &format!("CREATE EXTERNAL TABLE sales STORED AS CSV LOCATION '{location}/' OPTIONS ('format.has_header' 'true')")).await?;
+    const TOTALS: &str = "SELECT year, region, sum(amount) AS total FROM sales GROUP BY year, region ORDER BY year";
+    let answer = table(&mut client, TOTALS).await?;
+    ensure!(answer.contains("| 2024 | us     | 50    |"), "{answer}");
+    // A file that others add is seen by the next query.
+    write(&folder.join("year=2025/region=eu"), "amount\n7\n")?;
+    let answer = table(&mut client, TOTALS).await?;
+    ensure!(answer.contains("| 2025 | eu     | 7     |"), "{answer}");
+    Ok(())
+}
