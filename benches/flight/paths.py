@@ -52,7 +52,9 @@ class FlightPath:
 
     def create_table(self) -> None:
         columns = ", ".join(f"CAST(value AS BIGINT) + {column} AS c{column}" for column in range(COLUMNS))
-        self.reader.ask("setup", f"CREATE TEMPORARY TABLE {TABLE} AS SELECT {columns} FROM generate_series(1, {self.rows})")
+        declared = ", ".join(f"c{number} BIGINT NOT NULL" for number in range(COLUMNS))
+        self.reader.ask("setup", f"CREATE TEMPORARY TABLE {TABLE} ({declared})")
+        self.reader.ask("setup", f"INSERT INTO {TABLE} SELECT {columns} FROM generate_series(1, {self.rows})")
 
     def copy(self) -> Copied:
         server_before, reader_before = self.server.cpu_seconds(), self.reader.cpu_seconds()

@@ -16,6 +16,7 @@ START_SECONDS_MAX = 60
 # Nothing may be answered from what an earlier round left behind; the page cache of the operating system stays warm.
 CACHES_OFF = {
     "MURRE_METADATA_CACHE": "0",
+    "MURRE_STATISTICS_CACHE": "0",
 }
 
 
@@ -32,7 +33,7 @@ class MurreServer:
         self.command = [
             self.binary, "serve",
             "--listen", self.address,
-            "--http-listen", "127.0.0.1:0",
+            "--http", "127.0.0.1:0",
             "--data-dir", self._data.name,
         ]
         # fmt: on

@@ -23,7 +23,10 @@ pub struct TableName {
 
 impl TableName {
     pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
-        Self { schema: schema.into(), table: table.into() }
+        Self {
+            schema: schema.into(),
+            table: table.into(),
+        }
     }
 }
 
@@ -131,7 +134,9 @@ mod schema_text {
 
     pub(super) fn serialize<S: Serializer>(schema: &SchemaRef, to: S) -> Result<S::Ok, S::Error> {
         let mut dictionaries = DictionaryTracker::new(false);
-        let encoded = IpcSchemaEncoder::new().with_dictionary_tracker(&mut dictionaries).schema_to_fb(schema);
+        let encoded = IpcSchemaEncoder::new()
+            .with_dictionary_tracker(&mut dictionaries)
+            .schema_to_fb(schema);
         to.serialize_str(&BASE64_STANDARD.encode(encoded.finished_data()))
     }
 
@@ -156,17 +161,32 @@ mod tests {
             Field::new("a", DataType::Int32, false),
             Field::new("b", DataType::Utf8View, true),
             Field::new("c", DataType::Decimal128(38, -3), true),
-            Field::new("d", DataType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into())), true),
-            Field::new("e", DataType::List(Field::new("item", dictionary.clone(), true).into()), true),
+            Field::new(
+                "d",
+                DataType::Timestamp(TimeUnit::Nanosecond, Some("Europe/Berlin".into())),
+                true,
+            ),
+            Field::new(
+                "e",
+                DataType::List(Field::new("item", dictionary.clone(), true).into()),
+                true,
+            ),
             Field::new("f", dictionary, true),
         ]);
         let table = ManagedTable {
             id: TableId::random(),
             schema: Arc::new(schema),
             defaults: vec![("a".into(), "1 + 1".into())],
-            files: vec![DataFile { file: "x.parquet".into(), rows: 3, bytes: 99 }],
+            files: vec![DataFile {
+                file: "x.parquet".into(),
+                rows: 3,
+                bytes: 99,
+            }],
         };
         let text = serde_json::to_string(&Relation::Managed(table.clone())).unwrap();
-        assert_eq!(serde_json::from_str::<Relation>(&text).unwrap(), Relation::Managed(table));
+        assert_eq!(
+            serde_json::from_str::<Relation>(&text).unwrap(),
+            Relation::Managed(table)
+        );
     }
 }

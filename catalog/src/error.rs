@@ -12,7 +12,9 @@ pub enum CatalogError {
     #[error("schema \"{schema}\" already exists")]
     SchemaExists { schema: String },
     /// `DROP SCHEMA` without `CASCADE` on a schema that still holds relations.
-    #[error("schema \"{schema}\" is not empty: it holds {relations} tables or views (use CASCADE to drop them too)")]
+    #[error(
+        "schema \"{schema}\" is not empty: it holds {relations} tables or views (use CASCADE to drop them too)"
+    )]
     SchemaNotEmpty { schema: String, relations: usize },
     /// The default schema is where bare names live; it cannot go.
     #[error("schema \"{schema}\" cannot be dropped")]
@@ -23,12 +25,19 @@ pub enum CatalogError {
     Exists { kind: &'static str, name: TableName },
     /// `DROP TABLE` of a view, `INSERT` into an external table, and so on.
     #[error("\"{name}\" is {is}, not {wanted}")]
-    WrongKind { name: TableName, is: &'static str, wanted: &'static str },
+    WrongKind {
+        name: TableName,
+        is: &'static str,
+        wanted: &'static str,
+    },
     #[error("null value in column \"{column}\" of table \"{name}\", which is NOT NULL")]
     NullInColumn { name: TableName, column: String },
     /// The statement is understood, and no path of ours runs it.
     #[error("{what} is not supported")]
-    Unsupported { what: String, hint: Option<&'static str> },
+    Unsupported {
+        what: String,
+        hint: Option<&'static str>,
+    },
     #[error("secret \"{secret}\" does not exist")]
     SecretNotFound { secret: String },
     #[error("secret \"{secret}\" already exists")]
@@ -42,7 +51,11 @@ pub enum CatalogError {
     #[error("data folder {} is in use by process {pid}", path.display())]
     FolderInUse { path: PathBuf, pid: String },
     #[error("data folder {} has format {found}, this program reads format {supported}", path.display())]
-    FolderVersion { path: PathBuf, found: String, supported: u32 },
+    FolderVersion {
+        path: PathBuf,
+        found: String,
+        supported: u32,
+    },
     /// Bytes on disk that this program did not write so. Nothing is guessed.
     #[error("{} is damaged: {detail}", path.display())]
     Damaged { path: PathBuf, detail: String },
@@ -50,9 +63,18 @@ pub enum CatalogError {
     #[error("the table store refuses writes after a failed one; restart the server to recover")]
     Poisoned,
     #[error("cannot {doing} {}", path.display())]
-    Io { doing: &'static str, path: PathBuf, #[source] source: io::Error },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot write table data to {}", path.display())]
-    WriteData { path: PathBuf, #[source] source: parquet::errors::ParquetError },
+    WriteData {
+        path: PathBuf,
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
     /// The statement was cancelled before its commit began.
     #[error("the write was given up")]
     Abandoned,
@@ -63,16 +85,20 @@ pub enum CatalogError {
 
 impl CatalogError {
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::Io { doing, path: path.into(), source }
+        Self::Io {
+            doing,
+            path: path.into(),
+            source,
+        }
     }
 
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unsupported { hint, .. } => *hint,
-            Self::FolderInUse { .. } => {
-                Some("connect to the running server instead (murre sql --connect URL), or use another --data-dir")
-            }
+            Self::FolderInUse { .. } => Some(
+                "connect to the running server instead (murre sql --connect URL), or use another --data-dir",
+            ),
             _ => None,
         }
     }

@@ -4,47 +4,80 @@
 //! [`open`] makes a scan of the written definition without looking again, so a restart does no IO.
 //! [`open_path`] does both for a path or URL that stands in `FROM`.
 
-use std::{path::Path, sync::Arc};
+use std::{panic::AssertUnwindSafe, path::Path, sync::Arc};
 
 use datafusion::{
     catalog::{TableProvider, TableProviderFactory},
     common::{DataFusionError, Result, plan_err},
     datasource::{
-        listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt, ListingTableUrl},
+        listing::{
+            ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt,
+            ListingTableUrl,
+        },
         listing_table_factory::ListingTableFactory,
     },
     execution::context::SessionState,
     logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan},
     sql::parser::Statement,
 };
+use futures::FutureExt;
 
 use crate::ExternalTable;
 
 /// Infers and checks what `CREATE EXTERNAL TABLE` describes; `sql` is the statement's text.
 ///
 /// Errors: no such file, files of another format, columns that do not fit.
-pub async fn define(state: &SessionState, command: &CreateExternalTable, sql: &str) -> Result<ExternalTable> {
-    if let Some(key) = command.options.keys().find(|key| key.starts_with("aws.") || key.starts_with("s3.")) {
-        return plan_err!("option '{key}' does not belong to a table: credentials are given once, with CREATE SECRET");
+pub async fn define(
+    state: &SessionState,
+    command: &CreateExternalTable,
+    sql: &str,
+) -> Result<ExternalTable> {
+    if let Some(key) = command
+        .options
+        .keys()
+        .find(|key| key.starts_with("aws.") || key.starts_with("s3."))
+    {
+        return plan_err!(
+            "option '{key}' does not belong to a table: credentials are given once, with CREATE SECRET"
+        );
     }
     let location = absolute(&command.location)?;
     let mut command = command.clone();
     command.location.clone_from(&location);
-    let provider = ListingTableFactory::new().create(state, &command).await?;
+    let factory = ListingTableFactory::new();
+    let provider = match AssertUnwindSafe(factory.create(state, &command))
+        .catch_unwind()
+        .await
+    {
+        Ok(provider) => provider?,
+        Err(_) => return plan_err!("cannot read \"{location}\": a file there is damaged"),
+    };
     let Some(table) = provider.downcast_ref::<ListingTable>() else {
-        return plan_err!("CREATE EXTERNAL TABLE {} did not make a file table", command.name);
+        return plan_err!(
+            "CREATE EXTERNAL TABLE {} did not make a file table",
+            command.name
+        );
     };
     if table.schema().fields().is_empty() {
         return plan_err!("no {} files with columns in {location}", command.file_type);
     }
-    let glob = table.table_paths().first().and_then(|path| path.get_glob().as_ref()).map(ToString::to_string);
+    let glob = table
+        .table_paths()
+        .first()
+        .and_then(|path| path.get_glob().as_ref())
+        .map(ToString::to_string);
     Ok(ExternalTable {
         sql: sql.to_owned(),
         // A glob written by the user is part of the location already.
         glob: glob.filter(|_| !is_glob(&location)),
         location,
         schema: table.schema(),
-        partition_columns: table.options().table_partition_cols.iter().map(|(name, _)| name.clone()).collect(),
+        partition_columns: table
+            .options()
+            .table_partition_cols
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
     })
 }
 
@@ -58,9 +91,16 @@ pub async fn open(state: &SessionState, table: &ExternalTable) -> Result<Arc<dyn
     if let Some(glob) = &table.glob {
         path = path.with_glob(glob)?;
     }
-    let (partition, file): (Vec<_>, Vec<_>) =
-        table.schema.fields().iter().cloned().partition(|field| table.partition_columns.contains(field.name()));
-    let partition = partition.into_iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+    let (partition, file): (Vec<_>, Vec<_>) = table
+        .schema
+        .fields()
+        .iter()
+        .cloned()
+        .partition(|field| table.partition_columns.contains(field.name()));
+    let partition = partition
+        .into_iter()
+        .map(|field| (field.name().clone(), field.data_type().clone()))
+        .collect();
     let options = ListingOptions::new(format.create(state, &command.options)?)
         .with_session_config_options(state.config())
         .with_file_extension("")
@@ -84,12 +124,23 @@ pub fn looks_like_path(name: &str) -> bool {
 pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
     let location = absolute(name)?;
     let config = ListingTableConfig::new(ListingTableUrl::parse(&location)?);
-    let no_files = |error: DataFusionError| error.context(format!("cannot read \"{name}\""));
-    let config = config.infer_options(state).await.map_err(no_files)?;
-    let config = config.infer_partitions_from_path(state).await.map_err(no_files)?;
-    let config = config.infer_schema(state).await.map_err(no_files)?;
-    let provider =
-        ListingTable::try_new(config)?.with_cache(state.runtime_env().cache_manager.get_file_statistic_cache());
+    let looked_at = async {
+        config
+            .infer_options(state)
+            .await?
+            .infer_partitions_from_path(state)
+            .await?
+            .infer_schema(state)
+            .await
+    };
+    let config = match AssertUnwindSafe(looked_at).catch_unwind().await {
+        Ok(Ok(config)) => config,
+        Ok(Err(error)) => return plan_err!("cannot read \"{name}\": {}", error.strip_backtrace()),
+        // A nonsense footer makes the Parquet reader of arrow-rs 58 panic.
+        Err(_) => return plan_err!("cannot read \"{name}\": the file is damaged"),
+    };
+    let provider = ListingTable::try_new(config)?
+        .with_cache(state.runtime_env().cache_manager.get_file_statistic_cache());
     if provider.schema().fields().is_empty() {
         return plan_err!("cannot read \"{name}\": no file with columns there");
     }
@@ -99,10 +150,17 @@ pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn Table
 fn format_of(name: &str) -> Option<&'static str> {
     const COMPRESSIONS: [&str; 4] = [".gz", ".bz2", ".xz", ".zst"];
     let lower = name.to_ascii_lowercase();
-    let plain = COMPRESSIONS.iter().find_map(|ending| lower.strip_suffix(ending)).unwrap_or(&lower);
+    let plain = COMPRESSIONS
+        .iter()
+        .find_map(|ending| lower.strip_suffix(ending))
+        .unwrap_or(&lower);
     ["parquet", "csv", "json", "ndjson", "arrow"]
         .into_iter()
-        .find(|format| plain.strip_suffix(format).is_some_and(|stem| stem.ends_with('.')))
+        .find(|format| {
+            plain
+                .strip_suffix(format)
+                .is_some_and(|stem| stem.ends_with('.'))
+        })
 }
 
 fn is_glob(location: &str) -> bool {

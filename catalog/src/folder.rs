@@ -28,7 +28,9 @@ impl DataFolder {
     /// Errors: [`CatalogError::FolderInUse`] with the other process's id, [`CatalogError::FolderVersion`], IO.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
         fs::create_dir_all(path).map_err(|e| CatalogError::io("create data folder", path, e))?;
-        let path = path.canonicalize().map_err(|e| CatalogError::io("open data folder", path, e))?;
+        let path = path
+            .canonicalize()
+            .map_err(|e| CatalogError::io("open data folder", path, e))?;
         let lock = lock(&path)?;
         check_version(&path)?;
         for part in ["tables", "spill", "secrets"] {
@@ -69,8 +71,12 @@ fn lock(folder: &Path) -> Result<File, CatalogError> {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
             let mut pid = String::new();
-            file.read_to_string(&mut pid).map_err(|e| CatalogError::io("read", &path, e))?;
-            return Err(CatalogError::FolderInUse { path: folder.into(), pid: pid.trim().into() });
+            file.read_to_string(&mut pid)
+                .map_err(|e| CatalogError::io("read", &path, e))?;
+            return Err(CatalogError::FolderInUse {
+                path: folder.into(),
+                pid: pid.trim().into(),
+            });
         }
         Err(fs::TryLockError::Error(e)) => return Err(CatalogError::io("lock", &path, e)),
     }
@@ -120,7 +126,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let _first = DataFolder::open(dir.path()).unwrap();
         let second = DataFolder::open(dir.path()).unwrap_err();
-        assert!(second.to_string().contains(&std::process::id().to_string()), "{second}");
+        assert!(
+            second.to_string().contains(&std::process::id().to_string()),
+            "{second}"
+        );
     }
 
     #[test]

@@ -33,7 +33,12 @@ pub struct ObjectStores {
 
 impl ObjectStores {
     pub fn new(secrets: Arc<Secrets>, network: Handle) -> Self {
-        Self { local: Arc::new(LocalFileSystem::new()), secrets, network, remote: Mutex::default() }
+        Self {
+            local: Arc::new(LocalFileSystem::new()),
+            secrets,
+            network,
+            remote: Mutex::default(),
+        }
     }
 
     pub fn secrets(&self) -> &Arc<Secrets> {
@@ -46,7 +51,10 @@ impl ObjectStores {
     }
 
     fn s3(&self, url: &Url) -> Result<AmazonS3, CatalogError> {
-        let failed = |detail: String| CatalogError::Location { location: url.to_string(), detail };
+        let failed = |detail: String| CatalogError::Location {
+            location: url.to_string(),
+            detail,
+        };
         let bucket = url.host_str().filter(|host| !host.is_empty());
         let bucket = bucket.ok_or_else(|| failed("no bucket after s3://".into()))?;
         let mut builder = AmazonS3Builder::from_env()
@@ -61,7 +69,9 @@ impl ObjectStores {
 
 fn with_secret(mut builder: AmazonS3Builder, secret: Secret) -> AmazonS3Builder {
     if let (Some(key_id), Some(key)) = (secret.key_id, secret.secret) {
-        builder = builder.with_access_key_id(key_id).with_secret_access_key(key);
+        builder = builder
+            .with_access_key_id(key_id)
+            .with_secret_access_key(key);
     }
     if let Some(token) = secret.session_token {
         builder = builder.with_token(token);
@@ -70,13 +80,19 @@ fn with_secret(mut builder: AmazonS3Builder, secret: Secret) -> AmazonS3Builder 
         builder = builder.with_region(region);
     }
     if let Some(endpoint) = secret.endpoint {
-        builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
+        builder = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_endpoint(endpoint);
     }
     builder.with_virtual_hosted_style_request(secret.url_style.as_deref() == Some("vhost"))
 }
 
 impl ObjectStoreRegistry for ObjectStores {
-    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+    fn register_store(
+        &self,
+        url: &Url,
+        store: Arc<dyn ObjectStore>,
+    ) -> Option<Arc<dyn ObjectStore>> {
         self.remote.lock().insert(key(url), store)
     }
 
@@ -88,10 +104,18 @@ impl ObjectStoreRegistry for ObjectStores {
             return Ok(Arc::clone(store));
         }
         let store: Arc<dyn ObjectStore> = match url.scheme() {
-            "s3" => Arc::new(self.s3(url).map_err(|e| DataFusionError::External(Box::new(e)))?),
+            "s3" => Arc::new(
+                self.s3(url)
+                    .map_err(|e| DataFusionError::External(Box::new(e)))?,
+            ),
             scheme => {
-                let detail = format!("\"{scheme}\" is not a known kind of location; known are file paths and s3://");
-                let error = CatalogError::Location { location: url.to_string(), detail };
+                let detail = format!(
+                    "\"{scheme}\" is not a known kind of location; known are file paths and s3://"
+                );
+                let error = CatalogError::Location {
+                    location: url.to_string(),
+                    detail,
+                };
                 return Err(DataFusionError::External(Box::new(error)));
             }
         };
@@ -102,5 +126,9 @@ impl ObjectStoreRegistry for ObjectStores {
 
 /// Scheme and authority, without credentials.
 fn key(url: &Url) -> String {
-    format!("{}://{}", url.scheme(), &url[Position::BeforeHost..Position::AfterPort])
+    format!(
+        "{}://{}",
+        url.scheme(),
+        &url[Position::BeforeHost..Position::AfterPort]
+    )
 }

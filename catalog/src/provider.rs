@@ -40,7 +40,11 @@ impl ManagedTableProvider {
         let files: Arc<dyn TableProvider> = if table.files.is_empty() {
             Arc::new(EmptyTable::new(Arc::clone(&table.schema)))
         } else {
-            let paths = table.files.iter().map(|file| file_url(folder, &file.file)).collect::<Result<_>>()?;
+            let paths = table
+                .files
+                .iter()
+                .map(|file| file_url(folder, &file.file))
+                .collect::<Result<_>>()?;
             let format = ParquetFormat::new().with_options(state.default_table_options().parquet);
             let options = ListingOptions::new(Arc::new(format))
                 .with_session_config_options(state.config())
@@ -51,14 +55,19 @@ impl ManagedTableProvider {
             let cache = state.runtime_env().cache_manager.get_file_statistic_cache();
             Arc::new(ListingTable::try_new(config)?.with_cache(cache))
         };
-        Ok(Self { files, defaults, _folder: Arc::clone(folder) })
+        Ok(Self {
+            files,
+            defaults,
+            _folder: Arc::clone(folder),
+        })
     }
 }
 
 fn file_url(folder: &TableFolder, file: &str) -> Result<ListingTableUrl> {
     let path = folder.path().join(file);
-    let url = Url::from_file_path(&path)
-        .map_err(|()| DataFusionError::Internal(format!("{} is not an absolute path", path.display())))?;
+    let url = Url::from_file_path(&path).map_err(|()| {
+        DataFusionError::Internal(format!("{} is not an absolute path", path.display()))
+    })?;
     ListingTableUrl::try_new(url, None)
 }
 
@@ -80,7 +89,10 @@ impl TableProvider for ManagedTableProvider {
         self.files.statistics()
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         self.files.supports_filters_pushdown(filters)
     }
 

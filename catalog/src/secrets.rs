@@ -40,22 +40,41 @@ pub struct Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("name", &self.name).field("scope", &self.scope).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("name", &self.name)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }
 
 impl Secret {
     /// From the options of `CREATE SECRET name (TYPE s3, KEY_ID '..', ..)`; names in lower case.
-    pub fn from_options(name: &str, mut options: BTreeMap<String, String>) -> Result<Self, CatalogError> {
-        let invalid = |detail: String| CatalogError::SecretInvalid { secret: name.into(), detail };
-        match options.remove("type").map(|kind| kind.to_ascii_lowercase()).as_deref() {
+    pub fn from_options(
+        name: &str,
+        mut options: BTreeMap<String, String>,
+    ) -> Result<Self, CatalogError> {
+        let invalid = |detail: String| CatalogError::SecretInvalid {
+            secret: name.into(),
+            detail,
+        };
+        match options
+            .remove("type")
+            .map(|kind| kind.to_ascii_lowercase())
+            .as_deref()
+        {
             Some("s3") => {}
-            Some(other) => return Err(invalid(format!("unknown type \"{other}\"; only s3 is known"))),
+            Some(other) => {
+                return Err(invalid(format!(
+                    "unknown type \"{other}\"; only s3 is known"
+                )));
+            }
             None => return Err(invalid("TYPE is missing, for example TYPE s3".into())),
         }
         let secret = Self {
             name: name.into(),
-            scope: options.remove("scope").map_or("s3://".into(), |scope| bucket_scope(&scope)),
+            scope: options
+                .remove("scope")
+                .map_or("s3://".into(), |scope| bucket_scope(&scope)),
             key_id: options.remove("key_id"),
             secret: options.remove("secret"),
             session_token: options.remove("session_token"),
@@ -68,8 +87,15 @@ impl Secret {
                 "unknown option \"{option}\"; known are TYPE, SCOPE, KEY_ID, SECRET, SESSION_TOKEN, REGION, ENDPOINT, URL_STYLE"
             )));
         }
-        if !secret.scope.strip_prefix("s3://").is_some_and(|bucket| !bucket.contains('/')) {
-            return Err(invalid(format!("SCOPE '{}' is not s3://bucket or s3://", secret.scope)));
+        if !secret
+            .scope
+            .strip_prefix("s3://")
+            .is_some_and(|bucket| !bucket.contains('/'))
+        {
+            return Err(invalid(format!(
+                "SCOPE '{}' is not s3://bucket or s3://",
+                secret.scope
+            )));
         }
         if secret.key_id.is_some() != secret.secret.is_some() {
             return Err(invalid("KEY_ID and SECRET go together".into()));
@@ -77,7 +103,11 @@ impl Secret {
         if !matches!(secret.url_style.as_deref(), None | Some("path" | "vhost")) {
             return Err(invalid("URL_STYLE is 'path' or 'vhost'".into()));
         }
-        if secret.endpoint.as_ref().is_some_and(|e| !e.starts_with("http://") && !e.starts_with("https://")) {
+        if secret
+            .endpoint
+            .as_ref()
+            .is_some_and(|e| !e.starts_with("http://") && !e.starts_with("https://"))
+        {
             return Err(invalid("ENDPOINT begins with http:// or https://".into()));
         }
         Ok(secret)
@@ -95,32 +125,52 @@ impl Secrets {
     pub fn open(folder: &Path) -> Result<Self, CatalogError> {
         let mut secrets = BTreeMap::new();
         for item in fs::read_dir(folder).map_err(|e| CatalogError::io("list", folder, e))? {
-            let path = item.map_err(|e| CatalogError::io("list", folder, e))?.path();
+            let path = item
+                .map_err(|e| CatalogError::io("list", folder, e))?
+                .path();
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
             let bytes = fs::read(&path).map_err(|e| CatalogError::io("read", &path, e))?;
             // The parser's message could quote a value: it is left out.
-            let secret: Secret = serde_json::from_slice(&bytes).map_err(|e| CatalogError::Damaged {
-                path: path.clone(),
-                detail: format!("not a secret (line {}, column {})", e.line(), e.column()),
-            })?;
+            let secret: Secret =
+                serde_json::from_slice(&bytes).map_err(|e| CatalogError::Damaged {
+                    path: path.clone(),
+                    detail: format!("not a secret (line {}, column {})", e.line(), e.column()),
+                })?;
             secrets.insert(secret.name.clone(), secret);
         }
-        Ok(Self { folder: folder.into(), secrets: RwLock::new(secrets) })
+        Ok(Self {
+            folder: folder.into(),
+            secrets: RwLock::new(secrets),
+        })
     }
 
-    pub fn create(&self, secret: Secret, or_replace: bool, if_not_exists: bool) -> Result<(), CatalogError> {
+    pub fn create(
+        &self,
+        secret: Secret,
+        or_replace: bool,
+        if_not_exists: bool,
+    ) -> Result<(), CatalogError> {
         let mut secrets = self.secrets.write();
         if secrets.contains_key(&secret.name) && !or_replace {
-            return if if_not_exists { Ok(()) } else { Err(CatalogError::SecretExists { secret: secret.name }) };
+            return if if_not_exists {
+                Ok(())
+            } else {
+                Err(CatalogError::SecretExists {
+                    secret: secret.name,
+                })
+            };
         }
         let path = self.path(&secret.name);
         let new = path.with_extension("new");
-        write_private(&new, &serde_json::to_vec(&secret).expect("a secret is plain data"))
-            .and_then(|()| fs::rename(&new, &path))
-            .and_then(|()| fs::File::open(&self.folder)?.sync_all())
-            .map_err(|e| CatalogError::io("write", path, e))?;
+        write_private(
+            &new,
+            &serde_json::to_vec(&secret).expect("a secret is plain data"),
+        )
+        .and_then(|()| fs::rename(&new, &path))
+        .and_then(|()| fs::File::open(&self.folder)?.sync_all())
+        .map_err(|e| CatalogError::io("write", path, e))?;
         secrets.insert(secret.name.clone(), secret);
         Ok(())
     }
@@ -128,7 +178,13 @@ impl Secrets {
     pub fn remove(&self, name: &str, if_exists: bool) -> Result<(), CatalogError> {
         let mut secrets = self.secrets.write();
         if !secrets.contains_key(name) {
-            return if if_exists { Ok(()) } else { Err(CatalogError::SecretNotFound { secret: name.into() }) };
+            return if if_exists {
+                Ok(())
+            } else {
+                Err(CatalogError::SecretNotFound {
+                    secret: name.into(),
+                })
+            };
         }
         let path = self.path(name);
         fs::remove_file(&path)
@@ -142,13 +198,22 @@ impl Secrets {
     pub fn for_bucket(&self, bucket: &str) -> Option<Secret> {
         let secrets = self.secrets.read();
         let own = format!("s3://{bucket}");
-        let with_scope = |scope: &str| secrets.values().find(|secret| secret.scope == scope).cloned();
+        let with_scope = |scope: &str| {
+            secrets
+                .values()
+                .find(|secret| secret.scope == scope)
+                .cloned()
+        };
         with_scope(&own).or_else(|| with_scope("s3://"))
     }
 
     /// Names and scopes, for `SHOW SECRETS`.
     pub fn list(&self) -> Vec<(String, String)> {
-        self.secrets.read().values().map(|secret| (secret.name.clone(), secret.scope.clone())).collect()
+        self.secrets
+            .read()
+            .values()
+            .map(|secret| (secret.name.clone(), secret.scope.clone()))
+            .collect()
     }
 
     /// Any name is a file name once its bytes are written in hexadecimal.
@@ -167,7 +232,12 @@ fn bucket_scope(scope: &str) -> String {
 
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -177,7 +247,10 @@ mod tests {
     use super::*;
 
     fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into()))
+            .collect()
     }
 
     #[test]
@@ -185,7 +258,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let secrets = Secrets::open(dir.path()).unwrap();
         for (name, scope) in [("all", "s3://"), ("one", "s3://bucket/")] {
-            let secret = Secret::from_options(name, options(&[("type", "S3"), ("scope", scope)])).unwrap();
+            let secret =
+                Secret::from_options(name, options(&[("type", "S3"), ("scope", scope)])).unwrap();
             secrets.create(secret, false, false).unwrap();
         }
         let secrets = Secrets::open(dir.path()).unwrap();
@@ -198,18 +272,31 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let secrets = Secrets::open(dir.path()).unwrap();
-        let secret =
-            Secret::from_options("../x", options(&[("type", "s3"), ("key_id", "k"), ("secret", "hush")])).unwrap();
+        let secret = Secret::from_options(
+            "../x",
+            options(&[("type", "s3"), ("key_id", "k"), ("secret", "hush")]),
+        )
+        .unwrap();
         assert!(!format!("{secret:?}").contains("hush"));
         secrets.create(secret, false, false).unwrap();
-        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|item| item.unwrap().path()).collect();
+        let files: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|item| item.unwrap().path())
+            .collect();
         assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!(fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]
     fn unknown_options_are_named() {
-        let error = Secret::from_options("x", options(&[("type", "s3"), ("keyid", "k")])).unwrap_err();
-        assert!(error.to_string().contains("unknown option \"keyid\""), "{error}");
+        let error =
+            Secret::from_options("x", options(&[("type", "s3"), ("keyid", "k")])).unwrap_err();
+        assert!(
+            error.to_string().contains("unknown option \"keyid\""),
+            "{error}"
+        );
     }
 }

@@ -34,9 +34,10 @@ impl Snapshot {
 
     /// The managed table of that name, or why there is none to write to.
     pub fn managed(&self, name: &TableName) -> Result<&ManagedTable, CatalogError> {
-        let entry = self
-            .entry(name)
-            .ok_or_else(|| CatalogError::NotFound { kind: "table", name: name.clone() })?;
+        let entry = self.entry(name).ok_or_else(|| CatalogError::NotFound {
+            kind: "table",
+            name: name.clone(),
+        })?;
         match &entry.relation {
             Relation::Managed(table) => Ok(table),
             other => Err(CatalogError::WrongKind {
@@ -76,17 +77,36 @@ pub trait TableStore: Debug + Send + Sync + 'static {
 
     async fn create_schema(&self, schema: &str, if_not_exists: bool) -> Result<(), CatalogError>;
     /// With `cascade`, the schema's relations go with it, in the same change.
-    async fn drop_schema(&self, schema: &str, if_exists: bool, cascade: bool) -> Result<(), CatalogError>;
+    async fn drop_schema(
+        &self,
+        schema: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<(), CatalogError>;
     /// Defines a view or an external table.
-    async fn define(&self, name: &TableName, relation: Relation, or_replace: bool) -> Result<(), CatalogError>;
+    async fn define(
+        &self,
+        name: &TableName,
+        relation: Relation,
+        or_replace: bool,
+    ) -> Result<(), CatalogError>;
     /// Drops a relation of the wanted sort: `views` says whether a view or a table was named.
-    async fn drop_relation(&self, name: &TableName, views: bool, if_exists: bool) -> Result<(), CatalogError>;
+    async fn drop_relation(
+        &self,
+        name: &TableName,
+        views: bool,
+        if_exists: bool,
+    ) -> Result<(), CatalogError>;
 
     /// Starts `CREATE TABLE`; nothing is visible before the writer commits.
     async fn create_table(&self, table: NewTable) -> Result<Box<dyn TableWriter>, CatalogError>;
     /// Starts an `INSERT`, after waiting for an earlier one into the same table to end.
     /// With `overwrite`, the new rows take the place of all old ones at commit.
-    async fn insert(&self, name: &TableName, overwrite: bool) -> Result<Box<dyn TableWriter>, CatalogError>;
+    async fn insert(
+        &self,
+        name: &TableName,
+        overwrite: bool,
+    ) -> Result<Box<dyn TableWriter>, CatalogError>;
 }
 
 /// Rows on their way into one managed table. Dropped without `commit`, it leaves nothing behind.

@@ -22,7 +22,11 @@ pub struct TableFolder {
 
 impl TableFolder {
     pub(crate) fn new(path: PathBuf, disk: Arc<dyn Disk>) -> Arc<Self> {
-        Arc::new(Self { path, disk, dropped: AtomicBool::new(false) })
+        Arc::new(Self {
+            path,
+            disk,
+            dropped: AtomicBool::new(false),
+        })
     }
 
     pub fn path(&self) -> &Path {

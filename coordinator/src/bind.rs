@@ -6,7 +6,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use catalog::{CATALOG, DEFAULT_SCHEMA, Secret, TableName};
 use datafusion::{
     common::{DataFusionError, TableReference},
-    logical_expr::{self as expr, DdlStatement, DmlStatement, LogicalPlan, TableType, WriteOp, dml::InsertOp},
+    logical_expr::{
+        self as expr, DdlStatement, DmlStatement, LogicalPlan, TableType, WriteOp, dml::InsertOp,
+    },
     sql::{
         parser::{DFParserBuilder, Statement},
         sqlparser::{
@@ -31,6 +33,16 @@ const NESTING_MAX: usize = 200;
 pub(crate) enum Bound {
     Query(LogicalPlan),
     Command(Command),
+}
+
+/// `KILL` and `SHOW PROCESSLIST`, which must work also while every query thread is busy.
+pub(crate) fn urgent(sql: &str) -> Option<Command> {
+    let word = sql.split_whitespace().next()?;
+    if !word.eq_ignore_ascii_case("kill") && !word.eq_ignore_ascii_case("show") {
+        return None;
+    }
+    let command = without_plan(&parse(sql).ok()?).ok()??;
+    matches!(command, Command::Kill { .. } | Command::ShowProcesslist).then_some(command)
 }
 
 /// Parses the statement of `ctx` and binds its names.
@@ -71,26 +83,47 @@ fn parse(sql: &str) -> Result<Statement, QueryError> {
 }
 
 async fn to_plan(ctx: &QueryContext, statement: Statement) -> Result<LogicalPlan, QueryError> {
-    ctx.state.statement_to_plan(statement).await.map_err(|error| {
-        let error = QueryError::planning(ctx.id(), error);
-        match error {
-            QueryError::NotFound { what, hint: None } => missing_table(ctx, what),
-            other => other,
-        }
-    })
+    ctx.state
+        .statement_to_plan(statement)
+        .await
+        .map_err(|error| {
+            let error = QueryError::planning(ctx.id(), error);
+            match error {
+                QueryError::NotFound { what, hint: None } => missing_table(ctx, what),
+                other => other,
+            }
+        })
 }
 
 /// `table 'murre.public.lineitm' not found` -> `table "lineitm" does not exist`, with the nearest name as a hint.
 fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
-    let Some(full) = what.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) else {
+    let Some(full) = what
+        .strip_prefix("table '")
+        .and_then(|rest| rest.strip_suffix("' not found"))
+    else {
         return QueryError::NotFound { what, hint: None };
     };
-    let name = full.strip_prefix(CATALOG).and_then(|rest| rest.strip_prefix('.')).unwrap_or(full);
-    let name = name.strip_prefix(DEFAULT_SCHEMA).and_then(|rest| rest.strip_prefix('.')).unwrap_or(name);
-    let names = crate::names::Names::new(&ctx.state, ctx.engine.store().snapshot(), ctx.session.temporary().all());
+    let name = full
+        .strip_prefix(CATALOG)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(full);
+    let name = name
+        .strip_prefix(DEFAULT_SCHEMA)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .unwrap_or(name);
+    let names = crate::names::Names::new(
+        &ctx.state,
+        ctx.engine.store().snapshot(),
+        ctx.session.temporary().all(),
+    );
     let nearest = names
         .all()
-        .map(|known| (datafusion::common::utils::datafusion_strsim::normalized_levenshtein(name, &known), known))
+        .map(|known| {
+            (
+                datafusion::common::utils::datafusion_strsim::normalized_levenshtein(name, &known),
+                known,
+            )
+        })
         .filter(|(likeness, _)| *likeness > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     QueryError::NotFound {
@@ -101,57 +134,125 @@ fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
 
 /// The statement after `EXPLAIN FRAGMENTS`.
 fn strip_explain_fragments(sql: &str) -> Option<&str> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
-    let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .ok()?;
+    let mut words = tokens
+        .iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let is = |token: &Token, word: &str| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
     words.next().filter(|token| is(&token.token, "explain"))?;
     words.next().filter(|token| is(&token.token, "fragments"))?;
     let at = words.next()?.span.start;
-    let line_start: usize = sql.split_inclusive('\n').take(at.line.saturating_sub(1) as usize).map(str::len).sum();
-    let in_line = sql[line_start..].char_indices().nth(at.column.saturating_sub(1) as usize)?.0;
+    let line_start: usize = sql
+        .split_inclusive('\n')
+        .take(at.line.saturating_sub(1) as usize)
+        .map(str::len)
+        .sum();
+    let in_line = sql[line_start..]
+        .char_indices()
+        .nth(at.column.saturating_sub(1) as usize)?
+        .0;
     Some(&sql[line_start + in_line..])
 }
 
 /// Statements that DataFusion's planner does not know.
 fn without_plan(statement: &Statement) -> Result<Option<Command>, QueryError> {
-    let Statement::Statement(statement) = statement else { return Ok(None) };
-    let unsupported = |what: &str, hint| Err(QueryError::Unsupported { what: what.into(), hint });
+    let Statement::Statement(statement) = statement else {
+        return Ok(None);
+    };
+    let unsupported = |what: &str, hint| {
+        Err(QueryError::Unsupported {
+            what: what.into(),
+            hint,
+        })
+    };
     Ok(Some(match statement.as_ref() {
-        SqlStatement::CreateSecret { or_replace, if_not_exists, name, secret_type, options, temporary, .. } => {
+        SqlStatement::CreateSecret {
+            or_replace,
+            if_not_exists,
+            name,
+            secret_type,
+            options,
+            temporary,
+            ..
+        } => {
             if *temporary == Some(true) {
                 return unsupported("TEMPORARY SECRET", None);
             }
             let name = name.as_ref().map_or("default", |name| name.value.as_str());
             let mut pairs = BTreeMap::from([("type".to_owned(), secret_type.value.clone())]);
             for option in options {
-                pairs.insert(option.key.value.to_ascii_lowercase(), option.value.value.clone());
+                pairs.insert(
+                    option.key.value.to_ascii_lowercase(),
+                    option.value.value.clone(),
+                );
             }
             let secret = Secret::from_options(name, pairs)?;
-            Command::CreateSecret { secret, or_replace: *or_replace, if_not_exists: *if_not_exists }
+            Command::CreateSecret {
+                secret,
+                or_replace: *or_replace,
+                if_not_exists: *if_not_exists,
+            }
         }
-        SqlStatement::DropSecret { if_exists, name, .. } => {
-            Command::DropSecret { name: name.value.clone(), if_exists: *if_exists }
-        }
+        SqlStatement::DropSecret {
+            if_exists, name, ..
+        } => Command::DropSecret {
+            name: name.value.clone(),
+            if_exists: *if_exists,
+        },
         SqlStatement::Kill { id, .. } => Command::Kill { id: *id },
         SqlStatement::ShowProcessList { .. } => Command::ShowProcesslist,
-        SqlStatement::ShowVariable { variable } if variable.len() == 1 && is_word(&variable[0], "secrets") => {
+        SqlStatement::ShowVariable { variable }
+            if variable.len() == 1 && is_word(&variable[0], "secrets") =>
+        {
             Command::ShowSecrets
         }
-        SqlStatement::StartTransaction { .. } | SqlStatement::Commit { .. } | SqlStatement::Rollback { .. } | SqlStatement::Savepoint { .. } => {
+        SqlStatement::StartTransaction { .. }
+        | SqlStatement::Commit { .. }
+        | SqlStatement::Rollback { .. }
+        | SqlStatement::Savepoint { .. } => {
             return unsupported("a transaction", Some("every statement commits by itself"));
         }
-        SqlStatement::Update { .. } => return unsupported("UPDATE", Some("write the changed rows with INSERT OVERWRITE or CREATE OR REPLACE TABLE .. AS")),
-        SqlStatement::Delete { .. } => return unsupported("DELETE", Some("keep the other rows with CREATE OR REPLACE TABLE .. AS")),
-        SqlStatement::Truncate { .. } => return unsupported("TRUNCATE", Some("use INSERT OVERWRITE or CREATE OR REPLACE TABLE")),
+        SqlStatement::Update { .. } => {
+            return unsupported(
+                "UPDATE",
+                Some(
+                    "write the changed rows with INSERT OVERWRITE or CREATE OR REPLACE TABLE .. AS",
+                ),
+            );
+        }
+        SqlStatement::Delete { .. } => {
+            return unsupported(
+                "DELETE",
+                Some("keep the other rows with CREATE OR REPLACE TABLE .. AS"),
+            );
+        }
+        SqlStatement::Truncate { .. } => {
+            return unsupported(
+                "TRUNCATE",
+                Some("use INSERT OVERWRITE or CREATE OR REPLACE TABLE"),
+            );
+        }
         SqlStatement::Merge { .. } => return unsupported("MERGE", None),
         SqlStatement::AlterTable { .. } => return unsupported("ALTER TABLE", None),
         SqlStatement::CreateIndex { .. } => return unsupported("CREATE INDEX", None),
-        SqlStatement::CreateFunction { .. } | SqlStatement::DropFunction { .. } => return unsupported("a user function", None),
-        SqlStatement::CreateDatabase { .. } => return unsupported("CREATE DATABASE", Some("use CREATE SCHEMA")),
-        SqlStatement::Prepare { .. } | SqlStatement::Execute { .. } | SqlStatement::Deallocate { .. } => {
+        SqlStatement::CreateFunction { .. } | SqlStatement::DropFunction { .. } => {
+            return unsupported("a user function", None);
+        }
+        SqlStatement::CreateDatabase { .. } => {
+            return unsupported("CREATE DATABASE", Some("use CREATE SCHEMA"));
+        }
+        SqlStatement::Prepare { .. }
+        | SqlStatement::Execute { .. }
+        | SqlStatement::Deallocate { .. } => {
             return unsupported("PREPARE and EXECUTE", None);
         }
-        SqlStatement::Drop { object_type: ObjectType::Table | ObjectType::View | ObjectType::Schema, names, .. } if names.len() > 1 => {
+        SqlStatement::Drop {
+            object_type: ObjectType::Table | ObjectType::View | ObjectType::Schema,
+            names,
+            ..
+        } if names.len() > 1 => {
             return unsupported("dropping several relations in one statement", None);
         }
         _ => return Ok(None),
@@ -164,25 +265,38 @@ fn is_word(ident: &Ident, word: &str) -> bool {
 
 /// Takes the word TEMPORARY out of `CREATE TEMPORARY TABLE`, which DataFusion's planner refuses.
 fn take_temporary(statement: &mut Statement) -> bool {
-    let Statement::Statement(statement) = statement else { return false };
+    let Statement::Statement(statement) = statement else {
+        return false;
+    };
     match statement.as_mut() {
         SqlStatement::CreateTable(table) => std::mem::take(&mut table.temporary),
         _ => false,
     }
 }
 
-fn ddl_command(ctx: &QueryContext, ddl: DdlStatement, temporary: bool) -> Result<Command, QueryError> {
+fn ddl_command(
+    ctx: &QueryContext,
+    ddl: DdlStatement,
+    temporary: bool,
+) -> Result<Command, QueryError> {
     match ddl {
         DdlStatement::CreateMemoryTable(table) => {
             if !table.constraints.is_empty() {
-                return Err(QueryError::Unsupported {
-                    what: "a PRIMARY KEY or UNIQUE constraint".into(),
-                    hint: Some("constraints other than NOT NULL are not enforced: leave them out"),
-                });
+                return Err(unenforced());
             }
             let name = stored_name(ctx, &table.name)?;
             let declared = matches!(&*table.input, LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row);
-            let schema = table_schema(table.input.schema().as_arrow(), declared)?;
+            // Only the analyser settles the types of a UNION's columns.
+            let input = ctx
+                .state
+                .analyzer()
+                .execute_and_check(
+                    table.input.as_ref().clone(),
+                    ctx.state.config_options(),
+                    |_, _| {},
+                )
+                .map_err(|e| QueryError::planning(ctx.id(), e))?;
+            let schema = table_schema(input.schema().as_arrow(), declared)?;
             let mut defaults = Vec::new();
             for (column, default) in &table.column_defaults {
                 let sql = expr_to_sql(default).map_err(|e| QueryError::planning(ctx.id(), e))?;
@@ -199,20 +313,36 @@ fn ddl_command(ctx: &QueryContext, ddl: DdlStatement, temporary: bool) -> Result
             })
         }
         DdlStatement::CreateExternalTable(table) => {
-            if table.unbounded {
-                return Err(QueryError::Unsupported { what: "an UNBOUNDED external table".into(), hint: None });
+            if !table.constraints.is_empty() {
+                return Err(unenforced());
             }
-            Ok(Command::CreateExternalTable { name: stored_name(ctx, &table.name)?, table: Box::new(table) })
+            if table.unbounded {
+                return Err(QueryError::Unsupported {
+                    what: "an UNBOUNDED external table".into(),
+                    hint: None,
+                });
+            }
+            Ok(Command::CreateExternalTable {
+                name: stored_name(ctx, &table.name)?,
+                table: Box::new(table),
+            })
         }
         DdlStatement::CreateView(view) => {
             if view.temporary {
-                return Err(QueryError::Unsupported { what: "a TEMPORARY VIEW".into(), hint: None });
+                return Err(QueryError::Unsupported {
+                    what: "a TEMPORARY VIEW".into(),
+                    hint: None,
+                });
             }
-            Ok(Command::CreateView { name: stored_name(ctx, &view.name)?, or_replace: view.or_replace })
+            Ok(Command::CreateView {
+                name: stored_name(ctx, &view.name)?,
+                or_replace: view.or_replace,
+            })
         }
-        DdlStatement::CreateCatalogSchema(schema) => {
-            Ok(Command::CreateSchema { schema: schema_name(&schema.schema_name)?, if_not_exists: schema.if_not_exists })
-        }
+        DdlStatement::CreateCatalogSchema(schema) => Ok(Command::CreateSchema {
+            schema: schema_name(&schema.schema_name)?,
+            if_not_exists: schema.if_not_exists,
+        }),
         DdlStatement::DropCatalogSchema(drop) => {
             let schema = match drop.name {
                 datafusion::common::SchemaReference::Bare { schema } => schema.to_string(),
@@ -221,15 +351,34 @@ fn ddl_command(ctx: &QueryContext, ddl: DdlStatement, temporary: bool) -> Result
                     schema.to_string()
                 }
             };
-            Ok(Command::DropSchema { schema, if_exists: drop.if_exists, cascade: drop.cascade })
+            Ok(Command::DropSchema {
+                schema,
+                if_exists: drop.if_exists,
+                cascade: drop.cascade,
+            })
         }
-        DdlStatement::DropTable(drop) => {
-            Ok(Command::Drop { name: stored_name(ctx, &drop.name)?, views: false, if_exists: drop.if_exists })
-        }
-        DdlStatement::DropView(drop) => {
-            Ok(Command::Drop { name: stored_name(ctx, &drop.name)?, views: true, if_exists: drop.if_exists })
-        }
-        other => Err(QueryError::Unsupported { what: other.name().to_owned(), hint: None }),
+        DdlStatement::DropTable(drop) => Ok(Command::Drop {
+            name: stored_name(ctx, &drop.name)?,
+            views: false,
+            if_exists: drop.if_exists,
+        }),
+        DdlStatement::DropView(drop) => Ok(Command::Drop {
+            name: stored_name(ctx, &drop.name)?,
+            views: true,
+            if_exists: drop.if_exists,
+        }),
+        other => Err(QueryError::Unsupported {
+            what: other.name().to_owned(),
+            hint: None,
+        }),
+    }
+}
+
+/// DataFusion's optimiser believes declared keys: one that does not hold gives wrong answers.
+fn unenforced() -> QueryError {
+    QueryError::Unsupported {
+        what: "a PRIMARY KEY or UNIQUE constraint".into(),
+        hint: Some("constraints other than NOT NULL are not enforced: leave them out"),
     }
 }
 
@@ -237,24 +386,52 @@ fn dml_command(ctx: &QueryContext, dml: DmlStatement) -> Result<Command, QueryEr
     let overwrite = match dml.op {
         WriteOp::Insert(InsertOp::Append) => false,
         WriteOp::Insert(InsertOp::Overwrite) => true,
-        other => return Err(QueryError::Unsupported { what: other.name().to_owned(), hint: None }),
+        other => {
+            return Err(QueryError::Unsupported {
+                what: other.name().to_owned(),
+                hint: None,
+            });
+        }
     };
     let name = stored_name(ctx, &dml.table_name)?;
     let target = match dml.target.table_type() {
-        _ if name.schema == DEFAULT_SCHEMA && ctx.session.temporary().get(&name.table).is_some() => Target::Temporary,
+        _ if name.schema == DEFAULT_SCHEMA
+            && ctx.session.temporary().get(&name.table).is_some() =>
+        {
+            Target::Temporary
+        }
         TableType::Base | TableType::Temporary => Target::Stored,
         TableType::View => {
-            return Err(catalog::CatalogError::WrongKind { name, is: "a view", wanted: "a table that can be written to" }.into());
+            return Err(catalog::CatalogError::WrongKind {
+                name,
+                is: "a view",
+                wanted: "a table that can be written to",
+            }
+            .into());
         }
     };
-    Ok(Command::Insert { name, target, rows: Box::new(Arc::unwrap_or_clone(dml.input)), overwrite })
+    Ok(Command::Insert {
+        name,
+        target,
+        rows: Box::new(Arc::unwrap_or_clone(dml.input)),
+        overwrite,
+    })
 }
 
 fn settings_command(statement: expr::Statement) -> Result<Command, QueryError> {
     match statement {
-        expr::Statement::SetVariable(set) => Ok(Command::Set { name: set.variable, value: Some(set.value) }),
-        expr::Statement::ResetVariable(reset) => Ok(Command::Set { name: reset.variable, value: None }),
-        other => Err(QueryError::Unsupported { what: other.name().to_owned(), hint: None }),
+        expr::Statement::SetVariable(set) => Ok(Command::Set {
+            name: set.variable,
+            value: Some(set.value),
+        }),
+        expr::Statement::ResetVariable(reset) => Ok(Command::Set {
+            name: reset.variable,
+            value: None,
+        }),
+        other => Err(QueryError::Unsupported {
+            what: other.name().to_owned(),
+            hint: None,
+        }),
     }
 }
 
@@ -292,17 +469,28 @@ fn table_schema(schema: &Schema, declared: bool) -> Result<SchemaRef, QueryError
     let mut fields: Vec<Field> = Vec::new();
     for field in schema.fields() {
         if fields.iter().any(|known| known.name() == field.name()) {
-            let text = format!("duplicate column \"{}\"; give one of them another name with AS", field.name());
-            return Err(QueryError::Plan { source: DataFusionError::Plan(text) });
+            let text = format!(
+                "duplicate column \"{}\"; give one of them another name with AS",
+                field.name()
+            );
+            return Err(QueryError::Plan {
+                source: DataFusionError::Plan(text),
+            });
         }
         let data_type = match field.data_type() {
             DataType::Dictionary(_, values) => values.as_ref().clone(),
             other => other.clone(),
         };
-        fields.push(Field::new(field.name(), data_type, field.is_nullable() || !declared));
+        fields.push(Field::new(
+            field.name(),
+            data_type,
+            field.is_nullable() || !declared,
+        ));
     }
     if fields.is_empty() {
-        return Err(QueryError::Plan { source: DataFusionError::Plan("a table needs at least one column".into()) });
+        return Err(QueryError::Plan {
+            source: DataFusionError::Plan("a table needs at least one column".into()),
+        });
     }
     Ok(Arc::new(Schema::new(fields)))
 }

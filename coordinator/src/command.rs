@@ -33,20 +33,54 @@ pub(crate) enum Command {
         if_not_exists: bool,
         temporary: bool,
     },
-    Insert { name: TableName, target: Target, rows: Box<LogicalPlan>, overwrite: bool },
-    CreateExternalTable { name: TableName, table: Box<CreateExternalTable> },
-    CreateView { name: TableName, or_replace: bool },
-    CreateSchema { schema: String, if_not_exists: bool },
-    DropSchema { schema: String, if_exists: bool, cascade: bool },
-    Drop { name: TableName, views: bool, if_exists: bool },
+    Insert {
+        name: TableName,
+        target: Target,
+        rows: Box<LogicalPlan>,
+        overwrite: bool,
+    },
+    CreateExternalTable {
+        name: TableName,
+        table: Box<CreateExternalTable>,
+    },
+    CreateView {
+        name: TableName,
+        or_replace: bool,
+    },
+    CreateSchema {
+        schema: String,
+        if_not_exists: bool,
+    },
+    DropSchema {
+        schema: String,
+        if_exists: bool,
+        cascade: bool,
+    },
+    Drop {
+        name: TableName,
+        views: bool,
+        if_exists: bool,
+    },
     /// `COPY .. TO`, a plan that writes files and gives one count.
     Copy(Box<LogicalPlan>),
-    CreateSecret { secret: Secret, or_replace: bool, if_not_exists: bool },
-    DropSecret { name: String, if_exists: bool },
+    CreateSecret {
+        secret: Secret,
+        or_replace: bool,
+        if_not_exists: bool,
+    },
+    DropSecret {
+        name: String,
+        if_exists: bool,
+    },
     ShowSecrets,
     /// `SET` with a value, `RESET` without.
-    Set { name: String, value: Option<String> },
-    Kill { id: u64 },
+    Set {
+        name: String,
+        value: Option<String>,
+    },
+    Kill {
+        id: u64,
+    },
     ShowProcesslist,
     ExplainFragments(Box<LogicalPlan>),
 }
@@ -69,19 +103,32 @@ pub struct Outcome {
 impl Outcome {
     /// A definition or setting: nothing to show.
     fn done() -> Self {
-        Self { schema: Arc::new(Schema::empty()), batches: Vec::new(), rows_changed: Some(0) }
+        Self {
+            schema: Arc::new(Schema::empty()),
+            batches: Vec::new(),
+            rows_changed: Some(0),
+        }
     }
 
     /// Rows written, also as a row of their own for clients that asked for rows.
     fn changed(rows: u64) -> Self {
         let count: ArrayRef = Arc::new(Int64Array::from(vec![rows.try_into().unwrap_or(i64::MAX)]));
         let batch = RecordBatch::try_new(count_schema(), vec![count]).expect("one column, one row");
-        Self { schema: count_schema(), batches: vec![batch], rows_changed: Some(rows) }
+        Self {
+            schema: count_schema(),
+            batches: vec![batch],
+            rows_changed: Some(rows),
+        }
     }
 
     pub(crate) fn rows(schema: SchemaRef, columns: Vec<ArrayRef>) -> Self {
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("columns fit their schema");
-        Self { schema, batches: vec![batch], rows_changed: None }
+        let batch =
+            RecordBatch::try_new(Arc::clone(&schema), columns).expect("columns fit their schema");
+        Self {
+            schema,
+            batches: vec![batch],
+            rows_changed: None,
+        }
     }
 }
 
@@ -100,7 +147,10 @@ impl Command {
 
     /// Whether it is asked for its rows and changes nothing.
     pub(crate) fn is_query(&self) -> bool {
-        matches!(self, Self::ShowSecrets | Self::ShowProcesslist | Self::ExplainFragments(_))
+        matches!(
+            self,
+            Self::ShowSecrets | Self::ShowProcesslist | Self::ExplainFragments(_)
+        )
     }
 }
 
@@ -121,13 +171,31 @@ pub(crate) async fn run(
     outcome
 }
 
-async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Deadline>) -> Result<Outcome, QueryError> {
+async fn apply(
+    ctx: &Arc<QueryContext>,
+    command: &Command,
+    deadline: Option<Deadline>,
+) -> Result<Outcome, QueryError> {
     let store = ctx.engine.store();
     match command {
-        Command::CreateTable { temporary: true, .. } => create_temporary(ctx, command).await,
-        Command::CreateTable { name, schema, defaults, rows, or_replace, if_not_exists, .. } => {
+        Command::CreateTable {
+            temporary: true, ..
+        } => create_temporary(ctx, command).await,
+        Command::CreateTable {
+            name,
+            schema,
+            defaults,
+            rows,
+            or_replace,
+            if_not_exists,
+            ..
+        } => {
             if *if_not_exists && store.snapshot().entry(name).is_some() {
-                return Ok(if rows.is_some() { Outcome::changed(0) } else { Outcome::done() });
+                return Ok(if rows.is_some() {
+                    Outcome::changed(0)
+                } else {
+                    Outcome::done()
+                });
             }
             let table = NewTable {
                 name: name.clone(),
@@ -137,18 +205,29 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Dead
             };
             let writer = store.create_table(table).await?;
             match rows {
-                Some(rows) => write::to_store(ctx, rows, writer).await.map(Outcome::changed),
+                Some(rows) => write::to_store(ctx, rows, writer)
+                    .await
+                    .map(Outcome::changed),
                 None => {
                     writer.commit().await?;
                     Ok(Outcome::done())
                 }
             }
         }
-        Command::Insert { name, target: Target::Temporary, rows, overwrite } => {
+        Command::Insert {
+            name,
+            target: Target::Temporary,
+            rows,
+            overwrite,
+        } => {
             let temporary = ctx.session.temporary();
-            let missing = || catalog::CatalogError::NotFound { kind: "table", name: name.clone() };
+            let missing = || catalog::CatalogError::NotFound {
+                kind: "table",
+                name: name.clone(),
+            };
             let schema = Arc::clone(&temporary.get(&name.table).ok_or_else(missing)?.schema);
-            let (batches, memory, count) = write::to_memory(ctx, rows, &name.table, &schema).await?;
+            let (batches, memory, count) =
+                write::to_memory(ctx, rows, &name.table, &schema).await?;
             if *overwrite {
                 temporary.put(&name.table, schema, batches, memory);
             } else if !temporary.append(&name.table, batches, memory) {
@@ -156,29 +235,51 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Dead
             }
             Ok(Outcome::changed(count))
         }
-        Command::Insert { name, target: Target::Stored, rows, overwrite } => {
+        Command::Insert {
+            name,
+            target: Target::Stored,
+            rows,
+            overwrite,
+        } => {
             let writer = store.insert(name, *overwrite).await?;
-            write::to_store(ctx, rows, writer).await.map(Outcome::changed)
+            write::to_store(ctx, rows, writer)
+                .await
+                .map(Outcome::changed)
         }
         Command::CreateExternalTable { name, table } => {
             if table.if_not_exists && store.snapshot().entry(name).is_some() {
                 return Ok(Outcome::done());
             }
             let planning = |e| QueryError::planning(ctx.id(), e);
-            let definition = external::define(&ctx.state, table, &ctx.sql).await.map_err(planning)?;
-            store.define(name, Relation::External(definition), table.or_replace).await?;
+            let definition = external::define(&ctx.state, table, &ctx.sql)
+                .await
+                .map_err(planning)?;
+            store
+                .define(name, Relation::External(definition), table.or_replace)
+                .await?;
             Ok(Outcome::done())
         }
         Command::CreateView { name, or_replace } => create_view(ctx, name, *or_replace).await,
-        Command::CreateSchema { schema, if_not_exists } => {
+        Command::CreateSchema {
+            schema,
+            if_not_exists,
+        } => {
             store.create_schema(schema, *if_not_exists).await?;
             Ok(Outcome::done())
         }
-        Command::DropSchema { schema, if_exists, cascade } => {
+        Command::DropSchema {
+            schema,
+            if_exists,
+            cascade,
+        } => {
             store.drop_schema(schema, *if_exists, *cascade).await?;
             Ok(Outcome::done())
         }
-        Command::Drop { name, views, if_exists } => {
+        Command::Drop {
+            name,
+            views,
+            if_exists,
+        } => {
             let is_temporary = !views && name.schema == catalog::DEFAULT_SCHEMA;
             if !(is_temporary && ctx.session.temporary().remove(&name.table)) {
                 store.drop_relation(name, *views, *if_exists).await?;
@@ -186,9 +287,15 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Dead
             Ok(Outcome::done())
         }
         Command::Copy(plan) => copy(ctx, plan, deadline).await,
-        Command::CreateSecret { secret, or_replace, if_not_exists } => {
+        Command::CreateSecret {
+            secret,
+            or_replace,
+            if_not_exists,
+        } => {
             let objects = ctx.engine.objects();
-            objects.secrets().create(secret.clone(), *or_replace, *if_not_exists)?;
+            objects
+                .secrets()
+                .create(secret.clone(), *or_replace, *if_not_exists)?;
             objects.forget();
             Ok(Outcome::done())
         }
@@ -199,8 +306,12 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Dead
             Ok(Outcome::done())
         }
         Command::ShowSecrets => {
-            let (names, scopes): (Vec<_>, Vec<_>) = ctx.engine.objects().secrets().list().into_iter().unzip();
-            let columns: [ArrayRef; 2] = [Arc::new(StringArray::from(names)), Arc::new(StringArray::from(scopes))];
+            let (names, scopes): (Vec<_>, Vec<_>) =
+                ctx.engine.objects().secrets().list().into_iter().unzip();
+            let columns: [ArrayRef; 2] = [
+                Arc::new(StringArray::from(names)),
+                Arc::new(StringArray::from(scopes)),
+            ];
             Ok(Outcome::rows(secrets_schema(), columns.into()))
         }
         Command::Set { name, value } => {
@@ -219,22 +330,55 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command, deadline: Option<Dead
     }
 }
 
-async fn create_temporary(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, QueryError> {
-    let Command::CreateTable { name, schema, defaults, rows, or_replace, if_not_exists, .. } = command else {
-        return Err(QueryError::Internal { id: ctx.id(), detail: "not a CREATE TABLE".into() });
+async fn create_temporary(
+    ctx: &Arc<QueryContext>,
+    command: &Command,
+) -> Result<Outcome, QueryError> {
+    let Command::CreateTable {
+        name,
+        schema,
+        defaults,
+        rows,
+        or_replace,
+        if_not_exists,
+        ..
+    } = command
+    else {
+        return Err(QueryError::Internal {
+            id: ctx.id(),
+            detail: "not a CREATE TABLE".into(),
+        });
     };
     if name.schema != catalog::DEFAULT_SCHEMA {
-        return Err(QueryError::Unsupported { what: "a temporary table in a schema".into(), hint: Some("leave the schema out of its name") });
+        return Err(QueryError::Unsupported {
+            what: "a temporary table in a schema".into(),
+            hint: Some("leave the schema out of its name"),
+        });
     }
     if !defaults.is_empty() {
-        return Err(QueryError::Unsupported { what: "DEFAULT in a temporary table".into(), hint: None });
+        return Err(QueryError::Unsupported {
+            what: "DEFAULT in a temporary table".into(),
+            hint: None,
+        });
     }
     let temporary = ctx.session.temporary();
-    let counted = |count| if rows.is_some() { Outcome::changed(count) } else { Outcome::done() };
+    let counted = |count| {
+        if rows.is_some() {
+            Outcome::changed(count)
+        } else {
+            Outcome::done()
+        }
+    };
     if temporary.get(&name.table).is_some() {
         match (*if_not_exists, *or_replace) {
             (true, _) => return Ok(counted(0)),
-            (false, false) => return Err(catalog::CatalogError::Exists { kind: "table", name: name.clone() }.into()),
+            (false, false) => {
+                return Err(catalog::CatalogError::Exists {
+                    kind: "table",
+                    name: name.clone(),
+                }
+                .into());
+            }
             (false, true) => {}
         }
     }
@@ -247,14 +391,26 @@ async fn create_temporary(ctx: &Arc<QueryContext>, command: &Command) -> Result<
 }
 
 /// Stores the view once it can be planned, alone and in place of what it replaces.
-async fn create_view(ctx: &Arc<QueryContext>, name: &TableName, or_replace: bool) -> Result<Outcome, QueryError> {
+async fn create_view(
+    ctx: &Arc<QueryContext>,
+    name: &TableName,
+    or_replace: bool,
+) -> Result<Outcome, QueryError> {
     let default_schema = ctx.state.config_options().catalog.default_schema.clone();
-    let view = View { sql: ctx.sql.trim().trim_end_matches(';').to_owned(), default_schema };
+    let view = View {
+        sql: ctx.sql.trim().trim_end_matches(';').to_owned(),
+        default_schema,
+    };
     if let Some(cycle) = find_cycle(ctx, name).await? {
         let text = format!("view \"{name}\" would refer to itself through \"{cycle}\"");
-        return Err(QueryError::Plan { source: datafusion::common::DataFusionError::Plan(text) });
+        return Err(QueryError::Plan {
+            source: datafusion::common::DataFusionError::Plan(text),
+        });
     }
-    ctx.engine.store().define(name, Relation::View(view), or_replace).await?;
+    ctx.engine
+        .store()
+        .define(name, Relation::View(view), or_replace)
+        .await?;
     Ok(Outcome::done())
 }
 
@@ -266,10 +422,17 @@ async fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<Table
     let mut texts = vec![(ctx.sql.clone(), default_schema, None)];
     let mut seen = Vec::new();
     while let Some((sql, default_schema, via)) = texts.pop() {
-        let statement = ctx.state.sql_to_statement(&sql, &ctx.state.config_options().sql_parser.dialect).map_err(planning)?;
+        let statement = ctx
+            .state
+            .sql_to_statement(&sql, &ctx.state.config_options().sql_parser.dialect)
+            .map_err(planning)?;
         // The statement's own target is among its references; it is not a use.
         let mut own = Some(via.clone().unwrap_or_else(|| name.clone()));
-        for reference in ctx.state.resolve_table_references(&statement).map_err(planning)? {
+        for reference in ctx
+            .state
+            .resolve_table_references(&statement)
+            .map_err(planning)?
+        {
             let resolved = TableReference::resolve(reference, catalog::CATALOG, &default_schema);
             let used = TableName::new(&*resolved.schema, &*resolved.table);
             if own.as_ref() == Some(&used) {
@@ -282,7 +445,11 @@ async fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<Table
             if let Some(Relation::View(view)) = snapshot.entry(&used).map(|entry| &entry.relation)
                 && !seen.contains(&used)
             {
-                texts.push((view.sql.clone(), view.default_schema.clone(), Some(used.clone())));
+                texts.push((
+                    view.sql.clone(),
+                    view.default_schema.clone(),
+                    Some(used.clone()),
+                ));
                 seen.push(used);
             }
         }
@@ -290,13 +457,21 @@ async fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<Table
     Ok(None)
 }
 
-async fn copy(ctx: &Arc<QueryContext>, plan: &LogicalPlan, deadline: Option<Deadline>) -> Result<Outcome, QueryError> {
+async fn copy(
+    ctx: &Arc<QueryContext>,
+    plan: &LogicalPlan,
+    deadline: Option<Deadline>,
+) -> Result<Outcome, QueryError> {
     let placed = to_tasks(ctx, plan).await?;
     let mut counts = drive::drive(ctx, placed, deadline)?;
     let mut rows = 0;
     while let Some(batch) = counts.next().await {
         let batch = batch?;
-        if let Some(count) = batch.columns().first().and_then(|column| column.as_any().downcast_ref::<UInt64Array>()) {
+        if let Some(count) = batch
+            .columns()
+            .first()
+            .and_then(|column| column.as_any().downcast_ref::<UInt64Array>())
+        {
             rows += count.values().iter().sum::<u64>();
         }
     }
@@ -312,10 +487,16 @@ fn processlist(ctx: &QueryContext) -> Outcome {
         .filter(|process| process.id != own && process.state() != ProcessState::Waiting)
         .collect();
     let text = |value: fn(&crate::Process) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(processes.iter().map(|process| value(process))))
+        Arc::new(StringArray::from_iter_values(
+            processes.iter().map(|process| value(process)),
+        ))
     };
     let count = |value: fn(&crate::Process) -> u64| -> ArrayRef {
-        Arc::new(Int64Array::from_iter_values(processes.iter().map(|process| value(process).try_into().unwrap_or(i64::MAX))))
+        Arc::new(Int64Array::from_iter_values(
+            processes
+                .iter()
+                .map(|process| value(process).try_into().unwrap_or(i64::MAX)),
+        ))
     };
     let columns = vec![
         count(|process| process.id.0),
@@ -323,7 +504,9 @@ fn processlist(ctx: &QueryContext) -> Outcome {
         text(|process| &process.client),
         text(|process| process.state().name()),
         count(|process| millis(process.elapsed())),
-        Arc::new(Float64Array::from_iter(processes.iter().map(|process| process.progress()))) as ArrayRef,
+        Arc::new(Float64Array::from_iter(
+            processes.iter().map(|process| process.progress()),
+        )) as ArrayRef,
         count(|process| process.rows_out.load(std::sync::atomic::Ordering::Relaxed)),
         text(|process| &process.sql),
     ];
@@ -348,9 +531,16 @@ fn processlist_schema() -> SchemaRef {
 }
 
 fn secrets_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("name", DataType::Utf8, false), Field::new("scope", DataType::Utf8, false)]))
+    Arc::new(Schema::new(vec![
+        Field::new("name", DataType::Utf8, false),
+        Field::new("scope", DataType::Utf8, false),
+    ]))
 }
 
 fn count_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("count", DataType::Int64, false)]))
+    Arc::new(Schema::new(vec![Field::new(
+        "count",
+        DataType::Int64,
+        false,
+    )]))
 }

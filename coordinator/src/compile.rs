@@ -67,7 +67,9 @@ pub(crate) fn compile(_ctx: &QueryContext, staged: Staged) -> Result<Compiled, C
         record(&stage.plan, &mut operators);
         CompiledStage { stage, operators }
     });
-    Ok(Compiled { stages: stages.collect() })
+    Ok(Compiled {
+        stages: stages.collect(),
+    })
 }
 
 fn record(plan: &Arc<dyn ExecutionPlan>, operators: &mut Vec<Operator>) {
@@ -77,7 +79,11 @@ fn record(plan: &Arc<dyn ExecutionPlan>, operators: &mut Vec<Operator>) {
         _ => Runs::Native,
     };
     let reason = (runs == Runs::Native).then_some("this build has no fragment compiler");
-    operators.push(Operator { name: plan.name().to_owned(), runs, reason });
+    operators.push(Operator {
+        name: plan.name().to_owned(),
+        runs,
+        reason,
+    });
     for child in plan.children() {
         record(child, operators);
     }

@@ -1,6 +1,9 @@
 //! Names the file when reading one fails: DataFusion's message often says only what was wrong inside it.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use datafusion::{
     common::DataFusionError,
@@ -17,7 +20,11 @@ use crate::{QueryContext, QueryError};
 const SEARCH_MAX: Duration = Duration::from_secs(20);
 
 /// Turns an error from running a plan into ours; if a file is to blame, into one that names it.
-pub(crate) async fn explain(ctx: &QueryContext, plan: &Arc<dyn ExecutionPlan>, source: DataFusionError) -> QueryError {
+pub(crate) async fn explain(
+    ctx: &QueryContext,
+    plan: &Arc<dyn ExecutionPlan>,
+    source: DataFusionError,
+) -> QueryError {
     let about_a_file = matches!(source.find_root(), DataFusionError::ParquetError(_))
         || matches!(source.find_root(), DataFusionError::ArrowError(error, _) if error.to_string().contains("Parquet"))
         || source.to_string().contains("Parquet error");
@@ -27,26 +34,41 @@ pub(crate) async fn explain(ctx: &QueryContext, plan: &Arc<dyn ExecutionPlan>, s
     let mut files = Vec::new();
     collect_files(plan, ctx, &mut files);
     let detail = source.find_root().strip_backtrace();
-    let detail = detail.trim_start_matches("Arrow error: ").trim_start_matches("Parquet error: ");
+    let detail = detail
+        .trim_start_matches("Arrow error: ")
+        .trim_start_matches("Parquet error: ");
     let give_up = Instant::now() + SEARCH_MAX;
     for (store, path) in &files {
         if Instant::now() > give_up {
             break;
         }
         if let Err(detail) = read_all(Arc::clone(store), path, give_up).await {
-            return QueryError::CorruptFile { path: format!("/{path}"), detail };
+            return QueryError::CorruptFile {
+                path: format!("/{path}"),
+                detail,
+            };
         }
     }
     match files.as_slice() {
-        [(_, path)] => QueryError::CorruptFile { path: format!("/{path}"), detail: detail.to_owned() },
+        [(_, path)] => QueryError::CorruptFile {
+            path: format!("/{path}"),
+            detail: detail.to_owned(),
+        },
         _ => QueryError::running(ctx.id(), source),
     }
 }
 
-fn collect_files(plan: &Arc<dyn ExecutionPlan>, ctx: &QueryContext, files: &mut Vec<(Arc<dyn ObjectStore>, Path)>) {
+fn collect_files(
+    plan: &Arc<dyn ExecutionPlan>,
+    ctx: &QueryContext,
+    files: &mut Vec<(Arc<dyn ObjectStore>, Path)>,
+) {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = scan.data_source().downcast_ref::<FileScanConfig>()
-        && let Ok(store) = ctx.state.runtime_env().object_store(&config.object_store_url)
+        && let Ok(store) = ctx
+            .state
+            .runtime_env()
+            .object_store(&config.object_store_url)
     {
         for file in config.file_groups.iter().flat_map(|group| group.iter()) {
             let path = file.object_meta.location.clone();
@@ -61,10 +83,16 @@ fn collect_files(plan: &Arc<dyn ExecutionPlan>, ctx: &QueryContext, files: &mut 
 }
 
 /// Reads a Parquet file from end to end. Errors: what is wrong with it.
-async fn read_all(store: Arc<dyn ObjectStore>, path: &Path, give_up: Instant) -> Result<(), String> {
+async fn read_all(
+    store: Arc<dyn ObjectStore>,
+    path: &Path,
+    give_up: Instant,
+) -> Result<(), String> {
     let meta = store.head(path).await.map_err(|e| e.to_string())?;
     let reader = ParquetObjectReader::new(store, path.clone()).with_file_size(meta.size);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|e| e.to_string())?;
+    let builder = ParquetRecordBatchStreamBuilder::new(reader)
+        .await
+        .map_err(|e| e.to_string())?;
     let mut rows = builder.build().map_err(|e| e.to_string())?;
     while let Some(batch) = rows.next().await {
         batch.map_err(|e| e.to_string())?;

@@ -29,7 +29,15 @@ pub(crate) struct Staged {
     pub(crate) stages: Vec<Stage>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "network boundaries can be refused; the signature is the seam for them")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "network boundaries can be refused; the signature is the seam for them"
+)]
 pub(crate) fn cut(_ctx: &QueryContext, plan: Arc<dyn ExecutionPlan>) -> Result<Staged, QueryError> {
-    Ok(Staged { stages: vec![Stage { id: StageId(0), plan }] })
+    Ok(Staged {
+        stages: vec![Stage {
+            id: StageId(0),
+            plan,
+        }],
+    })
 }

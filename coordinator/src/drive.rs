@@ -14,20 +14,14 @@ use std::{
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use datafusion::{
-    execution::TaskContext,
-    physical_plan::execute_stream,
-};
+use datafusion::{execution::TaskContext, physical_plan::execute_stream};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 use crate::{
-    QueryContext, QueryError, corrupt,
-    metrics,
-    place::Placed,
-    processes::ProcessState,
+    QueryContext, QueryError, corrupt, metrics, place::Placed, processes::ProcessState,
     query::Deadline,
 };
 
@@ -55,16 +49,24 @@ impl Stream for BatchStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(batch) = ready!(self.batches.poll_recv(cx)) {
             if let Ok(batch) = &batch {
-                self.ctx.process().rows_out.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                self.ctx
+                    .process()
+                    .rows_out
+                    .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             }
             return Poll::Ready(Some(batch));
         }
         // The channel also closes when the driver panics: that must not look like the end of the rows.
-        let Some(driver) = &mut self.driver else { return Poll::Ready(None) };
+        let Some(driver) = &mut self.driver else {
+            return Poll::Ready(None);
+        };
         let ended = ready!(Pin::new(driver).poll(cx));
         self.driver = None;
         Poll::Ready(ended.err().map(|error| {
-            Err(QueryError::Internal { id: self.ctx.id(), detail: format!("the query's task stopped: {error}") })
+            Err(QueryError::Internal {
+                id: self.ctx.id(),
+                detail: format!("the query's task stopped: {error}"),
+            })
         }))
     }
 }
@@ -78,7 +80,8 @@ pub(crate) fn drive(
     let schema = placed.schema();
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let running = Arc::clone(ctx);
-    ctx.process().enter(ProcessState::Running, Some(placed.root()));
+    ctx.process()
+        .enter(ProcessState::Running, Some(placed.root()));
     let driver = ctx.engine.spawn(async move {
         let outcome = produce(&running, &placed, deadline, &sender).await;
         finished(&running, outcome.as_ref().err());
@@ -88,7 +91,12 @@ pub(crate) fn drive(
         }
         running.process().enter(ProcessState::Waiting, None);
     });
-    Ok(BatchStream { schema, batches, driver: Some(driver), ctx: Arc::clone(ctx) })
+    Ok(BatchStream {
+        schema,
+        batches,
+        driver: Some(driver),
+        ctx: Arc::clone(ctx),
+    })
 }
 
 async fn produce(
@@ -99,7 +107,8 @@ async fn produce(
 ) -> Result<(), QueryError> {
     let plan = Arc::clone(placed.root());
     let task = task_context(ctx)?;
-    let mut rows = execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
+    let mut rows =
+        execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
     loop {
         let batch = tokio::select! {
             biased;
@@ -164,11 +173,15 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>) {
         Some(_) => "failed",
     });
     let (rows, peak_memory_bytes) = (process.rows_out.load(Ordering::Relaxed), ctx.pool.peak());
-    if ctx.engine.config().slow_query.is_some_and(|limit| elapsed >= limit) {
+    if ctx
+        .engine
+        .config()
+        .slow_query
+        .is_some_and(|limit| elapsed >= limit)
+    {
         warn!(target: "murre::slow_query", query_id = %ctx.id(), session = %process.session, client = %process.client,
             elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes, sql = %ctx.sql, "slow query");
     }
     debug!(query_id = %ctx.id(), elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes,
         error = error.map(tracing::field::display), "query finished");
 }
-

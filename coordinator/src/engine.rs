@@ -3,7 +3,10 @@
 use std::{
     future::Future,
     path::PathBuf,
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -74,7 +77,9 @@ impl Engine {
         metrics::declare();
         let pool = Arc::new(ProcessPool::new(config.memory_limit_bytes));
         let spill = DiskManagerBuilder::default()
-            .with_mode(DiskManagerMode::Directories(vec![config.spill_folder.clone()]))
+            .with_mode(DiskManagerMode::Directories(vec![
+                config.spill_folder.clone(),
+            ]))
             .with_max_temp_directory_size(config.spill_limit_bytes);
         let environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
@@ -85,7 +90,10 @@ impl Engine {
             // A cached listing would hide files that others add to an external table's folder.
             .with_object_list_cache_limit(0)
             .build_arc()
-            .map_err(|source| QueryError::Spill { path: config.spill_folder.clone(), source })?;
+            .map_err(|source| QueryError::Spill {
+                path: config.spill_folder.clone(),
+                source,
+            })?;
         let mut settings = MurreSettings::default();
         if let Some(limit) = config.statement_timeout {
             settings.statement_timeout = humantime::format_duration(limit).to_string();
@@ -102,12 +110,17 @@ impl Engine {
             .with_default_features()
             .build();
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(config.threads)
+            // An operator between two batches can hold a thread for long. The threads above the target partitions
+            // let the operating system share the cores with short queries meanwhile.
+            .worker_threads(2 * config.threads + 1)
             .thread_name("murre-query")
             .thread_stack_size(4 << 20)
             .enable_all()
             .build()
-            .map_err(|e| QueryError::Internal { id: QueryId(0), detail: format!("cannot start query threads: {e}") })?;
+            .map_err(|e| QueryError::Internal {
+                id: QueryId(0),
+                detail: format!("cannot start query threads: {e}"),
+            })?;
         Ok(Arc::new(Self {
             config,
             store,
@@ -145,8 +158,14 @@ impl Engine {
 
     /// Stops a statement. Errors: [`QueryError::NoSuchQuery`].
     pub fn kill(&self, id: u64) -> Result<(), QueryError> {
-        let process = self.processes.get(QueryId(id)).filter(|process| process.state() != ProcessState::Waiting);
-        process.ok_or(QueryError::NoSuchQuery { id })?.cancel.cancel();
+        let process = self
+            .processes
+            .get(QueryId(id))
+            .filter(|process| process.state() != ProcessState::Waiting);
+        process
+            .ok_or(QueryError::NoSuchQuery { id })?
+            .cancel
+            .cancel();
         Ok(())
     }
 
@@ -161,7 +180,11 @@ impl Engine {
 
     /// Statements in planning or running.
     pub fn running(&self) -> usize {
-        self.processes.all().iter().filter(|process| process.state() != ProcessState::Waiting).count()
+        self.processes
+            .all()
+            .iter()
+            .filter(|process| process.state() != ProcessState::Waiting)
+            .count()
     }
 
     /// Stops every statement.
@@ -186,12 +209,19 @@ impl Engine {
     }
 
     pub(crate) fn stop_reason(&self, id: QueryId) -> QueryError {
-        if self.is_draining() { QueryError::ShuttingDown } else { QueryError::Cancelled { id } }
+        if self.is_draining() {
+            QueryError::ShuttingDown
+        } else {
+            QueryError::Cancelled { id }
+        }
     }
 
     /// The process's environment, with memory charged to one query.
     pub(crate) fn environment(&self, pool: &Arc<QueryPool>) -> RuntimeEnv {
-        RuntimeEnv { memory_pool: Arc::clone(pool) as Arc<dyn MemoryPool>, ..RuntimeEnv::clone(&self.environment) }
+        RuntimeEnv {
+            memory_pool: Arc::clone(pool) as Arc<dyn MemoryPool>,
+            ..RuntimeEnv::clone(&self.environment)
+        }
     }
 
     /// Runs work on the query threads; it ends when the handle is dropped.
@@ -199,7 +229,12 @@ impl Engine {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
-        AbortOnDropHandle::new(self.runtime.as_ref().expect("the runtime lives as long as the engine").spawn(work))
+        AbortOnDropHandle::new(
+            self.runtime
+                .as_ref()
+                .expect("the runtime lives as long as the engine")
+                .spawn(work),
+        )
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{error::Error, path::PathBuf, time::Duration};
 
 use catalog::CatalogError;
-use datafusion::{arrow::error::ArrowError, common::DataFusionError, sql::sqlparser::parser::ParserError};
+use datafusion::{
+    arrow::error::ArrowError, common::DataFusionError, sql::sqlparser::parser::ParserError,
+};
 
 use crate::{CompileError, QueryId, settings::human_bytes};
 
@@ -21,12 +23,21 @@ pub enum QueryError {
     NotFound { what: String, hint: Option<String> },
     /// The statement is well-formed and means nothing here: unknown column, wrong types, wrong arguments.
     #[error("{}", plain(source))]
-    Plan { #[source] source: DataFusionError },
+    Plan {
+        #[source]
+        source: DataFusionError,
+    },
     /// The user's data does not suit the query: overflow, division by zero, a text that is no number.
     #[error("{}", plain(source))]
-    Data { #[source] source: DataFusionError },
+    Data {
+        #[source]
+        source: DataFusionError,
+    },
     #[error("{what} is not supported")]
-    Unsupported { what: String, hint: Option<&'static str> },
+    Unsupported {
+        what: String,
+        hint: Option<&'static str>,
+    },
     /// The query wants more memory than it may have.
     #[error("{detail}")]
     OutOfMemory { detail: String },
@@ -35,7 +46,10 @@ pub enum QueryError {
     CorruptFile { path: String, detail: String },
     /// A store or file that could not be reached.
     #[error("{}", plain(source))]
-    Storage { #[source] source: DataFusionError },
+    Storage {
+        #[source]
+        source: DataFusionError,
+    },
     #[error("cannot set {name}: {detail}")]
     Setting { name: String, detail: String },
     #[error("no query {id} is running")]
@@ -52,7 +66,11 @@ pub enum QueryError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error("cannot prepare the spill folder {}", path.display())]
-    Spill { path: PathBuf, #[source] source: DataFusionError },
+    Spill {
+        path: PathBuf,
+        #[source]
+        source: DataFusionError,
+    },
     /// A broken promise of ours or of a library: never the user's doing.
     #[error("internal error in query {id}: {detail}")]
     Internal { id: QueryId, detail: String },
@@ -84,21 +102,39 @@ impl QueryError {
             return error;
         }
         match source.find_root() {
-            DataFusionError::SQL(error, _) => Self::Syntax { detail: syntax_detail(error) },
+            DataFusionError::SQL(error, _) => Self::Syntax {
+                detail: syntax_detail(error),
+            },
             DataFusionError::NotImplemented(what) => {
-                let what = what.trim_end_matches(" is not supported").trim_end_matches(" not supported");
-                Self::Unsupported { what: what.to_owned(), hint: None }
+                let what = what
+                    .trim_end_matches(" is not supported")
+                    .trim_end_matches(" not supported");
+                Self::Unsupported {
+                    what: what.to_owned(),
+                    hint: None,
+                }
             }
-            DataFusionError::ResourcesExhausted(detail) => Self::OutOfMemory { detail: first_line(detail) },
-            DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Self::Storage { source },
+            DataFusionError::ResourcesExhausted(detail) => Self::OutOfMemory {
+                detail: first_line(detail),
+            },
+            DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
+                Self::Storage { source }
+            }
             DataFusionError::ArrowError(error, _) if matches!(**error, ArrowError::IoError(..)) => {
                 Self::Storage { source }
             }
-            DataFusionError::Plan(text) if is_missing_table(text) => {
-                Self::NotFound { what: text.clone(), hint: None }
-            }
-            DataFusionError::Internal(detail) => Self::Internal { id, detail: first_line(detail) },
-            DataFusionError::ExecutionJoin(error) => Self::Internal { id, detail: error.to_string() },
+            DataFusionError::Plan(text) if is_missing_table(text) => Self::NotFound {
+                what: text.clone(),
+                hint: None,
+            },
+            DataFusionError::Internal(detail) => Self::Internal {
+                id,
+                detail: first_line(detail),
+            },
+            DataFusionError::ExecutionJoin(error) => Self::Internal {
+                id,
+                detail: error.to_string(),
+            },
             _ => users(source),
         }
     }
@@ -106,9 +142,18 @@ impl QueryError {
 
 /// Our own error, where a DataFusion error carries one from a provider or a memory pool.
 fn own_error(source: &DataFusionError) -> Option<QueryError> {
-    let DataFusionError::External(inner) = source.find_root() else { return None };
-    if let Some(CatalogError::Location { location, detail }) = inner.downcast_ref::<CatalogError>() {
-        return Some(CatalogError::Location { location: location.clone(), detail: detail.clone() }.into());
+    let DataFusionError::External(inner) = source.find_root() else {
+        return None;
+    };
+    if let Some(CatalogError::Location { location, detail }) = inner.downcast_ref::<CatalogError>()
+    {
+        return Some(
+            CatalogError::Location {
+                location: location.clone(),
+                detail: detail.clone(),
+            }
+            .into(),
+        );
     }
     None
 }
@@ -132,7 +177,13 @@ fn first_line(text: &str) -> String {
 /// DataFusion's text without the name of the variant in front, which says nothing to a user.
 fn plain(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
-    let known = ["Error during planning: ", "Execution error: ", "Schema error: ", "Arrow error: ", "External error: "];
+    let known = [
+        "Error during planning: ",
+        "Execution error: ",
+        "Schema error: ",
+        "Arrow error: ",
+        "External error: ",
+    ];
     let mut text = text.as_str();
     while let Some(rest) = known.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         text = rest;
@@ -157,7 +208,13 @@ pub fn error_chain(error: &dyn Error) -> String {
 }
 
 /// The message for a query that asked for more than its limit.
-pub(crate) fn over_limit(consumer: &str, wanted: usize, used: usize, limit: usize, whose: &str) -> DataFusionError {
+pub(crate) fn over_limit(
+    consumer: &str,
+    wanted: usize,
+    used: usize,
+    limit: usize,
+    whose: &str,
+) -> DataFusionError {
     DataFusionError::ResourcesExhausted(format!(
         "{consumer} wants {} more, {} of the {whose} memory limit of {} are in use",
         human_bytes(wanted as u64),

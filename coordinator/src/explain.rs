@@ -29,15 +29,28 @@ pub(crate) fn fragments(placed: &Placed) -> Outcome {
         .compiled
         .stages
         .iter()
-        .flat_map(|stage| stage.operators.iter().map(move |operator| (stage.stage.id, operator)))
+        .flat_map(|stage| {
+            stage
+                .operators
+                .iter()
+                .map(move |operator| (stage.stage.id, operator))
+        })
         .collect();
     let none = rows.len();
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(stage, _)| stage.0 as i32))),
+        Arc::new(Int32Array::from_iter_values(
+            rows.iter().map(|(stage, _)| stage.0 as i32),
+        )),
         Arc::new(StringArray::new_null(none)),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, operator)| &operator.name))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, operator)| operator.runs.name()))),
-        Arc::new(StringArray::from_iter(rows.iter().map(|(_, operator)| operator.reason))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(_, operator)| &operator.name),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(_, operator)| operator.runs.name()),
+        )),
+        Arc::new(StringArray::from_iter(
+            rows.iter().map(|(_, operator)| operator.reason),
+        )),
         Arc::new(Int64Array::new_null(none)),
         Arc::new(Float64Array::new_null(none)),
         Arc::new(BooleanArray::new_null(none)),

@@ -27,8 +27,15 @@ pub(crate) struct QueryPool {
 
 impl QueryPool {
     pub(crate) fn new(limit: Option<u64>, process: &Arc<ProcessPool>) -> Self {
-        let limit = limit.map_or(process.limit, |limit| process.limit.min(limit.try_into().unwrap_or(usize::MAX)));
-        Self { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0), process: Arc::clone(process) }
+        let limit = limit.map_or(process.limit, |limit| {
+            process.limit.min(limit.try_into().unwrap_or(usize::MAX))
+        });
+        Self {
+            limit,
+            used: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            process: Arc::clone(process),
+        }
     }
 
     /// Most bytes the query held at once.
@@ -74,7 +81,13 @@ impl MemoryPool for QueryPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let used = self.used.load(Ordering::Relaxed);
         if used.saturating_add(additional) > self.limit {
-            return Err(over_limit(reservation.consumer().name(), additional, used, self.limit, "query's"));
+            return Err(over_limit(
+                reservation.consumer().name(),
+                additional,
+                used,
+                self.limit,
+                "query's",
+            ));
         }
         self.process.try_grow(reservation, additional)?;
         self.count(additional);
@@ -99,7 +112,10 @@ pub(crate) struct ProcessPool {
 
 impl ProcessPool {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit: limit.try_into().unwrap_or(usize::MAX), used: AtomicUsize::new(0) }
+        Self {
+            limit: limit.try_into().unwrap_or(usize::MAX),
+            used: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -125,10 +141,19 @@ impl MemoryPool for ProcessPool {
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(additional).filter(|sum| *sum <= self.limit)
+                used.checked_add(additional)
+                    .filter(|sum| *sum <= self.limit)
             })
             .map(drop)
-            .map_err(|used| over_limit(reservation.consumer().name(), additional, used, self.limit, "server's"))
+            .map_err(|used| {
+                over_limit(
+                    reservation.consumer().name(),
+                    additional,
+                    used,
+                    self.limit,
+                    "server's",
+                )
+            })
     }
 
     fn reserved(&self) -> usize {
@@ -151,9 +176,21 @@ mod tests {
         let large: Arc<dyn MemoryPool> = Arc::new(QueryPool::new(None, &process));
         let small = MemoryConsumer::new("a").register(&small);
         let large = MemoryConsumer::new("b").register(&large);
-        assert!(small.try_grow(301).unwrap_err().to_string().contains("query's memory limit of 300 B"));
+        assert!(
+            small
+                .try_grow(301)
+                .unwrap_err()
+                .to_string()
+                .contains("query's memory limit of 300 B")
+        );
         small.try_grow(300).unwrap();
-        assert!(large.try_grow(701).unwrap_err().to_string().contains("server's memory limit"));
+        assert!(
+            large
+                .try_grow(701)
+                .unwrap_err()
+                .to_string()
+                .contains("server's memory limit")
+        );
         large.try_grow(700).unwrap();
         drop(small);
         drop(large);

@@ -11,22 +11,37 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
 
 pub(crate) static QUERY_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
     let buckets = exponential_buckets(0.001, 2.0, 18).expect("buckets are valid");
-    let histogram = Histogram::with_opts(
-        histogram_opts!("coordinator_query_duration_seconds", "Time from a statement's arrival to its last row", buckets),
-    );
+    let histogram = Histogram::with_opts(histogram_opts!(
+        "coordinator_query_duration_seconds",
+        "Time from a statement's arrival to its last row",
+        buckets
+    ));
     register(histogram)
 });
 
 static QUERIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register(IntCounterVec::new(opts!("coordinator_queries_total", "Statements that have ended, by outcome"), &["outcome"]))
+    register(IntCounterVec::new(
+        opts!(
+            "coordinator_queries_total",
+            "Statements that have ended, by outcome"
+        ),
+        &["outcome"],
+    ))
 });
 
 pub(crate) static MEMORY_BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
-    register(IntGauge::new("coordinator_memory_reserved_bytes", "Memory charged to queries and temporary tables"))
+    register(IntGauge::new(
+        "coordinator_memory_reserved_bytes",
+        "Memory charged to queries and temporary tables",
+    ))
 });
 
-pub(crate) static RUNNING: LazyLock<IntGauge> =
-    LazyLock::new(|| register(IntGauge::new("coordinator_queries_running", "Statements in planning or running")));
+pub(crate) static RUNNING: LazyLock<IntGauge> = LazyLock::new(|| {
+    register(IntGauge::new(
+        "coordinator_queries_running",
+        "Statements in planning or running",
+    ))
+});
 
 pub(crate) fn queries_total(outcome: &'static str) {
     QUERIES.with_label_values(&[outcome]).inc();
@@ -43,8 +58,12 @@ pub(crate) fn declare() {
 }
 
 /// Adds a metric to the process's registry.
-pub fn register<M: prometheus::core::Collector + Clone + 'static>(metric: prometheus::Result<M>) -> M {
+pub fn register<M: prometheus::core::Collector + Clone + 'static>(
+    metric: prometheus::Result<M>,
+) -> M {
     let metric = metric.expect("metric descriptions are constants");
-    REGISTRY.register(Box::new(metric.clone())).expect("each metric is registered once");
+    REGISTRY
+        .register(Box::new(metric.clone()))
+        .expect("each metric is registered once");
     metric
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use catalog::{CATALOG, DEFAULT_SCHEMA, Entry, ManagedTableProvider, Relation, Snapshot, TableName, View, external};
+use catalog::{
+    CATALOG, DEFAULT_SCHEMA, Entry, ManagedTableProvider, Relation, Snapshot, TableName, View,
+    external,
+};
 use datafusion::{
     catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider},
     common::{DFSchema, DataFusionError, Result, not_impl_err, plan_err},
@@ -40,14 +43,26 @@ impl Names {
         snapshot: Arc<Snapshot>,
         temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
     ) -> Self {
-        Self(Arc::new(Inner { state: state.clone(), snapshot, temporary, within: Vec::new() }))
+        Self(Arc::new(Inner {
+            state: state.clone(),
+            snapshot,
+            temporary,
+            within: Vec::new(),
+        }))
     }
 
     /// All relations, as a user would write them: for proposing a name.
     pub(crate) fn all(&self) -> impl Iterator<Item = String> {
-        let stored = self.0.snapshot.schemas.iter().flat_map(|(schema, relations)| {
-            relations.keys().map(move |table| TableName::new(schema, table).to_string())
-        });
+        let stored = self
+            .0
+            .snapshot
+            .schemas
+            .iter()
+            .flat_map(|(schema, relations)| {
+                relations
+                    .keys()
+                    .map(move |table| TableName::new(schema, table).to_string())
+            });
         stored.chain(self.0.temporary.keys().cloned())
     }
 
@@ -79,15 +94,19 @@ impl Names {
                 for (column, sql) in &table.defaults {
                     defaults.insert(column.clone(), parse_default(state, sql)?);
                 }
-                Ok(Arc::new(ManagedTableProvider::new(state, table, folder, defaults)?))
+                Ok(Arc::new(ManagedTableProvider::new(
+                    state, table, folder, defaults,
+                )?))
             }
-            (Relation::Managed(table), None) => {
-                Err(DataFusionError::Internal(format!("table {} has no folder", table.id)))
-            }
+            (Relation::Managed(table), None) => Err(DataFusionError::Internal(format!(
+                "table {} has no folder",
+                table.id
+            ))),
             (Relation::External(table), _) => external::open(state, table).await,
             (Relation::View(view), _) => {
                 let plan = Box::pin(self.plan_view(name, view)).await;
-                let plan = plan.map_err(|e| e.context(format!("view \"{name}\" cannot be used")))?;
+                let plan =
+                    plan.map_err(|e| e.context(format!("view \"{name}\" cannot be used")))?;
                 Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))
             }
         }
@@ -96,7 +115,9 @@ impl Names {
     async fn plan_view(&self, name: &TableName, view: &View) -> Result<LogicalPlan> {
         let state = self.within(name, &view.default_schema)?;
         match state.create_logical_plan(&view.sql).await? {
-            LogicalPlan::Ddl(DdlStatement::CreateView(view)) => Ok(Arc::unwrap_or_clone(view.input)),
+            LogicalPlan::Ddl(DdlStatement::CreateView(view)) => {
+                Ok(Arc::unwrap_or_clone(view.input))
+            }
             _ => plan_err!("its definition is not a CREATE VIEW statement"),
         }
     }
@@ -108,7 +129,11 @@ pub(crate) fn parse_default(state: &SessionState, sql: &str) -> Result<Expr> {
 }
 
 impl CatalogProviderList for Names {
-    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+    fn register_catalog(
+        &self,
+        _: String,
+        _: Arc<dyn CatalogProvider>,
+    ) -> Option<Arc<dyn CatalogProvider>> {
         None
     }
 
@@ -128,7 +153,12 @@ impl CatalogProvider for Names {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         let exists = self.0.snapshot.schemas.contains_key(name);
-        exists.then(|| Arc::new(SchemaNames { names: self.clone(), schema: name.to_owned() }) as _)
+        exists.then(|| {
+            Arc::new(SchemaNames {
+                names: self.clone(),
+                schema: name.to_owned(),
+            }) as _
+        })
     }
 }
 
@@ -141,7 +171,11 @@ struct SchemaNames {
 
 impl SchemaNames {
     fn temporary(&self, name: &str) -> Option<&Arc<TemporaryTable>> {
-        self.names.0.temporary.get(name).filter(|_| self.schema == DEFAULT_SCHEMA)
+        self.names
+            .0
+            .temporary
+            .get(name)
+            .filter(|_| self.schema == DEFAULT_SCHEMA)
     }
 
     fn stored(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -164,13 +198,21 @@ impl SchemaProvider for SchemaNames {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if let Some(table) = self.temporary(name) {
-            return Ok(Some(table.provider(self.names.0.state.config().target_partitions())?));
+            return Ok(Some(
+                table.provider(self.names.0.state.config().target_partitions())?,
+            ));
         }
         if let Some(entry) = self.stored(name) {
-            return self.names.open(&TableName::new(&self.schema, name), entry).await.map(Some);
+            return self
+                .names
+                .open(&TableName::new(&self.schema, name), entry)
+                .await
+                .map(Some);
         }
         if external::looks_like_path(name) {
-            return external::open_path(&self.names.0.state, name).await.map(Some);
+            return external::open_path(&self.names.0.state, name)
+                .await
+                .map(Some);
         }
         Ok(None)
     }
@@ -189,7 +231,11 @@ impl SchemaProvider for SchemaNames {
         self.temporary(name).is_some() || self.stored(name).is_some()
     }
 
-    fn register_table(&self, _: String, _: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+    fn register_table(
+        &self,
+        _: String,
+        _: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         not_impl_err!("tables are created by the catalog")
     }
 }

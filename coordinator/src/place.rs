@@ -26,7 +26,10 @@ impl Placed {
 
 pub(crate) fn place(ctx: &QueryContext, compiled: Compiled) -> Result<Placed, QueryError> {
     if compiled.stages.is_empty() {
-        return Err(QueryError::Internal { id: ctx.id(), detail: "a plan without stages".into() });
+        return Err(QueryError::Internal {
+            id: ctx.id(),
+            detail: "a plan without stages".into(),
+        });
     }
     Ok(Placed { compiled })
 }

@@ -73,7 +73,10 @@ impl Process {
     }
 
     pub(crate) fn enter(&self, state: ProcessState, plan: Option<&Arc<dyn ExecutionPlan>>) {
-        *self.live.lock() = Live { state, plan: plan.cloned() };
+        *self.live.lock() = Live {
+            state,
+            plan: plan.cloned(),
+        };
     }
 
     /// Share of the input rows that scans have given out, 0 to 1; `None` while nothing is known.
@@ -89,7 +92,10 @@ impl Process {
 fn sum_scans(plan: &Arc<dyn ExecutionPlan>, done: &mut u64, all: &mut u64) {
     let children = plan.children();
     if children.is_empty() {
-        let rows = plan.partition_statistics(None).ok().and_then(|statistics| statistics.num_rows.get_value().copied());
+        let rows = plan
+            .partition_statistics(None)
+            .ok()
+            .and_then(|statistics| statistics.num_rows.get_value().copied());
         let out = plan.metrics().and_then(|metrics| metrics.output_rows());
         if plan.output_partitioning().partition_count() > 0
             && let (Some(rows), Some(out)) = (rows, out)
@@ -114,7 +120,13 @@ pub(crate) struct Processes {
 
 impl Processes {
     /// Lists a statement until the returned guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, session: &str, client: &str, sql: &str, cancel: CancellationToken) -> Listed {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        session: &str,
+        client: &str,
+        sql: &str,
+        cancel: CancellationToken,
+    ) -> Listed {
         let id = QueryId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
         let process = Arc::new(Process {
             id,
@@ -124,10 +136,16 @@ impl Processes {
             cancel,
             started: Instant::now(),
             rows_out: AtomicU64::new(0),
-            live: Mutex::new(Live { state: ProcessState::Planning, plan: None }),
+            live: Mutex::new(Live {
+                state: ProcessState::Planning,
+                plan: None,
+            }),
         });
         self.live.lock().insert(id, Arc::clone(&process));
-        Listed { process, list: Arc::clone(self) }
+        Listed {
+            process,
+            list: Arc::clone(self),
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Process>> {

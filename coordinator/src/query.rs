@@ -30,15 +30,31 @@ pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryErr
         Bound::Command(command) => Work::Command(Arc::new(command)),
         Bound::Query(logical) => {
             let placed = to_tasks(&ctx, &logical).await?;
-            Work::Query { schema: placed.schema(), logical, placed: Mutex::new(Some(placed)) }
+            Work::Query {
+                schema: placed.schema(),
+                logical,
+                placed: Mutex::new(Some(placed)),
+            }
         }
     };
     ctx.process().enter(ProcessState::Waiting, None);
     Ok(Prepared { ctx, work })
 }
 
+/// A command that needs neither names nor a plan, ready to run.
+pub(crate) fn prepare_urgent(ctx: Arc<QueryContext>, command: Command) -> Prepared {
+    ctx.process().enter(ProcessState::Waiting, None);
+    Prepared {
+        ctx,
+        work: Work::Command(Arc::new(command)),
+    }
+}
+
 /// The steps between a bound plan and its tasks. Each name is a file.
-pub(crate) async fn to_tasks(ctx: &QueryContext, logical: &LogicalPlan) -> Result<Placed, QueryError> {
+pub(crate) async fn to_tasks(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+) -> Result<Placed, QueryError> {
     let physical = plan::plan(ctx, logical).await?; //  LogicalPlan   -> ExecutionPlan
     let staged = cut::cut(ctx, physical)?; //           ExecutionPlan -> stages
     let compiled = compile::compile(ctx, staged)?; //   stage         -> fragment modules, or a recorded reason
@@ -51,20 +67,33 @@ impl Prepared {
         let ctx = Arc::clone(&self.ctx);
         let deadline = ctx.deadline(deadline);
         match &self.work {
-            Work::Query { logical, placed, .. } => {
+            Work::Query {
+                logical, placed, ..
+            } => {
                 let first = placed.lock().take();
                 let placed = match first {
                     Some(placed) => placed,
                     None => {
                         let (again, logical) = (Arc::clone(&ctx), logical.clone());
-                        ctx.on_query_threads(async move { to_tasks(&again, &logical).await }).await?
+                        ctx.on_query_threads(async move { to_tasks(&again, &logical).await })
+                            .await?
                     }
                 };
                 Ok(Answer::Rows(drive::drive(&ctx, placed, deadline)?)) // task -> record batches
             }
+            // These answer at once, and must do so while every query thread is busy.
+            Work::Command(command)
+                if matches!(**command, Command::Kill { .. } | Command::ShowProcesslist) =>
+            {
+                command::run(&ctx, command, deadline)
+                    .await
+                    .map(Answer::Done)
+            }
             Work::Command(command) => {
                 let (running, command) = (Arc::clone(&ctx), Arc::clone(command));
-                let outcome = ctx.on_query_threads(async move { command::run(&running, &command, deadline).await });
+                let outcome = ctx.on_query_threads(async move {
+                    command::run(&running, &command, deadline).await
+                });
                 outcome.await.map(Answer::Done)
             }
         }
@@ -169,14 +198,27 @@ impl QueryContext {
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> Result<T, QueryError> {
         let ended = self.engine.spawn(work).await;
-        ended.unwrap_or_else(|e| Err(QueryError::Internal { id: self.id(), detail: format!("the query's task stopped: {e}") }))
+        ended.unwrap_or_else(|e| {
+            Err(QueryError::Internal {
+                id: self.id(),
+                detail: format!("the query's task stopped: {e}"),
+            })
+        })
     }
 
     /// The earlier of the client's deadline and the session's timeout, counted from now.
     pub(crate) fn deadline(&self, clients: Option<Instant>) -> Option<Deadline> {
-        let ours = self.timeout.map(|limit| Deadline { at: Instant::now() + limit, limit });
-        let theirs = clients.map(|at| Deadline { at, limit: at.saturating_duration_since(Instant::now()) });
-        ours.into_iter().chain(theirs).min_by_key(|deadline| deadline.at)
+        let ours = self.timeout.map(|limit| Deadline {
+            at: Instant::now() + limit,
+            limit,
+        });
+        let theirs = clients.map(|at| Deadline {
+            at,
+            limit: at.saturating_duration_since(Instant::now()),
+        });
+        ours.into_iter()
+            .chain(theirs)
+            .min_by_key(|deadline| deadline.at)
     }
 }
 

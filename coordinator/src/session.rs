@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use datafusion::{common::Result, execution::{FunctionRegistry, config::SessionConfig, context::SessionState}};
+use datafusion::{
+    common::Result,
+    execution::{FunctionRegistry, config::SessionConfig, context::SessionState},
+};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Engine, Prepared, QueryContext, QueryError, StatementOptions, drive,
+    Engine, Prepared, QueryContext, QueryError, StatementOptions, bind, drive,
     memory::QueryPool,
     names::Names,
     query,
@@ -28,7 +31,12 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, state: SessionState) -> Arc<Self> {
         let temporary = TemporaryTables::new(Arc::clone(engine.process_pool()));
-        Arc::new(Self { id: uuid::Uuid::new_v4().simple().to_string(), engine, state: RwLock::new(state), temporary })
+        Arc::new(Self {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            engine,
+            state: RwLock::new(state),
+            temporary,
+        })
     }
 
     pub fn id(&self) -> &str {
@@ -44,11 +52,18 @@ impl Session {
     }
 
     /// Understands and plans a statement, on the query threads; runs nothing.
-    pub async fn prepare(self: &Arc<Self>, sql: &str, options: StatementOptions) -> Result<Prepared, QueryError> {
+    pub async fn prepare(
+        self: &Arc<Self>,
+        sql: &str,
+        options: StatementOptions,
+    ) -> Result<Prepared, QueryError> {
         if self.engine.is_draining() {
             return Err(QueryError::ShuttingDown);
         }
         let ctx = Arc::new(self.context(sql, options.client.as_deref().unwrap_or("local")));
+        if let Some(command) = bind::urgent(sql) {
+            return Ok(query::prepare_urgent(ctx, command));
+        }
         let deadline = ctx.deadline(options.deadline);
         let watched = Arc::clone(&ctx);
         let prepared = ctx.on_query_threads(async move {
@@ -58,7 +73,9 @@ impl Session {
                 prepared = query::prepare(Arc::clone(&watched)) => prepared,
             }
         });
-        prepared.await.inspect_err(|error| drive::finished(&ctx, Some(error)))
+        prepared
+            .await
+            .inspect_err(|error| drive::finished(&ctx, Some(error)))
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {
@@ -69,7 +86,10 @@ impl Session {
     pub(crate) fn set(&self, name: &str, value: Option<&str>) -> Result<(), QueryError> {
         let mut state = self.state.write();
         let config = settings::apply(state.config(), name, value, self.engine.config().threads)?;
-        let failed = |e: datafusion::common::DataFusionError| QueryError::Setting { name: name.into(), detail: e.strip_backtrace() };
+        let failed = |e: datafusion::common::DataFusionError| QueryError::Setting {
+            name: name.into(),
+            detail: e.strip_backtrace(),
+        };
         reconfigure(&mut state, config).map_err(failed)
     }
 
@@ -81,12 +101,17 @@ impl Session {
         state.register_catalog_list(Arc::new(names));
         let settings = MurreSettings::of(state.config_options());
         let listed =
-            self.engine.processes_list().enter(&self.id, client, sql, CancellationToken::new());
+            self.engine
+                .processes_list()
+                .enter(&self.id, client, sql, CancellationToken::new());
         QueryContext {
             engine: Arc::clone(&self.engine),
             session: Arc::clone(self),
             sql: sql.to_owned(),
-            pool: Arc::new(QueryPool::new(settings.memory_limit_bytes(), self.engine.process_pool())),
+            pool: Arc::new(QueryPool::new(
+                settings.memory_limit_bytes(),
+                self.engine.process_pool(),
+            )),
             timeout: settings.statement_timeout(),
             state,
             listed,
@@ -98,8 +123,11 @@ impl Session {
 fn reconfigure(state: &mut SessionState, config: SessionConfig) -> Result<()> {
     *state.config_mut() = config;
     let options = Arc::clone(state.config().options());
-    let updated: Vec<_> =
-        state.scalar_functions().values().filter_map(|udf| udf.inner().with_updated_config(&options)).collect();
+    let updated: Vec<_> = state
+        .scalar_functions()
+        .values()
+        .filter_map(|udf| udf.inner().with_updated_config(&options))
+        .collect();
     for function in updated {
         state.register_udf(Arc::new(function))?;
     }

@@ -25,7 +25,13 @@ pub struct MurreSettings {
 impl Default for MurreSettings {
     fn default() -> Self {
         let (memory_limit, statement_timeout) = ("0".to_owned(), "0".to_owned());
-        Self { threads: 0, memory_limit, statement_timeout, flight_dictionaries: false, flight_views: false }
+        Self {
+            threads: 0,
+            memory_limit,
+            statement_timeout,
+            flight_dictionaries: false,
+            flight_views: false,
+        }
     }
 }
 
@@ -43,15 +49,27 @@ impl ExtensionOptions for MurreSettings {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), DataFusionError> {
-        let invalid = |what: &str| DataFusionError::Configuration(format!("\"{value}\" is not {what}"));
-        let flag = || value.to_ascii_lowercase().parse().map_err(|_| invalid("true or false"));
+        let invalid =
+            |what: &str| DataFusionError::Configuration(format!("\"{value}\" is not {what}"));
+        let flag = || {
+            value
+                .to_ascii_lowercase()
+                .parse()
+                .map_err(|_| invalid("true or false"))
+        };
         match key {
-            "threads" => self.threads = value.parse().map_err(|_| invalid("a number of threads"))?,
+            "threads" => {
+                self.threads = value.parse().map_err(|_| invalid("a number of threads"))?
+            }
             "memory_limit" => value.clone_into(&mut self.memory_limit),
             "statement_timeout" => value.clone_into(&mut self.statement_timeout),
             "flight_dictionaries" => self.flight_dictionaries = flag()?,
             "flight_views" => self.flight_views = flag()?,
-            _ => return Err(DataFusionError::Configuration(format!("there is no setting murre.{key}"))),
+            _ => {
+                return Err(DataFusionError::Configuration(format!(
+                    "there is no setting murre.{key}"
+                )));
+            }
         }
         Ok(())
     }
@@ -63,11 +81,31 @@ impl ExtensionOptions for MurreSettings {
             description,
         };
         vec![
-            entry("threads", self.threads.to_string(), "Partitions a query is spread over; 0 means one for each thread of the server"),
-            entry("memory_limit", self.memory_limit.clone(), "Memory one query may use, for example 2GB; 0 means all that the server may use"),
-            entry("statement_timeout", self.statement_timeout.clone(), "Longest time a statement may run, for example 30s; 0 means no limit"),
-            entry("flight_dictionaries", self.flight_dictionaries.to_string(), "Send dictionary-encoded columns as dictionaries instead of plain values"),
-            entry("flight_views", self.flight_views.to_string(), "Send strings and binaries as views instead of plain Utf8 and Binary"),
+            entry(
+                "threads",
+                self.threads.to_string(),
+                "Partitions a query is spread over; 0 means one for each thread of the server",
+            ),
+            entry(
+                "memory_limit",
+                self.memory_limit.clone(),
+                "Memory one query may use, for example 2GB; 0 means all that the server may use",
+            ),
+            entry(
+                "statement_timeout",
+                self.statement_timeout.clone(),
+                "Longest time a statement may run, for example 30s; 0 means no limit",
+            ),
+            entry(
+                "flight_dictionaries",
+                self.flight_dictionaries.to_string(),
+                "Send dictionary-encoded columns as dictionaries instead of plain values",
+            ),
+            entry(
+                "flight_views",
+                self.flight_views.to_string(),
+                "Send strings and binaries as views instead of plain Utf8 and Binary",
+            ),
         ]
     }
 }
@@ -78,16 +116,24 @@ impl ConfigExtension for MurreSettings {
 
 impl MurreSettings {
     pub(crate) fn of(options: &ConfigOptions) -> Self {
-        options.extensions.get::<Self>().cloned().unwrap_or_default()
+        options
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// In bytes; `None` means only the server's limit.
     pub(crate) fn memory_limit_bytes(&self) -> Option<u64> {
-        parse_bytes(&self.memory_limit).ok().filter(|bytes| *bytes > 0)
+        parse_bytes(&self.memory_limit)
+            .ok()
+            .filter(|bytes| *bytes > 0)
     }
 
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        parse_duration(&self.statement_timeout).ok().filter(|limit| !limit.is_zero())
+        parse_duration(&self.statement_timeout)
+            .ok()
+            .filter(|limit| !limit.is_zero())
     }
 }
 
@@ -100,19 +146,34 @@ pub(crate) fn apply(
     value: Option<&str>,
     threads: usize,
 ) -> Result<SessionConfig, QueryError> {
-    let invalid = |detail: String| QueryError::Setting { name: name.into(), detail };
+    let invalid = |detail: String| QueryError::Setting {
+        name: name.into(),
+        detail,
+    };
     if name.starts_with("datafusion.runtime.") {
         return Err(invalid(
             "memory, spill and caches belong to the whole server: see murre serve --help; one query's memory is murre.memory_limit".into(),
         ));
     }
-    let pinned = ["datafusion.catalog.create_default", "datafusion.catalog.default_catalog", "datafusion.catalog.information_schema"];
+    let pinned = [
+        "datafusion.catalog.create_default",
+        "datafusion.catalog.default_catalog",
+        "datafusion.catalog.information_schema",
+    ];
     if pinned.contains(&name) {
         return Err(invalid("this setting is fixed".into()));
     }
     let mut config = config.clone();
     let options = config.options_mut();
-    let unknown = |e: DataFusionError| invalid(e.strip_backtrace().lines().next().unwrap_or_default().to_owned());
+    let unknown = |e: DataFusionError| {
+        invalid(
+            e.strip_backtrace()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        )
+    };
     match value {
         Some(value) => {
             check_value(name, value, threads).map_err(invalid)?;
@@ -120,13 +181,20 @@ pub(crate) fn apply(
         }
         None if name.starts_with("murre.") => {
             let defaults = ConfigOptions::new_with_murre();
-            let entry = defaults.entries().into_iter().find(|entry| entry.key == name);
+            let entry = defaults
+                .entries()
+                .into_iter()
+                .find(|entry| entry.key == name);
             let entry = entry.ok_or_else(|| invalid("there is no such setting".into()))?;
-            options.set(name, &entry.value.unwrap_or_default()).map_err(unknown)?;
+            options
+                .set(name, &entry.value.unwrap_or_default())
+                .map_err(unknown)?;
         }
         None => options.reset(name).map_err(unknown)?,
     }
-    if name == "murre.threads" || (value.is_none() && name == "datafusion.execution.target_partitions") {
+    if name == "murre.threads"
+        || (value.is_none() && name == "datafusion.execution.target_partitions")
+    {
         let wanted = MurreSettings::of(options).threads;
         options.execution.target_partitions = if wanted == 0 { threads } else { wanted };
     }
@@ -139,7 +207,10 @@ fn check_value(name: &str, value: &str, threads: usize) -> Result<(), String> {
         "murre.statement_timeout" => parse_duration(value).map(drop),
         "murre.threads" => match value.parse::<usize>() {
             Ok(wanted) if wanted <= threads_max(threads) => Ok(()),
-            Ok(_) => Err(format!("at most {} (the server has {threads} query threads)", threads_max(threads))),
+            Ok(_) => Err(format!(
+                "at most {} (the server has {threads} query threads)",
+                threads_max(threads)
+            )),
             Err(_) => Err(format!("\"{value}\" is not a number of threads")),
         },
         _ => Ok(()),
@@ -166,7 +237,9 @@ impl WithMurre for ConfigOptions {
 /// A number of bytes such as `512MB`, `2 GiB`, `1048576`. Decimal units count in thousands, binary ones in 1,024s.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -178,10 +251,15 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         "mib" => 1 << 20,
         "gib" => 1 << 30,
         "tib" => 1 << 40,
-        _ => return Err(format!("\"{text}\" is not a size; write for example 512MB or 2GiB")),
+        _ => {
+            return Err(format!(
+                "\"{text}\" is not a size; write for example 512MB or 2GiB"
+            ));
+        }
     };
-    let number: f64 =
-        number.parse().map_err(|_| format!("\"{text}\" is not a size; write for example 512MB or 2GiB"))?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| format!("\"{text}\" is not a size; write for example 512MB or 2GiB"))?;
     let bytes = number * factor as f64;
     if bytes > (1u64 << 50) as f64 {
         return Err(format!("\"{text}\" is more than 1 PiB"));
@@ -195,7 +273,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(u64::from(seconds)));
     }
-    humantime::parse_duration(text).map_err(|_| format!("\"{text}\" is not a length of time; write for example 30s or 5min"))
+    humantime::parse_duration(text)
+        .map_err(|_| format!("\"{text}\" is not a length of time; write for example 30s or 5min"))
 }
 
 pub(crate) fn human_bytes(bytes: u64) -> String {
@@ -217,7 +296,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_and_without_units() {
-        for (text, bytes) in [("0", 0), ("1024", 1024), ("2 GiB", 2 << 30), ("1.5kb", 1500), (" 3MB ", 3_000_000)] {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1024", 1024),
+            ("2 GiB", 2 << 30),
+            ("1.5kb", 1500),
+            (" 3MB ", 3_000_000),
+        ] {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
         for text in ["", "GB", "-1", "1e9", "12 apples", "999999 TiB"] {
@@ -244,7 +329,9 @@ mod tests {
             ("datafusion.runtime.memory_limit", "1G", "whole server"),
             ("nonsense", "1", "nonsense"),
         ] {
-            let error = apply(&config(), name, Some(value), 8).unwrap_err().to_string();
+            let error = apply(&config(), name, Some(value), 8)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(why), "{name}: {error}");
         }
     }

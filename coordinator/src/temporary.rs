@@ -1,9 +1,6 @@
 //! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
@@ -31,11 +28,18 @@ impl TemporaryTable {
     /// A scan in `partitions` parts, each with neighbouring rows.
     pub(crate) fn provider(&self, partitions: usize) -> Result<Arc<dyn TableProvider>> {
         let per_partition = self.batches.len().div_ceil(partitions.max(1)).max(1);
-        let mut parts: Vec<_> = self.batches.chunks(per_partition).map(<[RecordBatch]>::to_vec).collect();
+        let mut parts: Vec<_> = self
+            .batches
+            .chunks(per_partition)
+            .map(<[RecordBatch]>::to_vec)
+            .collect();
         if parts.is_empty() {
             parts.push(Vec::new());
         }
-        Ok(Arc::new(MemTable::try_new(Arc::clone(&self.schema), parts)?))
+        Ok(Arc::new(MemTable::try_new(
+            Arc::clone(&self.schema),
+            parts,
+        )?))
     }
 }
 
@@ -48,7 +52,10 @@ pub(crate) struct TemporaryTables {
 
 impl TemporaryTables {
     pub(crate) fn new(pool: Arc<ProcessPool>) -> Self {
-        Self { pool, tables: RwLock::default() }
+        Self {
+            pool,
+            tables: RwLock::default(),
+        }
     }
 
     /// The tables as of now.
@@ -66,19 +73,41 @@ impl TemporaryTables {
     }
 
     /// Makes the table, or takes the place of the one there.
-    pub(crate) fn put(&self, name: &str, schema: SchemaRef, batches: Vec<RecordBatch>, memory: MemoryReservation) {
-        let table = TemporaryTable { schema, batches, _memory: vec![Arc::new(memory)] };
+    pub(crate) fn put(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        memory: MemoryReservation,
+    ) {
+        let table = TemporaryTable {
+            schema,
+            batches,
+            _memory: vec![Arc::new(memory)],
+        };
         self.change(|tables| tables.insert(name.to_owned(), Arc::new(table)));
     }
 
     /// Adds rows; `false` where the table is no longer there.
-    pub(crate) fn append(&self, name: &str, batches: Vec<RecordBatch>, memory: MemoryReservation) -> bool {
+    pub(crate) fn append(
+        &self,
+        name: &str,
+        batches: Vec<RecordBatch>,
+        memory: MemoryReservation,
+    ) -> bool {
         self.change(|tables| {
-            let Some(old) = tables.get(name) else { return false };
+            let Some(old) = tables.get(name) else {
+                return false;
+            };
             let table = TemporaryTable {
                 schema: Arc::clone(&old.schema),
                 batches: old.batches.iter().cloned().chain(batches).collect(),
-                _memory: old._memory.iter().cloned().chain([Arc::new(memory)]).collect(),
+                _memory: old
+                    ._memory
+                    .iter()
+                    .cloned()
+                    .chain([Arc::new(memory)])
+                    .collect(),
             };
             tables.insert(name.to_owned(), Arc::new(table));
             true
@@ -109,7 +138,9 @@ fn compact_column(column: &ArrayRef) -> ArrayRef {
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
         DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
         // A slice holds on to the whole of what it was cut from.
-        _ if column.get_array_memory_size() > 2 * column.to_data().get_slice_memory_size().unwrap_or(0) + 1024 => {
+        _ if column.get_array_memory_size()
+            > 2 * column.to_data().get_slice_memory_size().unwrap_or(0) + 1024 =>
+        {
             let all = arrow::array::UInt64Array::from_iter_values(0..column.len() as u64);
             arrow::compute::take(column, &all, None).unwrap_or_else(|_| Arc::clone(column))
         }

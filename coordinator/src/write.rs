@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::{array::RecordBatch, compute::cast, datatypes::SchemaRef};
+use arrow::{
+    array::RecordBatch,
+    compute::{CastOptions, cast_with_options},
+    datatypes::SchemaRef,
+};
 use catalog::{FileWriter, TableWriter};
 use datafusion::{
     common::DataFusionError,
@@ -14,11 +18,8 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use crate::{
-    QueryContext, QueryError, corrupt, drive,
-    place::Placed,
-    processes::ProcessState,
-    query::to_tasks,
-    temporary::compact,
+    QueryContext, QueryError, corrupt, drive, place::Placed, processes::ProcessState,
+    query::to_tasks, temporary::compact,
 };
 
 /// Writes all rows of a query, a file for each partition of its plan that has any, and commits. Gives the number of rows.
@@ -36,7 +37,12 @@ pub(crate) async fn to_store(
     }
     let mut outcome = Ok(());
     while let Some(file) = files.join_next().await {
-        let file = file.unwrap_or_else(|e| Err(WriteError::Query(QueryError::Internal { id: ctx.id(), detail: e.to_string() })));
+        let file = file.unwrap_or_else(|e| {
+            Err(WriteError::Query(QueryError::Internal {
+                id: ctx.id(),
+                detail: e.to_string(),
+            }))
+        });
         if let Err(error) = file {
             outcome = Err(error);
             // No task may still be writing when the files are removed.
@@ -81,10 +87,14 @@ async fn write_partition(
             None => file.insert(writer.open_file()?),
         };
         file.write(&batch)?;
-        memory.try_resize(file.memory_bytes()).map_err(|e| QueryError::running(ctx.id(), e))?;
+        memory
+            .try_resize(file.memory_bytes())
+            .map_err(|e| QueryError::running(ctx.id(), e))?;
     }
     match file {
-        Some(file) => Ok(tokio::task::spawn_blocking(move || file.close()).await.map_err(catalog::CatalogError::Task)??),
+        Some(file) => Ok(tokio::task::spawn_blocking(move || file.close())
+            .await
+            .map_err(catalog::CatalogError::Task)??),
         None => Ok(()),
     }
 }
@@ -116,7 +126,10 @@ pub(crate) async fn to_memory(
     }
     let mut collected = Vec::new();
     while let Some(part) = parts.join_next().await {
-        let part = part.map_err(|e| QueryError::Internal { id: ctx.id(), detail: e.to_string() })?;
+        let part = part.map_err(|e| QueryError::Internal {
+            id: ctx.id(),
+            detail: e.to_string(),
+        })?;
         match part {
             Ok(part) => collected.push(part),
             Err(source) => return Err(corrupt::explain(ctx, placed.root(), source).await),
@@ -134,32 +147,59 @@ pub(crate) async fn to_memory(
         for (index, column) in batch.columns().iter().enumerate() {
             if !schema.field(index).is_nullable() && column.logical_null_count() > 0 {
                 let name = catalog::TableName::new(catalog::DEFAULT_SCHEMA, table);
-                return Err(catalog::CatalogError::NullInColumn { name, column: field(index) }.into());
+                return Err(catalog::CatalogError::NullInColumn {
+                    name,
+                    column: field(index),
+                }
+                .into());
             }
         }
     }
     let count = all.iter().map(|batch| batch.num_rows() as u64).sum();
-    Ok((all, memory, count))
+    let typed =
+        |batch: RecordBatch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec());
+    let all = all.into_iter().map(typed).collect::<Result<_, _>>();
+    Ok((all.map_err(|e| running(e.into()))?, memory, count))
 }
 
 async fn start(ctx: &Arc<QueryContext>, rows: &LogicalPlan) -> Result<Placed, QueryError> {
     let placed = to_tasks(ctx, rows).await?;
-    ctx.process().enter(ProcessState::Running, Some(placed.root()));
+    ctx.process()
+        .enter(ProcessState::Running, Some(placed.root()));
     Ok(placed)
 }
 
-fn partitions(ctx: &QueryContext, placed: &Placed) -> Result<Vec<SendableRecordBatchStream>, QueryError> {
+fn partitions(
+    ctx: &QueryContext,
+    placed: &Placed,
+) -> Result<Vec<SendableRecordBatchStream>, QueryError> {
     let task = drive::task_context(ctx)?;
-    execute_stream_partitioned(Arc::clone(placed.root()), task).map_err(|e| QueryError::running(ctx.id(), e))
+    execute_stream_partitioned(Arc::clone(placed.root()), task)
+        .map_err(|e| QueryError::running(ctx.id(), e))
 }
 
 /// The batch with the table's column types: a query may give dictionaries or other string layouts.
 fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, DataFusionError> {
+    // A value that does not fit is an error, never a NULL.
+    let exact = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (column, field) in batch.columns().iter().zip(schema.fields()) {
-        columns.push(if column.data_type() == field.data_type() { Arc::clone(column) } else { cast(column, field.data_type())? });
+        columns.push(match column.data_type() == field.data_type() {
+            true => Arc::clone(column),
+            false => cast_with_options(column, field.data_type(), &exact)?,
+        });
     }
     // Nullability is the writer's to check, with a message that names the table.
-    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    Ok(RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), columns)?)
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
+    Ok(RecordBatch::try_new(
+        Arc::new(arrow::datatypes::Schema::new(fields)),
+        columns,
+    )?)
 }

@@ -71,8 +71,10 @@ pub struct ServerConfig {
 impl Settings {
     /// Fills what is unset from a file.
     pub fn or_from_file(self, path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let file: Self = toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let file: Self =
+            toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))?;
         Ok(Self {
             listen: self.listen.or(file.listen),
             http: self.http.or(file.http),
@@ -105,7 +107,10 @@ impl Settings {
             Some(other) => bail!("log_format: \"{other}\" is neither text nor json"),
         };
         Ok(ServerConfig {
-            listen: loopback("listen", self.listen.as_deref().unwrap_or("127.0.0.1:31337"))?,
+            listen: loopback(
+                "listen",
+                self.listen.as_deref().unwrap_or("127.0.0.1:31337"),
+            )?,
             http: loopback("http", self.http.as_deref().unwrap_or("127.0.0.1:8337"))?,
             drain_timeout: time("drain_timeout", self.drain_timeout.as_deref(), 30)?,
             log_json,
@@ -116,12 +121,28 @@ impl Settings {
                     Some(text) => size("memory_limit", Some(text), 0)?,
                     None => machine_memory_bytes() / 4 * 3,
                 },
-                spill_limit_bytes: size("spill_limit", self.spill_limit.as_deref(), 100_000_000_000)?,
+                spill_limit_bytes: size(
+                    "spill_limit",
+                    self.spill_limit.as_deref(),
+                    100_000_000_000,
+                )?,
                 spill_folder: data_dir.join("spill"),
-                metadata_cache_bytes: size("metadata_cache", self.metadata_cache.as_deref(), 256_000_000)?,
-                statistics_cache_bytes: size("statistics_cache", self.statistics_cache.as_deref(), 64_000_000)?,
+                metadata_cache_bytes: size(
+                    "metadata_cache",
+                    self.metadata_cache.as_deref(),
+                    256_000_000,
+                )?,
+                statistics_cache_bytes: size(
+                    "statistics_cache",
+                    self.statistics_cache.as_deref(),
+                    64_000_000,
+                )?,
                 slow_query: none_if_zero(time("slow_query", self.slow_query.as_deref(), 10)?),
-                statement_timeout: none_if_zero(time("statement_timeout", self.statement_timeout.as_deref(), 0)?),
+                statement_timeout: none_if_zero(time(
+                    "statement_timeout",
+                    self.statement_timeout.as_deref(),
+                    0,
+                )?),
             },
             data_dir,
         })
@@ -131,8 +152,9 @@ impl Settings {
 /// Nobody has to prove who they are yet, so only this machine may connect.
 fn loopback(name: &str, text: &str) -> anyhow::Result<SocketAddr> {
     let text = text.replace("localhost", "127.0.0.1");
-    let address: SocketAddr =
-        text.parse().with_context(|| format!("{name}: \"{text}\" is not HOST:PORT with a numeric host"))?;
+    let address: SocketAddr = text
+        .parse()
+        .with_context(|| format!("{name}: \"{text}\" is not HOST:PORT with a numeric host"))?;
     if !address.ip().is_loopback() {
         bail!(
             "{name}: {address} can be reached from other machines, and there are no users yet who could be told apart; \
@@ -144,21 +166,33 @@ fn loopback(name: &str, text: &str) -> anyhow::Result<SocketAddr> {
 }
 
 fn size(name: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
-    text.map_or(Ok(default), |text| parse_bytes(text).map_err(|e| anyhow::anyhow!("{name}: {e}")))
+    text.map_or(Ok(default), |text| {
+        parse_bytes(text).map_err(|e| anyhow::anyhow!("{name}: {e}"))
+    })
 }
 
 fn time(name: &str, text: Option<&str>, default_seconds: u64) -> anyhow::Result<Duration> {
-    let Some(text) = text else { return Ok(Duration::from_secs(default_seconds)) };
+    let Some(text) = text else {
+        return Ok(Duration::from_secs(default_seconds));
+    };
     coordinator::parse_duration(text).map_err(|e| anyhow::anyhow!("{name}: {e}"))
 }
 
 /// `MemTotal` of Linux, or the control group's limit where that is lower; 4 GiB where neither can be read.
 fn machine_memory_bytes() -> u64 {
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-    });
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let total = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()
+                .map(|kib| kib * 1024)
+        });
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     total.into_iter().chain(group).min().unwrap_or(4 << 30)
 }
 
@@ -169,12 +203,20 @@ mod tests {
     #[test]
     fn other_machines_are_kept_out_while_there_are_no_users() {
         for address in ["0.0.0.0:1", "192.168.1.5:31337", "[::]:0"] {
-            let settings = Settings { listen: Some(address.into()), ..Settings::default() };
+            let settings = Settings {
+                listen: Some(address.into()),
+                ..Settings::default()
+            };
             let error = settings.check().unwrap_err().to_string();
             assert!(error.contains("no users yet"), "{error}");
         }
         for address in ["127.0.0.1:0", "[::1]:0", "localhost:5"] {
-            Settings { listen: Some(address.into()), ..Settings::default() }.check().unwrap();
+            Settings {
+                listen: Some(address.into()),
+                ..Settings::default()
+            }
+            .check()
+            .unwrap();
         }
     }
 
@@ -184,9 +226,21 @@ mod tests {
         let path = dir.path().join("murre.toml");
         std::fs::write(&path, "lissten = '127.0.0.1:1'").unwrap();
         let error = format!("{:#}", Settings::default().or_from_file(&path).unwrap_err());
-        assert!(error.contains("lissten") && error.contains("listen"), "{error}");
-        let settings = Settings { memory_limit: Some("lots".into()), ..Settings::default() };
-        assert!(settings.check().unwrap_err().to_string().starts_with("memory_limit: \"lots\""));
+        assert!(
+            error.contains("lissten") && error.contains("listen"),
+            "{error}"
+        );
+        let settings = Settings {
+            memory_limit: Some("lots".into()),
+            ..Settings::default()
+        };
+        assert!(
+            settings
+                .check()
+                .unwrap_err()
+                .to_string()
+                .starts_with("memory_limit: \"lots\"")
+        );
     }
 
     #[test]
@@ -194,8 +248,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("murre.toml");
         std::fs::write(&path, "threads = 3\nmemory_limit = '1GB'").unwrap();
-        let settings = Settings { threads: Some(5), ..Settings::default() };
+        let settings = Settings {
+            threads: Some(5),
+            ..Settings::default()
+        };
         let config = settings.or_from_file(&path).unwrap().check().unwrap();
-        assert_eq!((config.engine.threads, config.engine.memory_limit_bytes), (5, 1_000_000_000));
+        assert_eq!(
+            (config.engine.threads, config.engine.memory_limit_bytes),
+            (5, 1_000_000_000)
+        );
     }
 }

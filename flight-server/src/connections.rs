@@ -117,6 +117,7 @@ pub(crate) async fn expire(front: Front, stop: CancellationToken) {
 
 /// Binds the address, with the address in the message where that fails.
 pub(crate) async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|e| anyhow::anyhow!("cannot listen on {address} ({name}): {e}"))
+    TcpListener::bind(address)
+        .await
+        .map_err(|e| anyhow::anyhow!("cannot listen on {address} ({name}): {e}"))
 }
-

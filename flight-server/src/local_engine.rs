@@ -10,7 +10,10 @@ use crate::config::Settings;
 
 /// Opens the folder with default settings.
 pub(crate) fn open(data_dir: &Path, network: Handle) -> anyhow::Result<Arc<Engine>> {
-    let settings = Settings { data_dir: Some(data_dir.into()), ..Settings::default() };
+    let settings = Settings {
+        data_dir: Some(data_dir.into()),
+        ..Settings::default()
+    };
     let (engine, folder) = open_with(data_dir, settings.check()?.engine, network)?;
     // The lock goes with the process.
     std::mem::forget(folder);
@@ -36,7 +39,11 @@ pub(crate) fn open_with(
 fn clear_spill(folder: &Path) -> anyhow::Result<()> {
     for item in std::fs::read_dir(folder)? {
         let path = item?.path();
-        if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+        if path.is_dir() {
+            std::fs::remove_dir_all(path)?
+        } else {
+            std::fs::remove_file(path)?
+        }
     }
     Ok(())
 }

@@ -14,17 +14,36 @@ pub(crate) fn start(config: &ServerConfig) -> anyhow::Result<Option<SdkTracerPro
     let filter = EnvFilter::try_new(&config.log_filter)
         .with_context(|| format!("log: \"{}\" is not a filter", config.log_filter))?;
     let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
-    let lines = if config.log_json { lines.json().boxed() } else { lines.boxed() };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
+    let lines = if config.log_json {
+        lines.json().boxed()
+    } else {
+        lines.boxed()
+    };
     let provider = match std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Some(_) => {
-            let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().build();
+            let exporter = opentelemetry_otlp::SpanExporter::builder()
+                .with_tonic()
+                .build();
             let exporter = exporter.context("cannot use OTEL_EXPORTER_OTLP_ENDPOINT")?;
-            Some(SdkTracerProvider::builder().with_batch_exporter(exporter).build())
+            Some(
+                SdkTracerProvider::builder()
+                    .with_batch_exporter(exporter)
+                    .build(),
+            )
         }
         None => None,
     };
-    let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("murre")));
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().context("cannot start logging")?;
+    let spans = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("murre")));
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .with(spans)
+        .try_init()
+        .context("cannot start logging")?;
     Ok(provider)
 }

@@ -28,7 +28,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Murre::parse().command;
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("murre-net").enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("murre-net")
+        .enable_all()
+        .build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match command {

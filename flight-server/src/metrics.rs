@@ -6,21 +6,34 @@ use coordinator::metrics::register;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, opts};
 
 static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    let options = opts!("flight_server_requests_total", "Flight requests answered, by call and gRPC status");
+    let options = opts!(
+        "flight_server_requests_total",
+        "Flight requests answered, by call and gRPC status"
+    );
     register(IntCounterVec::new(options, &["rpc", "code"]))
 });
 
-pub(crate) static CONNECTIONS: LazyLock<IntGauge> =
-    LazyLock::new(|| register(IntGauge::new("flight_server_connections", "Open client connections")));
+pub(crate) static CONNECTIONS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register(IntGauge::new(
+        "flight_server_connections",
+        "Open client connections",
+    ))
+});
 
 pub(crate) static SESSIONS: LazyLock<IntGauge> =
     LazyLock::new(|| register(IntGauge::new("flight_server_sessions", "Live sessions")));
 
-pub(crate) static SENT_BYTES: LazyLock<IntCounter> =
-    LazyLock::new(|| register(IntCounter::new("flight_server_sent_bytes_total", "Bytes of query results sent")));
+pub(crate) static SENT_BYTES: LazyLock<IntCounter> = LazyLock::new(|| {
+    register(IntCounter::new(
+        "flight_server_sent_bytes_total",
+        "Bytes of query results sent",
+    ))
+});
 
 pub(crate) fn request(rpc: &'static str, code: tonic::Code) {
-    REQUESTS.with_label_values(&[rpc, &format!("{code:?}")]).inc();
+    REQUESTS
+        .with_label_values(&[rpc, &format!("{code:?}")])
+        .inc();
 }
 
 /// Makes every metric appear, also before its first event.

@@ -18,7 +18,10 @@ pub(crate) fn from_query(error: &QueryError) -> Status {
     }
     // Headers have a limit, and some clients drop the whole answer above 8 KiB.
     if message.len() > 4_000 {
-        let end = (0..=4_000).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=4_000)
+            .rev()
+            .find(|at| message.is_char_boundary(*at))
+            .unwrap_or(0);
         message.truncate(end);
         message.push_str(" …");
     }
@@ -48,13 +51,15 @@ fn code(error: &QueryError) -> Code {
 
 fn catalog_code(error: &CatalogError) -> Code {
     match error {
-        CatalogError::SchemaNotFound { .. } | CatalogError::NotFound { .. } | CatalogError::SecretNotFound { .. } => {
-            Code::NotFound
+        CatalogError::SchemaNotFound { .. }
+        | CatalogError::NotFound { .. }
+        | CatalogError::SecretNotFound { .. } => Code::NotFound,
+        CatalogError::SchemaExists { .. }
+        | CatalogError::Exists { .. }
+        | CatalogError::SecretExists { .. } => Code::AlreadyExists,
+        CatalogError::SchemaNotEmpty { .. } | CatalogError::SchemaPinned { .. } => {
+            Code::FailedPrecondition
         }
-        CatalogError::SchemaExists { .. } | CatalogError::Exists { .. } | CatalogError::SecretExists { .. } => {
-            Code::AlreadyExists
-        }
-        CatalogError::SchemaNotEmpty { .. } | CatalogError::SchemaPinned { .. } => Code::FailedPrecondition,
         CatalogError::WrongKind { .. }
         | CatalogError::NullInColumn { .. }
         | CatalogError::SecretInvalid { .. }
@@ -85,41 +90,184 @@ mod tests {
         let id = QueryId(7);
         let rows = [
             (QueryError::Empty, Code::InvalidArgument),
-            (QueryError::SeveralStatements { count: 2 }, Code::InvalidArgument),
+            (
+                QueryError::SeveralStatements { count: 2 },
+                Code::InvalidArgument,
+            ),
             (QueryError::Syntax { detail: text() }, Code::InvalidArgument),
             (QueryError::Plan { source: plan() }, Code::InvalidArgument),
             (QueryError::Data { source: plan() }, Code::InvalidArgument),
-            (QueryError::Setting { name: text(), detail: text() }, Code::InvalidArgument),
-            (QueryError::NotFound { what: text(), hint: None }, Code::NotFound),
+            (
+                QueryError::Setting {
+                    name: text(),
+                    detail: text(),
+                },
+                Code::InvalidArgument,
+            ),
+            (
+                QueryError::NotFound {
+                    what: text(),
+                    hint: None,
+                },
+                Code::NotFound,
+            ),
             (QueryError::NoSuchQuery { id: 1 }, Code::NotFound),
-            (QueryError::Unsupported { what: text(), hint: None }, Code::Unimplemented),
-            (QueryError::OutOfMemory { detail: text() }, Code::ResourceExhausted),
-            (QueryError::CorruptFile { path: text(), detail: text() }, Code::DataLoss),
+            (
+                QueryError::Unsupported {
+                    what: text(),
+                    hint: None,
+                },
+                Code::Unimplemented,
+            ),
+            (
+                QueryError::OutOfMemory { detail: text() },
+                Code::ResourceExhausted,
+            ),
+            (
+                QueryError::CorruptFile {
+                    path: text(),
+                    detail: text(),
+                },
+                Code::DataLoss,
+            ),
             (QueryError::Storage { source: plan() }, Code::Unavailable),
             (QueryError::ShuttingDown, Code::Unavailable),
             (QueryError::Cancelled { id }, Code::Cancelled),
-            (QueryError::TimedOut { id, limit: std::time::Duration::from_secs(1) }, Code::DeadlineExceeded),
-            (QueryError::Spill { path: "x".into(), source: plan() }, Code::Internal),
+            (
+                QueryError::TimedOut {
+                    id,
+                    limit: std::time::Duration::from_secs(1),
+                },
+                Code::DeadlineExceeded,
+            ),
+            (
+                QueryError::Spill {
+                    path: "x".into(),
+                    source: plan(),
+                },
+                Code::Internal,
+            ),
             (QueryError::Internal { id, detail: text() }, Code::Internal),
-            (CompileError::Unsupported { stage: StageId(0), operator: text() }.into(), Code::Unimplemented),
-            (CatalogError::NotFound { kind: "table", name: name() }.into(), Code::NotFound),
-            (CatalogError::Exists { kind: "table", name: name() }.into(), Code::AlreadyExists),
-            (CatalogError::SchemaNotFound { schema: text() }.into(), Code::NotFound),
-            (CatalogError::SchemaExists { schema: text() }.into(), Code::AlreadyExists),
-            (CatalogError::SchemaNotEmpty { schema: text(), relations: 1 }.into(), Code::FailedPrecondition),
-            (CatalogError::SchemaPinned { schema: text() }.into(), Code::FailedPrecondition),
-            (CatalogError::SecretNotFound { secret: text() }.into(), Code::NotFound),
-            (CatalogError::SecretExists { secret: text() }.into(), Code::AlreadyExists),
-            (CatalogError::SecretInvalid { secret: text(), detail: text() }.into(), Code::InvalidArgument),
-            (CatalogError::WrongKind { name: name(), is: "x", wanted: "y" }.into(), Code::InvalidArgument),
-            (CatalogError::NullInColumn { name: name(), column: text() }.into(), Code::InvalidArgument),
-            (CatalogError::Location { location: text(), detail: text() }.into(), Code::InvalidArgument),
-            (CatalogError::Unsupported { what: text(), hint: None }.into(), Code::Unimplemented),
+            (
+                CompileError::Unsupported {
+                    stage: StageId(0),
+                    operator: text(),
+                }
+                .into(),
+                Code::Unimplemented,
+            ),
+            (
+                CatalogError::NotFound {
+                    kind: "table",
+                    name: name(),
+                }
+                .into(),
+                Code::NotFound,
+            ),
+            (
+                CatalogError::Exists {
+                    kind: "table",
+                    name: name(),
+                }
+                .into(),
+                Code::AlreadyExists,
+            ),
+            (
+                CatalogError::SchemaNotFound { schema: text() }.into(),
+                Code::NotFound,
+            ),
+            (
+                CatalogError::SchemaExists { schema: text() }.into(),
+                Code::AlreadyExists,
+            ),
+            (
+                CatalogError::SchemaNotEmpty {
+                    schema: text(),
+                    relations: 1,
+                }
+                .into(),
+                Code::FailedPrecondition,
+            ),
+            (
+                CatalogError::SchemaPinned { schema: text() }.into(),
+                Code::FailedPrecondition,
+            ),
+            (
+                CatalogError::SecretNotFound { secret: text() }.into(),
+                Code::NotFound,
+            ),
+            (
+                CatalogError::SecretExists { secret: text() }.into(),
+                Code::AlreadyExists,
+            ),
+            (
+                CatalogError::SecretInvalid {
+                    secret: text(),
+                    detail: text(),
+                }
+                .into(),
+                Code::InvalidArgument,
+            ),
+            (
+                CatalogError::WrongKind {
+                    name: name(),
+                    is: "x",
+                    wanted: "y",
+                }
+                .into(),
+                Code::InvalidArgument,
+            ),
+            (
+                CatalogError::NullInColumn {
+                    name: name(),
+                    column: text(),
+                }
+                .into(),
+                Code::InvalidArgument,
+            ),
+            (
+                CatalogError::Location {
+                    location: text(),
+                    detail: text(),
+                }
+                .into(),
+                Code::InvalidArgument,
+            ),
+            (
+                CatalogError::Unsupported {
+                    what: text(),
+                    hint: None,
+                }
+                .into(),
+                Code::Unimplemented,
+            ),
             (CatalogError::Abandoned.into(), Code::Cancelled),
             (CatalogError::Poisoned.into(), Code::Unavailable),
-            (CatalogError::FolderInUse { path: "x".into(), pid: text() }.into(), Code::Unavailable),
-            (CatalogError::Damaged { path: "x".into(), detail: text() }.into(), Code::DataLoss),
-            (CatalogError::FolderVersion { path: "x".into(), found: text(), supported: 1 }.into(), Code::Internal),
+            (
+                CatalogError::FolderInUse {
+                    path: "x".into(),
+                    pid: text(),
+                }
+                .into(),
+                Code::Unavailable,
+            ),
+            (
+                CatalogError::Damaged {
+                    path: "x".into(),
+                    detail: text(),
+                }
+                .into(),
+                Code::DataLoss,
+            ),
+            (
+                CatalogError::FolderVersion {
+                    path: "x".into(),
+                    found: text(),
+                    supported: 1,
+                }
+                .into(),
+                Code::Internal,
+            ),
         ];
         for (error, code) in rows {
             assert_eq!(from_query(&error).code(), code, "{error:?}");
@@ -128,9 +276,14 @@ mod tests {
 
     #[test]
     fn hints_follow_on_their_own_line_and_long_messages_are_cut() {
-        let error = QueryError::NotFound { what: "no".into(), hint: Some("yes".into()) };
+        let error = QueryError::NotFound {
+            what: "no".into(),
+            hint: Some("yes".into()),
+        };
         assert_eq!(from_query(&error).message(), "no\nhint: yes");
-        let error = QueryError::Syntax { detail: "ä".repeat(10_000) };
+        let error = QueryError::Syntax {
+            detail: "ä".repeat(10_000),
+        };
         assert!(from_query(&error).message().len() < 4_100);
     }
 }

@@ -22,14 +22,27 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
-    CreateSchema { schema: String },
+    CreateSchema {
+        schema: String,
+    },
     /// Goes with everything in it.
-    DropSchema { schema: String },
+    DropSchema {
+        schema: String,
+    },
     /// Creates the relation, or takes the place of the one there.
-    Put { name: TableName, relation: Relation },
-    Drop { name: TableName },
+    Put {
+        name: TableName,
+        relation: Relation,
+    },
+    Drop {
+        name: TableName,
+    },
     /// More rows for the managed table `id`.
-    Append { name: TableName, id: TableId, files: Vec<DataFile> },
+    Append {
+        name: TableName,
+        id: TableId,
+        files: Vec<DataFile>,
+    },
 }
 
 #[derive(Debug)]
@@ -44,14 +57,20 @@ pub(super) struct ChangeLog {
 
 impl ChangeLog {
     /// Opens the log and returns the changes in it, oldest first.
-    pub(super) fn open(disk: &Arc<dyn Disk>, folder: &Path) -> Result<(Self, Vec<Change>), CatalogError> {
+    pub(super) fn open(
+        disk: &Arc<dyn Disk>,
+        folder: &Path,
+    ) -> Result<(Self, Vec<Change>), CatalogError> {
         let path = folder.join("changes.log");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(CatalogError::io("read", &path, e)),
         };
-        let (changes, len) = parse(&bytes).map_err(|detail| CatalogError::Damaged { path: path.clone(), detail })?;
+        let (changes, len) = parse(&bytes).map_err(|detail| CatalogError::Damaged {
+            path: path.clone(),
+            detail,
+        })?;
         let open = || {
             let mut file = disk.append(&path)?;
             if len < bytes.len() as u64 {
@@ -62,7 +81,15 @@ impl ChangeLog {
             Ok(file)
         };
         let file = open().map_err(|e| CatalogError::io("open", &path, e))?;
-        Ok((Self { path, file, len, poisoned: false }, changes))
+        Ok((
+            Self {
+                path,
+                file,
+                len,
+                poisoned: false,
+            },
+            changes,
+        ))
     }
 
     /// Makes the change durable. On an error it is absent, or the log refuses all further changes.
@@ -117,28 +144,36 @@ fn line(change: &Change) -> Vec<u8> {
 /// The good changes and the length of the lines they came from, or what is wrong.
 fn parse(bytes: &[u8]) -> Result<(Vec<Change>, u64), String> {
     let mut changes = Vec::new();
-    let (mut at, mut good_len, mut bad_line) = (0, 0, None);
+    let (mut at, mut good_len, mut torn) = (0, 0, None);
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         at += line.len() as u64;
-        match (parse_line(line), bad_line) {
-            (Some(change), None) => {
+        match (whole_json(line), torn) {
+            (Some(json), None) => {
+                // The checksum holds, so it was written so and acknowledged: it must never be cut off as torn.
+                let change = serde_json::from_slice(json)
+                    .map_err(|e| format!("line {} is whole but not understood: {e}", number + 1))?;
                 changes.push(change);
                 good_len = at;
             }
-            (Some(_), Some(bad)) => {
-                return Err(format!("line {bad} cannot be read, and line {} after it can", number + 1));
+            (Some(_), Some(torn)) => {
+                return Err(format!(
+                    "line {torn} cannot be read, and line {} after it can",
+                    number + 1
+                ));
             }
-            (None, _) => bad_line = bad_line.or(Some(number + 1)),
+            (None, _) => torn = torn.or(Some(number + 1)),
         }
     }
     Ok((changes, good_len))
 }
 
-fn parse_line(line: &[u8]) -> Option<Change> {
+/// The JSON of a line whose checksum is right; `None` for a torn one.
+fn whole_json(line: &[u8]) -> Option<&[u8]> {
     let line = line.strip_suffix(b"\n")?;
     let (checksum, json) = line.split_at_checked(9)?;
-    let checksum = u32::from_str_radix(std::str::from_utf8(checksum.strip_suffix(b" ")?).ok()?, 16).ok()?;
-    (crc32(json) == checksum).then(|| serde_json::from_slice(json).ok())?
+    let checksum =
+        u32::from_str_radix(std::str::from_utf8(checksum.strip_suffix(b" ")?).ok()?, 16).ok()?;
+    (crc32(json) == checksum).then_some(json)
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -152,7 +187,9 @@ mod tests {
     use super::*;
 
     fn change(schema: &str) -> Change {
-        Change::CreateSchema { schema: schema.into() }
+        Change::CreateSchema {
+            schema: schema.into(),
+        }
     }
 
     #[test]
@@ -161,15 +198,33 @@ mod tests {
         let first_len = line(&change("a")).len();
         for cut in first_len..whole.len() {
             let (changes, len) = parse(&whole[..cut]).unwrap();
-            assert_eq!((changes, len), (vec![change("a")], first_len as u64), "cut at {cut}");
+            assert_eq!(
+                (changes, len),
+                (vec![change("a")], first_len as u64),
+                "cut at {cut}"
+            );
         }
         assert_eq!(parse(&whole).unwrap().0, vec![change("a"), change("b")]);
+    }
+
+    #[test]
+    fn a_whole_line_of_an_unknown_kind_is_damage_and_not_torn() {
+        let json = br#"{"from_the_future":{}}"#;
+        let bytes = [format!("{:08x} ", crc32(json)).as_bytes(), json, b"\n"].concat();
+        assert!(
+            parse(&bytes)
+                .unwrap_err()
+                .starts_with("line 1 is whole but not understood")
+        );
     }
 
     #[test]
     fn a_good_line_after_a_bad_one_is_damage() {
         let mut bytes = [line(&change("a")), line(&change("b"))].concat();
         bytes[12] ^= 1;
-        assert_eq!(parse(&bytes).unwrap_err(), "line 1 cannot be read, and line 2 after it can");
+        assert_eq!(
+            parse(&bytes).unwrap_err(),
+            "line 1 cannot be read, and line 2 after it can"
+        );
     }
 }

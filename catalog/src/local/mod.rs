@@ -27,9 +27,8 @@ use self::{
     writer::{Commit, Files, LocalWriter},
 };
 use crate::{
-    CatalogError, DEFAULT_SCHEMA, DataFile, Entry, ManagedTable, NewTable, Relation, Snapshot, TableFolder, TableId,
-    TableName, TableStore, TableWriter, WriteSummary,
-    disk::Disk,
+    CatalogError, DEFAULT_SCHEMA, DataFile, Entry, ManagedTable, NewTable, Relation, Snapshot,
+    TableFolder, TableId, TableName, TableStore, TableWriter, WriteSummary, disk::Disk,
 };
 
 /// Rewrite the log at start-up once it holds this many lines more than it needs.
@@ -54,11 +53,18 @@ struct Inner {
 impl LocalTableStore {
     /// Opens the store in `root`, replaying its log and removing what a crash left behind.
     pub fn open(root: &Path, disk: Arc<dyn Disk>) -> Result<Self, CatalogError> {
-        disk.create_dir(root).map_err(|e| CatalogError::io("create folder", root, e))?;
+        disk.create_dir(root)
+            .map_err(|e| CatalogError::io("create folder", root, e))?;
         let (mut log, changes) = ChangeLog::open(&disk, root)?;
         let mut snapshot = Snapshot::default();
-        snapshot.schemas.insert(DEFAULT_SCHEMA.into(), BTreeMap::new());
-        let mut folders = Folders { root, disk: &disk, removed: Vec::new() };
+        snapshot
+            .schemas
+            .insert(DEFAULT_SCHEMA.into(), BTreeMap::new());
+        let mut folders = Folders {
+            root,
+            disk: &disk,
+            removed: Vec::new(),
+        };
         for change in &changes {
             folders.apply(&mut snapshot, change);
         }
@@ -68,7 +74,11 @@ impl LocalTableStore {
             log = log.compact(&disk, root, &needed)?;
         }
         sweep(root, &snapshot, &disk)?;
-        info!(tables = snapshot.schemas.values().map(BTreeMap::len).sum::<usize>(), changes = changes.len(), "table store open");
+        info!(
+            tables = snapshot.schemas.values().map(BTreeMap::len).sum::<usize>(),
+            changes = changes.len(),
+            "table store open"
+        );
         Ok(Self(Arc::new(Inner {
             root: root.into(),
             disk,
@@ -85,7 +95,9 @@ impl LocalTableStore {
     ) -> Result<u64, CatalogError> {
         let inner = Arc::clone(&self.0);
         // fsync blocks; a commit that has begun also runs to its end when the caller goes away.
-        spawn_blocking(move || inner.commit(decide)).await.map_err(CatalogError::Task)?
+        spawn_blocking(move || inner.commit(decide))
+            .await
+            .map_err(CatalogError::Task)?
     }
 
     fn insert_lock(&self, name: &TableName) -> Arc<tokio::sync::Mutex<()>> {
@@ -100,9 +112,15 @@ impl Inner {
     ) -> Result<u64, CatalogError> {
         let mut log = self.log.lock();
         let mut next = Snapshot::clone(&self.snapshot.read());
-        let Some(change) = decide(&next)? else { return Ok(next.version) };
+        let Some(change) = decide(&next)? else {
+            return Ok(next.version);
+        };
         log.append(&change)?;
-        let mut folders = Folders { root: &self.root, disk: &self.disk, removed: Vec::new() };
+        let mut folders = Folders {
+            root: &self.root,
+            disk: &self.disk,
+            removed: Vec::new(),
+        };
         folders.apply(&mut next, &change);
         let version = next.version;
         let removed = folders.removed;
@@ -131,33 +149,49 @@ impl Folders<'_> {
             }
             Change::DropSchema { schema } => {
                 let relations = snapshot.schemas.remove(schema).unwrap_or_default();
-                self.removed.extend(relations.into_values().filter_map(|entry| entry.folder.clone()));
+                self.removed.extend(
+                    relations
+                        .into_values()
+                        .filter_map(|entry| entry.folder.clone()),
+                );
             }
             Change::Put { name, relation } => {
                 let folder = match relation {
                     Relation::Managed(table) => Some(self.folder(&table.id)),
                     Relation::External(_) | Relation::View(_) => None,
                 };
-                let entry = Arc::new(Entry { relation: relation.clone(), folder });
+                let entry = Arc::new(Entry {
+                    relation: relation.clone(),
+                    folder,
+                });
                 let relations = snapshot.schemas.entry(name.schema.clone()).or_default();
                 let replaced = relations.insert(name.table.clone(), entry);
-                self.removed.extend(replaced.and_then(|entry| entry.folder.clone()));
+                self.removed
+                    .extend(replaced.and_then(|entry| entry.folder.clone()));
             }
             Change::Drop { name } => {
                 let relations = snapshot.schemas.entry(name.schema.clone()).or_default();
                 let dropped = relations.remove(&name.table);
-                self.removed.extend(dropped.and_then(|entry| entry.folder.clone()));
+                self.removed
+                    .extend(dropped.and_then(|entry| entry.folder.clone()));
             }
             Change::Append { name, id, files } => {
                 let relations = snapshot.schemas.entry(name.schema.clone()).or_default();
-                let Some(entry) = relations.get_mut(&name.table) else { return };
-                let Relation::Managed(table) = &entry.relation else { return };
+                let Some(entry) = relations.get_mut(&name.table) else {
+                    return;
+                };
+                let Relation::Managed(table) = &entry.relation else {
+                    return;
+                };
                 if table.id != *id {
                     return;
                 }
                 let mut table = table.clone();
                 table.files.extend_from_slice(files);
-                *entry = Arc::new(Entry { relation: Relation::Managed(table), folder: entry.folder.clone() });
+                *entry = Arc::new(Entry {
+                    relation: Relation::Managed(table),
+                    folder: entry.folder.clone(),
+                });
             }
         }
     }
@@ -171,7 +205,9 @@ impl Folders<'_> {
 fn minimal_changes(snapshot: &Snapshot) -> Vec<Change> {
     let mut changes = Vec::new();
     for (schema, relations) in &snapshot.schemas {
-        changes.push(Change::CreateSchema { schema: schema.clone() });
+        changes.push(Change::CreateSchema {
+            schema: schema.clone(),
+        });
         changes.extend(relations.iter().map(|(table, entry)| Change::Put {
             name: TableName::new(schema, table),
             relation: entry.relation.clone(),
@@ -197,14 +233,16 @@ fn sweep(root: &Path, snapshot: &Snapshot, disk: &Arc<dyn Disk>) -> Result<(), C
         }
         let Some(table) = tables.get(name.as_str()) else {
             warn!(path = %path.display(), "removing a table folder that no table owns");
-            disk.remove_dir_all(&path).map_err(|e| CatalogError::io("remove", path, e))?;
+            disk.remove_dir_all(&path)
+                .map_err(|e| CatalogError::io("remove", path, e))?;
             continue;
         };
         let owned: HashSet<&str> = table.files.iter().map(|file| file.file.as_str()).collect();
         for (file, path) in list(&path)? {
             if !owned.contains(file.as_str()) {
                 warn!(path = %path.display(), "removing a data file that no table owns");
-                disk.remove_file(&path).map_err(|e| CatalogError::io("remove", path, e))?;
+                disk.remove_file(&path)
+                    .map_err(|e| CatalogError::io("remove", path, e))?;
             }
         }
     }
@@ -238,14 +276,22 @@ impl TableStore for LocalTableStore {
         .map(drop)
     }
 
-    async fn drop_schema(&self, schema: &str, if_exists: bool, cascade: bool) -> Result<(), CatalogError> {
+    async fn drop_schema(
+        &self,
+        schema: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<(), CatalogError> {
         let schema = schema.to_owned();
         self.commit(move |now| match now.schemas.get(&schema) {
             None if if_exists => Ok(None),
             None => Err(CatalogError::SchemaNotFound { schema }),
             Some(_) if schema == DEFAULT_SCHEMA => Err(CatalogError::SchemaPinned { schema }),
             Some(relations) if !relations.is_empty() && !cascade => {
-                Err(CatalogError::SchemaNotEmpty { relations: relations.len(), schema })
+                Err(CatalogError::SchemaNotEmpty {
+                    relations: relations.len(),
+                    schema,
+                })
             }
             Some(_) => Ok(Some(Change::DropSchema { schema })),
         })
@@ -253,7 +299,12 @@ impl TableStore for LocalTableStore {
         .map(drop)
     }
 
-    async fn define(&self, name: &TableName, relation: Relation, or_replace: bool) -> Result<(), CatalogError> {
+    async fn define(
+        &self,
+        name: &TableName,
+        relation: Relation,
+        or_replace: bool,
+    ) -> Result<(), CatalogError> {
         let name = name.clone();
         self.commit(move |now| {
             check_free(now, &name, &relation, or_replace)?;
@@ -263,17 +314,24 @@ impl TableStore for LocalTableStore {
         .map(drop)
     }
 
-    async fn drop_relation(&self, name: &TableName, views: bool, if_exists: bool) -> Result<(), CatalogError> {
+    async fn drop_relation(
+        &self,
+        name: &TableName,
+        views: bool,
+        if_exists: bool,
+    ) -> Result<(), CatalogError> {
         let name = name.clone();
         let kind = if views { "view" } else { "table" };
         self.commit(move |now| match now.entry(&name) {
             None if if_exists => Ok(None),
             None => Err(CatalogError::NotFound { kind, name }),
-            Some(entry) if matches!(entry.relation, Relation::View(_)) != views => Err(CatalogError::WrongKind {
-                is: entry.relation.kind(),
-                wanted: if views { "a view" } else { "a table" },
-                name,
-            }),
+            Some(entry) if matches!(entry.relation, Relation::View(_)) != views => {
+                Err(CatalogError::WrongKind {
+                    is: entry.relation.kind(),
+                    wanted: if views { "a view" } else { "a table" },
+                    name,
+                })
+            }
             Some(_) => Ok(Some(Change::Drop { name })),
         })
         .await
@@ -281,19 +339,45 @@ impl TableStore for LocalTableStore {
     }
 
     async fn create_table(&self, table: NewTable) -> Result<Box<dyn TableWriter>, CatalogError> {
-        let NewTable { name, schema, defaults, or_replace } = table;
+        let NewTable {
+            name,
+            schema,
+            defaults,
+            or_replace,
+        } = table;
         let guard = self.insert_lock(&name).lock_owned().await;
-        let table = ManagedTable { id: TableId::random(), schema, defaults, files: Vec::new() };
-        check_free(&self.snapshot(), &name, &Relation::Managed(table.clone()), or_replace)?;
+        let table = ManagedTable {
+            id: TableId::random(),
+            schema,
+            defaults,
+            files: Vec::new(),
+        };
+        check_free(
+            &self.snapshot(),
+            &name,
+            &Relation::Managed(table.clone()),
+            or_replace,
+        )?;
         LocalWriter::boxed(self, name, table, Commit::Create { or_replace }, guard)
     }
 
-    async fn insert(&self, name: &TableName, overwrite: bool) -> Result<Box<dyn TableWriter>, CatalogError> {
+    async fn insert(
+        &self,
+        name: &TableName,
+        overwrite: bool,
+    ) -> Result<Box<dyn TableWriter>, CatalogError> {
         let guard = self.insert_lock(name).lock_owned().await;
         let table = self.snapshot().managed(name)?.clone();
         let (table, commit) = if overwrite {
             let replaces = table.id.clone();
-            (ManagedTable { id: TableId::random(), files: Vec::new(), ..table }, Commit::Overwrite { replaces })
+            (
+                ManagedTable {
+                    id: TableId::random(),
+                    files: Vec::new(),
+                    ..table
+                },
+                Commit::Overwrite { replaces },
+            )
         } else {
             (table, Commit::Append)
         };
@@ -302,9 +386,16 @@ impl TableStore for LocalTableStore {
 }
 
 /// Whether `name` may be given to `relation`. `OR REPLACE` replaces only a relation of the same sort.
-fn check_free(now: &Snapshot, name: &TableName, relation: &Relation, or_replace: bool) -> Result<(), CatalogError> {
+fn check_free(
+    now: &Snapshot,
+    name: &TableName,
+    relation: &Relation,
+    or_replace: bool,
+) -> Result<(), CatalogError> {
     if !now.schemas.contains_key(&name.schema) {
-        return Err(CatalogError::SchemaNotFound { schema: name.schema.clone() });
+        return Err(CatalogError::SchemaNotFound {
+            schema: name.schema.clone(),
+        });
     }
     let is_view = |relation: &Relation| matches!(relation, Relation::View(_));
     match now.entry(name) {
@@ -316,7 +407,11 @@ fn check_free(now: &Snapshot, name: &TableName, relation: &Relation, or_replace:
             wanted: relation.kind(),
         }),
         Some(old) => Err(CatalogError::Exists {
-            kind: if is_view(&old.relation) { "view" } else { "table" },
+            kind: if is_view(&old.relation) {
+                "view"
+            } else {
+                "table"
+            },
             name: name.clone(),
         }),
     }
@@ -343,11 +438,18 @@ impl LocalTableStore {
                     }
                     Commit::Overwrite { replaces } => {
                         still_there(now, &name, &replaces)?;
-                        Some(Change::Put { name, relation: Relation::Managed(ManagedTable { files, ..table }) })
+                        Some(Change::Put {
+                            name,
+                            relation: Relation::Managed(ManagedTable { files, ..table }),
+                        })
                     }
                     Commit::Append => {
                         still_there(now, &name, &table.id)?;
-                        (!files.is_empty()).then_some(Change::Append { name, id: table.id, files })
+                        (!files.is_empty()).then_some(Change::Append {
+                            name,
+                            id: table.id,
+                            files,
+                        })
                     }
                 };
                 owner.lock().hand_to_log()?;
@@ -362,6 +464,9 @@ impl LocalTableStore {
 fn still_there(now: &Snapshot, name: &TableName, id: &TableId) -> Result<(), CatalogError> {
     match now.managed(name)? {
         table if table.id == *id => Ok(()),
-        _ => Err(CatalogError::NotFound { kind: "table", name: name.clone() }),
+        _ => Err(CatalogError::NotFound {
+            kind: "table",
+            name: name.clone(),
+        }),
     }
 }

@@ -1,12 +1,11 @@
 //! Rows into Parquet files of one managed table, visible whole at commit or not at all.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
-use arrow::{array::{Array, RecordBatch}, datatypes::SchemaRef};
+use arrow::{
+    array::{Array, RecordBatch},
+    datatypes::SchemaRef,
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use parquet::{
@@ -19,7 +18,8 @@ use tracing::warn;
 
 use super::LocalTableStore;
 use crate::{
-    CatalogError, DataFile, FileWriter, ManagedTable, TableId, TableName, TableWriter, WriteSummary,
+    CatalogError, DataFile, FileWriter, ManagedTable, TableId, TableName, TableWriter,
+    WriteSummary,
     disk::{Disk, DiskFile},
 };
 
@@ -29,10 +29,14 @@ const ROW_GROUP_ROWS: usize = 1 << 20;
 /// How the written files become visible.
 #[derive(Debug, Clone)]
 pub(super) enum Commit {
-    Create { or_replace: bool },
+    Create {
+        or_replace: bool,
+    },
     Append,
     /// The rows go into a folder of their own; the table with id `replaces` gives way to it.
-    Overwrite { replaces: TableId },
+    Overwrite {
+        replaces: TableId,
+    },
 }
 
 #[derive(Debug)]
@@ -95,7 +99,15 @@ impl LocalWriter {
                 .map_err(|e| CatalogError::io("create folder", &folder, e))?;
         }
         let store = store.clone();
-        Ok(Box::new(Self { store, name, table, folder, commit, files: Arc::default(), _guard: guard }))
+        Ok(Box::new(Self {
+            store,
+            name,
+            table,
+            folder,
+            commit,
+            files: Arc::default(),
+            _guard: guard,
+        }))
     }
 }
 
@@ -109,15 +121,24 @@ impl TableWriter for LocalWriter {
         let file = format!("{}.parquet", uuid::Uuid::now_v7().simple());
         let path = self.folder.join(&file);
         self.files.lock().opened.push(path.clone());
-        let sink = self.store.0.disk.create(&path).map_err(|e| CatalogError::io("create", &path, e))?;
+        let sink = self
+            .store
+            .0
+            .disk
+            .create(&path)
+            .map_err(|e| CatalogError::io("create", &path, e))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_created_by(concat!("murre ", env!("CARGO_PKG_VERSION")).into())
             .build();
-        let encoder = ArrowWriter::try_new(Counted { sink, bytes: 0 }, self.schema(), Some(properties))
-            .map_err(|source| CatalogError::WriteData { path: path.clone(), source })?;
+        let encoder =
+            ArrowWriter::try_new(Counted { sink, bytes: 0 }, self.schema(), Some(properties))
+                .map_err(|source| CatalogError::WriteData {
+                    path: path.clone(),
+                    source,
+                })?;
         Ok(Box::new(LocalFile {
             disk: Arc::clone(&self.store.0.disk),
             name: self.name.clone(),
@@ -136,14 +157,23 @@ impl TableWriter for LocalWriter {
             // The names of the new files must be durable before the log line that relies on them.
             let (disk, folder) = (Arc::clone(&self.store.0.disk), self.folder.clone());
             tokio::task::spawn_blocking(move || {
-                disk.sync_dir(&folder).map_err(|e| CatalogError::io("sync", folder, e))
+                disk.sync_dir(&folder)
+                    .map_err(|e| CatalogError::io("sync", folder, e))
             })
             .await
             .map_err(CatalogError::Task)??;
         }
         let files = Arc::clone(&self.files);
-        let summary =
-            self.store.commit_rows(self.name.clone(), self.table.clone(), closed, self.commit.clone(), files).await;
+        let summary = self
+            .store
+            .commit_rows(
+                self.name.clone(),
+                self.table.clone(),
+                closed,
+                self.commit.clone(),
+                files,
+            )
+            .await;
         if summary.is_err() {
             self.files.lock().owner = Owner::Writer;
         }
@@ -160,10 +190,15 @@ impl Drop for LocalWriter {
         files.owner = Owner::Nobody;
         let disk = &self.store.0.disk;
         let removed = match self.commit {
-            Commit::Append => files.opened.iter().try_for_each(|path| match disk.remove_file(path) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                result => result,
-            }),
+            Commit::Append => {
+                files
+                    .opened
+                    .iter()
+                    .try_for_each(|path| match disk.remove_file(path) {
+                        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                        result => result,
+                    })
+            }
             Commit::Create { .. } | Commit::Overwrite { .. } => disk.remove_dir_all(&self.folder),
         };
         if let Err(error) = removed {
@@ -205,7 +240,10 @@ struct LocalFile {
 
 impl std::fmt::Debug for LocalFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalFile").field("path", &self.path).field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("LocalFile")
+            .field("path", &self.path)
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,11 +252,18 @@ impl FileWriter for LocalFile {
         let schema = Arc::clone(&self.schema);
         for (field, column) in schema.fields().iter().zip(batch.columns()) {
             if !field.is_nullable() && column.logical_null_count() > 0 {
-                return Err(CatalogError::NullInColumn { name: self.name.clone(), column: field.name().clone() });
+                return Err(CatalogError::NullInColumn {
+                    name: self.name.clone(),
+                    column: field.name().clone(),
+                });
             }
         }
-        let failed = |source| CatalogError::WriteData { path: self.path.clone(), source };
-        let batch = RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(|e| failed(e.into()))?;
+        let failed = |source| CatalogError::WriteData {
+            path: self.path.clone(),
+            source,
+        };
+        let batch =
+            RecordBatch::try_new(schema, batch.columns().to_vec()).map_err(|e| failed(e.into()))?;
         self.rows += batch.num_rows() as u64;
         self.encoder.write(&batch).map_err(failed)
     }
@@ -228,15 +273,36 @@ impl FileWriter for LocalFile {
     }
 
     fn close(self: Box<Self>) -> Result<(), CatalogError> {
-        let Self { disk, file, path, encoder, rows, files, .. } = *self;
+        let Self {
+            disk,
+            file,
+            path,
+            encoder,
+            rows,
+            files,
+            ..
+        } = *self;
         if rows == 0 {
             drop(encoder);
-            return disk.remove_file(&path).map_err(|e| CatalogError::io("remove", path, e));
+            return disk
+                .remove_file(&path)
+                .map_err(|e| CatalogError::io("remove", path, e));
         }
-        let mut counted =
-            encoder.into_inner().map_err(|source| CatalogError::WriteData { path: path.clone(), source })?;
-        counted.sink.sync().map_err(|e| CatalogError::io("sync", path, e))?;
-        files.lock().closed.push(DataFile { file, rows, bytes: counted.bytes });
+        let mut counted = encoder
+            .into_inner()
+            .map_err(|source| CatalogError::WriteData {
+                path: path.clone(),
+                source,
+            })?;
+        counted
+            .sink
+            .sync()
+            .map_err(|e| CatalogError::io("sync", path, e))?;
+        files.lock().closed.push(DataFile {
+            file,
+            rows,
+            bytes: counted.bytes,
+        });
         Ok(())
     }
 }

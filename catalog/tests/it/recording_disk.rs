@@ -26,20 +26,46 @@ const PAGE: usize = 4096;
 /// One thing done to the disk. Paths are relative to the recorded folder.
 #[derive(Debug, Clone)]
 pub(crate) enum Operation {
-    CreateDir { path: PathBuf },
+    CreateDir {
+        path: PathBuf,
+    },
     /// Opened for writing as `handle`, made or emptied first.
-    Create { path: PathBuf, handle: usize },
+    Create {
+        path: PathBuf,
+        handle: usize,
+    },
     /// Opened for appending as `handle`, made first where there was none.
-    Append { path: PathBuf, handle: usize },
+    Append {
+        path: PathBuf,
+        handle: usize,
+    },
     /// At most one page, so that a crash between two operations is also a crash inside of a write.
-    Write { handle: usize, offset: u64, bytes: Vec<u8> },
-    SetLen { handle: usize, len: u64 },
-    Sync { handle: usize },
-    Rename { from: PathBuf, to: PathBuf },
-    RemoveFile { path: PathBuf },
+    Write {
+        handle: usize,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    SetLen {
+        handle: usize,
+        len: u64,
+    },
+    Sync {
+        handle: usize,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    RemoveFile {
+        path: PathBuf,
+    },
     /// The last name of a folder that is being removed: the folder's own.
-    RemoveDir { path: PathBuf },
-    SyncDir { path: PathBuf },
+    RemoveDir {
+        path: PathBuf,
+    },
+    SyncDir {
+        path: PathBuf,
+    },
     /// The caller begins its next step, or has been told that it is done.
     Begin,
     Acknowledge,
@@ -60,7 +86,10 @@ pub(crate) struct RecordingDisk {
 
 impl RecordingDisk {
     pub(crate) fn new(base: &Path) -> Self {
-        Self { base: base.into(), recorded: Arc::default() }
+        Self {
+            base: base.into(),
+            recorded: Arc::default(),
+        }
     }
 
     /// Marks a place in the recording.
@@ -77,7 +106,9 @@ impl RecordingDisk {
     }
 
     fn relative(&self, path: &Path) -> PathBuf {
-        path.strip_prefix(&self.base).expect("the store stays in its folder").into()
+        path.strip_prefix(&self.base)
+            .expect("the store stays in its folder")
+            .into()
     }
 
     fn open(
@@ -91,8 +122,15 @@ impl RecordingDisk {
         let file = open()?;
         let handle = recorded.num_handles;
         recorded.num_handles += 1;
-        recorded.operations.push(operation(self.relative(path), handle));
-        Ok(Box::new(RecordingFile { file, disk: self.clone(), handle, at }))
+        recorded
+            .operations
+            .push(operation(self.relative(path), handle));
+        Ok(Box::new(RecordingFile {
+            file,
+            disk: self.clone(),
+            handle,
+            at,
+        }))
     }
 }
 
@@ -102,29 +140,46 @@ impl Disk for RecordingDisk {
         let existed = path.is_dir();
         RealDisk.create_dir(path)?;
         if !existed {
-            self.push(Operation::CreateDir { path: self.relative(path) });
+            self.push(Operation::CreateDir {
+                path: self.relative(path),
+            });
         }
         Ok(())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.open(path, || RealDisk.create(path), |path, handle| Operation::Create { path, handle }, 0)
+        self.open(
+            path,
+            || RealDisk.create(path),
+            |path, handle| Operation::Create { path, handle },
+            0,
+        )
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let len = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        self.open(path, || RealDisk.append(path), |path, handle| Operation::Append { path, handle }, len)
+        self.open(
+            path,
+            || RealDisk.append(path),
+            |path, handle| Operation::Append { path, handle },
+            len,
+        )
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         RealDisk.rename(from, to)?;
-        self.push(Operation::Rename { from: self.relative(from), to: self.relative(to) });
+        self.push(Operation::Rename {
+            from: self.relative(from),
+            to: self.relative(to),
+        });
         Ok(())
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         RealDisk.remove_file(path)?;
-        self.push(Operation::RemoveFile { path: self.relative(path) });
+        self.push(Operation::RemoveFile {
+            path: self.relative(path),
+        });
         Ok(())
     }
 
@@ -132,10 +187,18 @@ impl Disk for RecordingDisk {
         let mut removals = Vec::new();
         for item in fs::read_dir(path)? {
             let item = item?.path();
-            assert!(item.is_file(), "{} is a folder inside of a table's folder", item.display());
-            removals.push(Operation::RemoveFile { path: self.relative(&item) });
+            assert!(
+                item.is_file(),
+                "{} is a folder inside of a table's folder",
+                item.display()
+            );
+            removals.push(Operation::RemoveFile {
+                path: self.relative(&item),
+            });
         }
-        removals.push(Operation::RemoveDir { path: self.relative(path) });
+        removals.push(Operation::RemoveDir {
+            path: self.relative(path),
+        });
         RealDisk.remove_dir_all(path)?;
         self.recorded.lock().operations.extend(removals);
         Ok(())
@@ -143,7 +206,9 @@ impl Disk for RecordingDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         // The recording is the durability here; waiting for the real disk would only be slow.
-        self.push(Operation::SyncDir { path: self.relative(path) });
+        self.push(Operation::SyncDir {
+            path: self.relative(path),
+        });
         Ok(())
     }
 }
@@ -162,7 +227,11 @@ impl Write for RecordingFile {
         let to_page_end = PAGE - self.at as usize % PAGE;
         let written = self.file.write(&bytes[..bytes.len().min(to_page_end)])?;
         let bytes = bytes[..written].to_vec();
-        self.disk.push(Operation::Write { handle: self.handle, offset: self.at, bytes });
+        self.disk.push(Operation::Write {
+            handle: self.handle,
+            offset: self.at,
+            bytes,
+        });
         self.at += written as u64;
         Ok(written)
     }
@@ -174,13 +243,18 @@ impl Write for RecordingFile {
 
 impl DiskFile for RecordingFile {
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.push(Operation::Sync { handle: self.handle });
+        self.disk.push(Operation::Sync {
+            handle: self.handle,
+        });
         Ok(())
     }
 
     fn set_len(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)?;
-        self.disk.push(Operation::SetLen { handle: self.handle, len });
+        self.disk.push(Operation::SetLen {
+            handle: self.handle,
+            len,
+        });
         // The store only appends, and goes on at the new end.
         self.at = len;
         Ok(())
@@ -306,12 +380,18 @@ const BASE: NodeId = 0;
 impl Volume {
     /// A disk on which all of `image` is durable.
     pub(crate) fn new(image: &Image) -> Self {
-        let mut volume = Self { nodes: vec![Node::Folder(FolderNode::default())], handles: BTreeMap::new() };
+        let mut volume = Self {
+            nodes: vec![Node::Folder(FolderNode::default())],
+            handles: BTreeMap::new(),
+        };
         for (path, bytes) in image {
             let (parent, name) = volume.parent(path);
             let node = volume.add(match bytes {
                 None => Node::Folder(FolderNode::default()),
-                Some(bytes) => Node::File(FileNode { durable: bytes.clone(), ..FileNode::default() }),
+                Some(bytes) => Node::File(FileNode {
+                    durable: bytes.clone(),
+                    ..FileNode::default()
+                }),
             });
             let folder = volume.folder(parent);
             folder.durable.insert(name.clone(), node);
@@ -335,7 +415,11 @@ impl Volume {
                 let node = self.file_at(path);
                 self.handles.insert(*handle, node);
             }
-            Operation::Write { handle, offset, bytes } => {
+            Operation::Write {
+                handle,
+                offset,
+                bytes,
+            } => {
                 let node = self.handles[handle];
                 self.file(node).write(*offset as usize, bytes);
             }
@@ -371,8 +455,18 @@ impl Volume {
         image
     }
 
-    fn visit(&self, at: NodeId, path: &Path, names: Arrived, bytes: Arrived, random: &mut Random, image: &mut Image) {
-        let Node::Folder(folder) = &self.nodes[at] else { unreachable!("only folders are visited") };
+    fn visit(
+        &self,
+        at: NodeId,
+        path: &Path,
+        names: Arrived,
+        bytes: Arrived,
+        random: &mut Random,
+        image: &mut Image,
+    ) {
+        let Node::Folder(folder) = &self.nodes[at] else {
+            unreachable!("only folders are visited")
+        };
         for (name, node) in folder.survivors(names, random) {
             let path = path.join(name);
             match &self.nodes[node] {
@@ -406,15 +500,21 @@ impl Volume {
     }
 
     fn resolve(&self, path: &Path) -> Option<NodeId> {
-        path.iter().try_fold(BASE, |at, name| match &self.nodes[at] {
-            Node::Folder(folder) => folder.current.get(name.to_str()?).copied(),
-            Node::File(_) => None,
-        })
+        path.iter()
+            .try_fold(BASE, |at, name| match &self.nodes[at] {
+                Node::Folder(folder) => folder.current.get(name.to_str()?).copied(),
+                Node::File(_) => None,
+            })
     }
 
     fn parent(&self, path: &Path) -> (NodeId, String) {
-        let parent = self.resolve(path.parent().expect("a name in the base")).expect("the parent exists");
-        (parent, path.file_name().unwrap().to_str().unwrap().to_owned())
+        let parent = self
+            .resolve(path.parent().expect("a name in the base"))
+            .expect("the parent exists");
+        (
+            parent,
+            path.file_name().unwrap().to_str().unwrap().to_owned(),
+        )
     }
 
     fn file(&mut self, node: NodeId) -> &mut FileNode {
@@ -439,8 +539,14 @@ impl FileNode {
 
     fn write(&mut self, offset: usize, bytes: &[u8]) {
         let end = offset + bytes.len();
-        assert!(bytes.is_empty() || offset / PAGE == (end - 1) / PAGE, "a write crosses a page's end");
-        self.pieces.push(Piece { offset, bytes: bytes.to_vec() });
+        assert!(
+            bytes.is_empty() || offset / PAGE == (end - 1) / PAGE,
+            "a write crosses a page's end"
+        );
+        self.pieces.push(Piece {
+            offset,
+            bytes: bytes.to_vec(),
+        });
         if end > self.len() {
             self.lens.push(end);
         }
@@ -455,7 +561,10 @@ impl FileNode {
         let mut at = len;
         while at < old_len {
             let end = old_len.min((at / PAGE + 1) * PAGE);
-            self.pieces.push(Piece { offset: at, bytes: vec![0; end - at] });
+            self.pieces.push(Piece {
+                offset: at,
+                bytes: vec![0; end - at],
+            });
             at = end;
         }
         self.lens.push(len);
@@ -477,7 +586,12 @@ impl FileNode {
             },
         };
         let mut bytes = self.durable.clone();
-        let longest = self.pieces.iter().map(|piece| piece.offset + piece.bytes.len()).max().unwrap_or(0);
+        let longest = self
+            .pieces
+            .iter()
+            .map(|piece| piece.offset + piece.bytes.len())
+            .max()
+            .unwrap_or(0);
         bytes.resize(longest.max(len).max(bytes.len()), 0);
         // The last version of each page that arrived: pieces of a page come in order.
         let mut stopped = BTreeMap::new();
@@ -495,7 +609,10 @@ impl FileNode {
 
 impl FolderNode {
     fn change(&mut self, change: NameChange) {
-        assert!(change.apply(&mut self.current), "{change:?} was done to a name that is not there");
+        assert!(
+            change.apply(&mut self.current),
+            "{change:?} was done to a name that is not there"
+        );
         self.pending.push(change);
     }
 
@@ -541,34 +658,67 @@ mod tests {
 
     fn volume(operations: Vec<Operation>) -> Volume {
         let mut volume = Volume::new(&Image::new());
-        operations.iter().for_each(|operation| volume.apply(operation));
+        operations
+            .iter()
+            .for_each(|operation| volume.apply(operation));
         volume
     }
 
     fn write(offset: usize, byte: u8, len: usize) -> Operation {
-        Operation::Write { handle: 0, offset: offset as u64, bytes: vec![byte; len] }
+        Operation::Write {
+            handle: 0,
+            offset: offset as u64,
+            bytes: vec![byte; len],
+        }
     }
 
     fn create() -> Vec<Operation> {
-        vec![Operation::Create { path: NAME.into(), handle: 0 }]
+        vec![Operation::Create {
+            path: NAME.into(),
+            handle: 0,
+        }]
     }
 
     fn contents(volume: &Volume, names: Arrived, bytes: Arrived) -> Option<Vec<u8>> {
-        volume.image(names, bytes, &mut Random(1)).remove(Path::new(NAME)).flatten()
+        volume
+            .image(names, bytes, &mut Random(1))
+            .remove(Path::new(NAME))
+            .flatten()
     }
 
     #[test]
     fn a_synced_file_without_a_synced_name_may_be_gone() {
-        let volume = volume([create(), vec![write(0, 1, 10), Operation::Sync { handle: 0 }]].concat());
+        let volume = volume(
+            [
+                create(),
+                vec![write(0, 1, 10), Operation::Sync { handle: 0 }],
+            ]
+            .concat(),
+        );
         assert_eq!(contents(&volume, Arrived::Nothing, Arrived::Nothing), None);
-        assert_eq!(contents(&volume, Arrived::Everything, Arrived::Nothing), Some(vec![1; 10]));
+        assert_eq!(
+            contents(&volume, Arrived::Everything, Arrived::Nothing),
+            Some(vec![1; 10])
+        );
     }
 
     #[test]
     fn a_synced_name_without_synced_bytes_may_be_empty() {
-        let volume = volume([create(), vec![write(0, 1, 10), Operation::SyncDir { path: "".into() }]].concat());
-        assert_eq!(contents(&volume, Arrived::Nothing, Arrived::Nothing), Some(vec![]));
-        assert_eq!(contents(&volume, Arrived::Nothing, Arrived::Everything), Some(vec![1; 10]));
+        let volume = volume(
+            [
+                create(),
+                vec![write(0, 1, 10), Operation::SyncDir { path: "".into() }],
+            ]
+            .concat(),
+        );
+        assert_eq!(
+            contents(&volume, Arrived::Nothing, Arrived::Nothing),
+            Some(vec![])
+        );
+        assert_eq!(
+            contents(&volume, Arrived::Nothing, Arrived::Everything),
+            Some(vec![1; 10])
+        );
     }
 
     #[test]
@@ -588,10 +738,22 @@ mod tests {
 
     #[test]
     fn a_cut_file_that_grows_again_has_zeros_in_the_gap() {
-        let volume =
-            volume([create(), vec![write(0, 1, 10), Operation::SetLen { handle: 0, len: 4 }, write(8, 2, 2)]].concat());
+        let volume = volume(
+            [
+                create(),
+                vec![
+                    write(0, 1, 10),
+                    Operation::SetLen { handle: 0, len: 4 },
+                    write(8, 2, 2),
+                ],
+            ]
+            .concat(),
+        );
         let expected = vec![1, 1, 1, 1, 0, 0, 0, 0, 2, 2];
-        assert_eq!(contents(&volume, Arrived::Everything, Arrived::Everything), Some(expected));
+        assert_eq!(
+            contents(&volume, Arrived::Everything, Arrived::Everything),
+            Some(expected)
+        );
     }
 
     #[test]
@@ -601,7 +763,10 @@ mod tests {
                 create(),
                 vec![
                     Operation::SyncDir { path: "".into() },
-                    Operation::Rename { from: NAME.into(), to: "new".into() },
+                    Operation::Rename {
+                        from: NAME.into(),
+                        to: "new".into(),
+                    },
                 ],
             ]
             .concat(),

@@ -9,12 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{
-    config::Settings,
-    connections,
-    flight::Front,
-    http, local_engine, logging, metrics,
-};
+use crate::{config::Settings, connections, flight::Front, http, local_engine, logging, metrics};
 
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
@@ -39,23 +34,38 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let flight_listener = connections::bind("flight-sql", config.listen).await?;
     let http_listener = connections::bind("http", config.http).await?;
     let network = tokio::runtime::Handle::current();
-    let (engine, folder) = local_engine::open_with(&config.data_dir, config.engine.clone(), network)?;
+    let (engine, folder) =
+        local_engine::open_with(&config.data_dir, config.engine.clone(), network)?;
 
     let (stop_flight, stop_http) = (CancellationToken::new(), CancellationToken::new());
     let front = Front::new(engine.clone());
     announce(&flight_listener, &http_listener)?;
     info!(listen = %flight_listener.local_addr()?, http = %http_listener.local_addr()?, data_dir = %folder.path().display(),
         threads = config.engine.threads, memory_limit_bytes = config.engine.memory_limit_bytes, "serving");
-    let http = tokio::spawn(http::serve(http_listener, engine.clone(), stop_http.clone()));
+    let http = tokio::spawn(http::serve(
+        http_listener,
+        engine.clone(),
+        stop_http.clone(),
+    ));
     tokio::spawn(connections::expire(front.clone(), stop_flight.clone()));
-    let flight = tokio::spawn(connections::serve(flight_listener, front, stop_flight.clone()));
+    let flight = tokio::spawn(connections::serve(
+        flight_listener,
+        front,
+        stop_flight.clone(),
+    ));
 
     stop_signal().await?;
     info!(running = engine.running(), "draining");
     engine.drain();
     stop_flight.cancel();
-    if tokio::time::timeout(config.drain_timeout, flight).await.is_err() {
-        warn!(running = engine.running(), "statements still running at the end of the drain time are cancelled");
+    if tokio::time::timeout(config.drain_timeout, flight)
+        .await
+        .is_err()
+    {
+        warn!(
+            running = engine.running(),
+            "statements still running at the end of the drain time are cancelled"
+        );
         engine.cancel_all();
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -76,10 +86,22 @@ fn announce(flight: &TcpListener, http: &TcpListener) -> anyhow::Result<()> {
     let (flight, http) = (flight.local_addr()?, http.local_addr()?);
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready: flight-sql grpc://{flight} http http://{http}")?;
-    writeln!(out, "  JDBC     jdbc:arrow-flight-sql://{flight}/?useEncryption=false   (the driver defaults to TLS; this port is plaintext)")?;
-    writeln!(out, "  ADBC     adbc_driver_flightsql.dbapi.connect(\"grpc://{flight}\", autocommit=True)")?;
-    writeln!(out, "  pyarrow  pyarrow.flight.connect(\"grpc://{flight}\")")?;
-    writeln!(out, "  Rust     FlightSqlServiceClient::new(Channel::from_static(\"http://{flight}\").connect().await?)")?;
+    writeln!(
+        out,
+        "  JDBC     jdbc:arrow-flight-sql://{flight}/?useEncryption=false   (the driver defaults to TLS; this port is plaintext)"
+    )?;
+    writeln!(
+        out,
+        "  ADBC     adbc_driver_flightsql.dbapi.connect(\"grpc://{flight}\", autocommit=True)"
+    )?;
+    writeln!(
+        out,
+        "  pyarrow  pyarrow.flight.connect(\"grpc://{flight}\")"
+    )?;
+    writeln!(
+        out,
+        "  Rust     FlightSqlServiceClient::new(Channel::from_static(\"http://{flight}\").connect().await?)"
+    )?;
     writeln!(out, "  shell    murre sql --connect grpc://{flight}")?;
     writeln!(out)?;
     out.flush()?;

@@ -15,7 +15,9 @@ use arrow::{
     error::ArrowError,
     ipc::{
         self, MetadataVersion,
-        writer::{CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions},
+        writer::{
+            CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions,
+        },
     },
 };
 use bytes::{BufMut, Bytes, BytesMut};
@@ -49,16 +51,26 @@ impl Encoder {
 
     /// The message every stream begins with.
     pub(super) fn schema(&mut self, schema: &Schema, parts: &mut Parts) {
-        let encoded =
-            self.generator.schema_to_bytes_with_dictionary_tracker(schema, &mut self.dictionaries, &self.options);
+        let encoded = self.generator.schema_to_bytes_with_dictionary_tracker(
+            schema,
+            &mut self.dictionaries,
+            &self.options,
+        );
         whole(encoded, parts);
     }
 
     /// The messages of a batch, cut into several where it is large.
-    pub(super) fn batch(&mut self, batch: &RecordBatch, parts: &mut Parts) -> Result<(), ArrowError> {
+    pub(super) fn batch(
+        &mut self,
+        batch: &RecordBatch,
+        parts: &mut Parts,
+    ) -> Result<(), ArrowError> {
         let rows = batch.num_rows();
-        let bytes: usize =
-            batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        let bytes: usize = batch
+            .columns()
+            .iter()
+            .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
+            .sum();
         let messages = bytes.div_ceil(BODY_BYTES_MAX).clamp(1, rows.max(1));
         let rows_each = rows.div_ceil(messages).max(1);
         for start in (0..rows.max(1)).step_by(rows_each) {
@@ -75,8 +87,12 @@ impl Encoder {
     }
 
     fn copied(&mut self, batch: &RecordBatch, parts: &mut Parts) -> Result<(), ArrowError> {
-        let (dictionaries, rows) =
-            self.generator.encode(batch, &mut self.dictionaries, &self.options, &mut self.compression)?;
+        let (dictionaries, rows) = self.generator.encode(
+            batch,
+            &mut self.dictionaries,
+            &self.options,
+            &mut self.compression,
+        )?;
         for message in dictionaries {
             whole(message, parts);
         }
@@ -86,7 +102,10 @@ impl Encoder {
 }
 
 fn whole(encoded: EncodedData, parts: &mut Parts) {
-    let EncodedData { ipc_message, arrow_data } = encoded;
+    let EncodedData {
+        ipc_message,
+        arrow_data,
+    } = encoded;
     parts.push_back(prefix(ipc_message.len(), arrow_data.len(), &ipc_message));
     if !arrow_data.is_empty() {
         parts.push_back(arrow_data.into());
@@ -134,11 +153,18 @@ fn in_place(batch: &RecordBatch) -> Option<(Vec<u8>, Vec<Bytes>, usize)> {
         let validity = match column.nulls().filter(|nulls| nulls.null_count() > 0) {
             // Bits that do not start at a byte would have to be shifted.
             Some(nulls) if nulls.offset() % 8 != 0 => return None,
-            Some(nulls) => Some(nulls.buffer().slice_with_length(nulls.offset() / 8, rows.div_ceil(8))),
+            Some(nulls) => Some(
+                nulls
+                    .buffer()
+                    .slice_with_length(nulls.offset() / 8, rows.div_ceil(8)),
+            ),
             None => None,
         };
         let data = column.to_data();
-        let values = data.buffers().first()?.slice_with_length(data.offset() * width, rows * width);
+        let values = data
+            .buffers()
+            .first()?
+            .slice_with_length(data.offset() * width, rows * width);
         for buffer in [validity.unwrap_or_default(), values] {
             places.push(ipc::Buffer::new(at as i64, buffer.len() as i64));
             let padding = buffer.len().next_multiple_of(ALIGNMENT) - buffer.len();
@@ -162,7 +188,12 @@ fn fixed_width(data_type: &DataType) -> Option<usize> {
     }
 }
 
-fn message(rows: usize, nodes: &[ipc::FieldNode], places: &[ipc::Buffer], body_len: usize) -> Vec<u8> {
+fn message(
+    rows: usize,
+    nodes: &[ipc::FieldNode],
+    places: &[ipc::Buffer],
+    body_len: usize,
+) -> Vec<u8> {
     let mut builder = flatbuffers::FlatBufferBuilder::new();
     let places = builder.create_vector(places);
     let nodes = builder.create_vector(nodes);

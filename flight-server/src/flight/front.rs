@@ -49,17 +49,27 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn caller(&self) -> Caller {
-        Caller { session: Arc::clone(&self.session), client: self.client.clone(), deadline: self.deadline }
+        Caller {
+            session: Arc::clone(&self.session),
+            client: self.client.clone(),
+            deadline: self.deadline,
+        }
     }
 }
 
 impl Front {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         let tickets = Arc::new(Tickets::default());
-        let others = FlightServiceServer::new(Service { tickets: Arc::clone(&tickets) })
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(usize::MAX);
-        Self { sessions: Arc::new(Sessions::new(engine)), tickets, others }
+        let others = FlightServiceServer::new(Service {
+            tickets: Arc::clone(&tickets),
+        })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(usize::MAX);
+        Self {
+            sessions: Arc::new(Sessions::new(engine)),
+            tickets,
+            others,
+        }
     }
 
     /// Forgets what clients have left behind; called now and then.
@@ -69,7 +79,10 @@ impl Front {
     }
 
     pub(crate) fn on(&self, connection: Arc<ConnectionSession>) -> OnConnection {
-        OnConnection { front: self.clone(), connection }
+        OnConnection {
+            front: self.clone(),
+            connection,
+        }
     }
 }
 
@@ -93,7 +106,11 @@ impl tower::Service<Request<Incoming>> for OnConnection {
         let (session, cookie) = self.front.sessions.of(request.headers(), &self.connection);
         let deadline = statement::deadline(request.headers());
         let mut front = self.front.clone();
-        let call = Call { session, client: self.connection.peer.to_string(), deadline };
+        let call = Call {
+            session,
+            client: self.connection.peer.to_string(),
+            deadline,
+        };
         Box::pin(async move {
             let mut response = if request.uri().path() == DO_GET {
                 do_get(request, deadline, &front.tickets).await
@@ -109,7 +126,11 @@ impl tower::Service<Request<Incoming>> for OnConnection {
     }
 }
 
-async fn do_get(request: Request<Incoming>, deadline: Option<Instant>, tickets: &Tickets) -> Response<Body> {
+async fn do_get(
+    request: Request<Incoming>,
+    deadline: Option<Instant>,
+    tickets: &Tickets,
+) -> Response<Body> {
     let body = async {
         let ticket = read_ticket(request).await?;
         statement::fetch(&ticket, deadline, tickets).await
@@ -128,21 +149,33 @@ async fn do_get(request: Request<Incoming>, deadline: Option<Instant>, tickets: 
 }
 
 fn grpc() -> (header::HeaderName, HeaderValue) {
-    (header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
+    (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    )
 }
 
 /// The one message of a DoGet request: compressed flag, length, `Ticket`.
 async fn read_ticket(request: Request<Incoming>) -> Result<Ticket, Status> {
-    let body = Limited::new(request.into_body(), TICKET_BYTES_MAX).collect().await;
-    let bytes = body.map_err(|e| Status::invalid_argument(format!("the ticket cannot be read: {e}")))?.to_bytes();
+    let body = Limited::new(request.into_body(), TICKET_BYTES_MAX)
+        .collect()
+        .await;
+    let bytes = body
+        .map_err(|e| Status::invalid_argument(format!("the ticket cannot be read: {e}")))?
+        .to_bytes();
     let Some((&[compressed, a, b, c, d], message)) = bytes.split_first_chunk::<5>() else {
         return Err(Status::invalid_argument("DoGet without a ticket"));
     };
     if compressed != 0 {
-        return Err(Status::unimplemented("compressed requests are not supported"));
+        return Err(Status::unimplemented(
+            "compressed requests are not supported",
+        ));
     }
     if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
-        return Err(Status::invalid_argument("the ticket's length is not the one announced"));
+        return Err(Status::invalid_argument(
+            "the ticket's length is not the one announced",
+        ));
     }
-    Ticket::decode(message).map_err(|e| Status::invalid_argument(format!("the ticket cannot be decoded: {e}")))
+    Ticket::decode(message)
+        .map_err(|e| Status::invalid_argument(format!("the ticket cannot be decoded: {e}")))
 }

@@ -15,12 +15,19 @@ use coordinator::MurreSettings;
 
 /// The schema that clients of a session see for rows of `schema`.
 pub(super) fn wire_schema(schema: &Schema, settings: &MurreSettings) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| wire_field(field, settings));
+    let fields = schema
+        .fields()
+        .iter()
+        .map(|field| wire_field(field, settings));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn wire_field(field: &Field, settings: &MurreSettings) -> FieldRef {
-    Arc::new(Field::new(field.name(), wire_type(field.data_type(), settings), field.is_nullable()))
+    Arc::new(Field::new(
+        field.name(),
+        wire_type(field.data_type(), settings),
+        field.is_nullable(),
+    ))
 }
 
 fn wire_type(data_type: &DataType, settings: &MurreSettings) -> DataType {
@@ -28,7 +35,9 @@ fn wire_type(data_type: &DataType, settings: &MurreSettings) -> DataType {
     match data_type {
         DataType::Utf8View if !settings.flight_views => DataType::Utf8,
         DataType::BinaryView if !settings.flight_views => DataType::Binary,
-        DataType::Dictionary(_, values) if !settings.flight_dictionaries => wire_type(values, settings),
+        DataType::Dictionary(_, values) if !settings.flight_dictionaries => {
+            wire_type(values, settings)
+        }
         DataType::List(field) => DataType::List(inner(field)),
         DataType::LargeList(field) => DataType::LargeList(inner(field)),
         DataType::ListView(field) => DataType::List(inner(field)),
@@ -47,10 +56,12 @@ pub(super) fn to_wire(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         .columns()
         .iter()
         .zip(schema.fields())
-        .map(|(column, field)| match column.data_type() == field.data_type() {
-            true => Ok(Arc::clone(column)),
-            false => cast(column, field.data_type()),
-        })
+        .map(
+            |(column, field)| match column.data_type() == field.data_type() {
+                true => Ok(Arc::clone(column)),
+                false => cast(column, field.data_type()),
+            },
+        )
         .collect();
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns?, &rows)
@@ -66,25 +77,51 @@ mod tests {
         let view = Field::new("item", DataType::Utf8View, true);
         let schema = Schema::new(vec![
             Field::new("v", DataType::Utf8View, false),
-            Field::new("d", DataType::Dictionary(DataType::Int8.into(), DataType::Utf8View.into()), true),
+            Field::new(
+                "d",
+                DataType::Dictionary(DataType::Int8.into(), DataType::Utf8View.into()),
+                true,
+            ),
             Field::new("l", DataType::List(view.into()), true),
         ]);
         let wire = wire_schema(&schema, &MurreSettings::default());
-        let types: Vec<_> = wire.fields().iter().map(|field| field.data_type().clone()).collect();
+        let types: Vec<_> = wire
+            .fields()
+            .iter()
+            .map(|field| field.data_type().clone())
+            .collect();
         assert_eq!(types[..2], [DataType::Utf8, DataType::Utf8]);
-        assert_eq!(types[2], DataType::List(Field::new("item", DataType::Utf8, true).into()));
+        assert_eq!(
+            types[2],
+            DataType::List(Field::new("item", DataType::Utf8, true).into())
+        );
         assert!(!wire.field(0).is_nullable());
     }
 
     #[test]
     fn values_survive_the_cast() {
-        let dictionary: DictionaryArray<Int8Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
-        let columns: [ArrayRef; 2] =
-            [Arc::new(StringViewArray::from(vec!["x", "a longer text than twelve", ""])), Arc::new(dictionary)];
+        let dictionary: DictionaryArray<Int8Type> =
+            vec![Some("a"), None, Some("a")].into_iter().collect();
+        let columns: [ArrayRef; 2] = [
+            Arc::new(StringViewArray::from(vec![
+                "x",
+                "a longer text than twelve",
+                "",
+            ])),
+            Arc::new(dictionary),
+        ];
         let batch = RecordBatch::try_from_iter(["v", "d"].into_iter().zip(columns)).unwrap();
-        let wire = to_wire(&batch, &wire_schema(&batch.schema(), &MurreSettings::default())).unwrap();
-        let text = arrow::util::pretty::pretty_format_batches(&[wire]).unwrap().to_string();
-        let before = arrow::util::pretty::pretty_format_batches(&[batch]).unwrap().to_string();
+        let wire = to_wire(
+            &batch,
+            &wire_schema(&batch.schema(), &MurreSettings::default()),
+        )
+        .unwrap();
+        let text = arrow::util::pretty::pretty_format_batches(&[wire])
+            .unwrap()
+            .to_string();
+        let before = arrow::util::pretty::pretty_format_batches(&[batch])
+            .unwrap()
+            .to_string();
         assert_eq!(text, before);
     }
 }

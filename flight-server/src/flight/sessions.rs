@@ -45,7 +45,10 @@ pub(crate) struct ConnectionSession {
 impl ConnectionSession {
     pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
         metrics::CONNECTIONS.inc();
-        Arc::new(Self { peer, session: Mutex::new(None) })
+        Arc::new(Self {
+            peer,
+            session: Mutex::new(None),
+        })
     }
 }
 
@@ -57,22 +60,39 @@ impl Drop for ConnectionSession {
 
 impl Sessions {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, by_id: Mutex::default() }
+        Self {
+            engine,
+            by_id: Mutex::default(),
+        }
     }
 
     /// The session of a request, and the cookie to set where the client does not have it yet.
-    pub(super) fn of(&self, headers: &HeaderMap, connection: &ConnectionSession) -> (Arc<Session>, Option<String>) {
+    pub(super) fn of(
+        &self,
+        headers: &HeaderMap,
+        connection: &ConnectionSession,
+    ) -> (Arc<Session>, Option<String>) {
         if let Some(session) = cookie(headers).and_then(|id| self.named(id)) {
             return (session, None);
         }
         let mut own = connection.session.lock();
         let session = own.get_or_insert_with(|| {
             let session = self.engine.session();
-            let known = Known { session: Arc::downgrade(&session), kept: None, used: Instant::now() };
+            let known = Known {
+                session: Arc::downgrade(&session),
+                kept: None,
+                used: Instant::now(),
+            };
             self.by_id.lock().insert(session.id().to_owned(), known);
             session
         });
-        (Arc::clone(session), Some(format!("{COOKIE_NAME}={}; HttpOnly; SameSite=Strict", session.id())))
+        (
+            Arc::clone(session),
+            Some(format!(
+                "{COOKIE_NAME}={}; HttpOnly; SameSite=Strict",
+                session.id()
+            )),
+        )
     }
 
     fn named(&self, id: &str) -> Option<Arc<Session>> {

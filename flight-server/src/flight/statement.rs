@@ -5,11 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::{datatypes::{Schema, SchemaRef}, ipc::writer::IpcWriteOptions};
+use arrow::{
+    datatypes::{Schema, SchemaRef},
+    ipc::writer::IpcWriteOptions,
+};
 use arrow_flight::{
     FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, SchemaResult, Ticket,
     flight_descriptor::DescriptorType,
-    sql::{Any, Command, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt, TicketStatementQuery},
+    sql::{
+        Any, Command, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
+        TicketStatementQuery,
+    },
 };
 use coordinator::{Answer, Prepared, QueryError, Session, StatementOptions};
 use prost::Message;
@@ -36,13 +42,19 @@ pub(super) struct Caller {
 /// The command in a descriptor.
 pub(super) fn command(descriptor: &FlightDescriptor) -> Result<Command, Status> {
     if descriptor.r#type() != DescriptorType::Cmd {
-        return Err(Status::invalid_argument("the descriptor is not a Flight SQL command: its type is not CMD"));
+        return Err(Status::invalid_argument(
+            "the descriptor is not a Flight SQL command: its type is not CMD",
+        ));
     }
-    let any = Any::decode(&*descriptor.cmd)
-        .map_err(|e| Status::invalid_argument(format!("the descriptor's command is not a protobuf Any: {e}")))?;
+    let any = Any::decode(&*descriptor.cmd).map_err(|e| {
+        Status::invalid_argument(format!(
+            "the descriptor's command is not a protobuf Any: {e}"
+        ))
+    })?;
     let type_url = any.type_url.clone();
-    Command::try_from(any)
-        .map_err(|e| Status::invalid_argument(format!("the command \"{type_url}\" cannot be decoded: {e}")))
+    Command::try_from(any).map_err(|e| {
+        Status::invalid_argument(format!("the command \"{type_url}\" cannot be decoded: {e}"))
+    })
 }
 
 /// Plans a query, or runs anything else at once, so that clients that never fetch still get what they asked for.
@@ -58,25 +70,42 @@ pub(super) async fn info(
     let what = if prepared.streams() {
         Ticketed::Query(Arc::new(prepared))
     } else {
-        match prepared.run(caller.deadline).await.map_err(|e| status::from_query(&e))? {
+        match prepared
+            .run(caller.deadline)
+            .await
+            .map_err(|e| status::from_query(&e))?
+        {
             Answer::Done(outcome) => {
-                records = outcome.batches.iter().map(|batch| batch.num_rows() as i64).sum();
+                records = outcome
+                    .batches
+                    .iter()
+                    .map(|batch| batch.num_rows() as i64)
+                    .sum();
                 Ticketed::Done(Arc::new(outcome))
             }
             Answer::Rows(_) => return Err(Status::internal("a command gave a stream")),
         }
     };
     let handle = tickets.give(what, Arc::clone(&schema));
-    let ticket = TicketStatementQuery { statement_handle: handle.as_bytes().to_vec().into() };
+    let ticket = TicketStatementQuery {
+        statement_handle: handle.as_bytes().to_vec().into(),
+    };
     let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.as_any().encode_to_vec()));
     let info = FlightInfo::new()
         .try_with_schema(&schema)
         .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))?;
-    Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_total_records(records).with_total_bytes(-1))
+    Ok(info
+        .with_descriptor(descriptor)
+        .with_endpoint(endpoint)
+        .with_total_records(records)
+        .with_total_bytes(-1))
 }
 
 /// The schema of a statement's rows; runs nothing.
-pub(super) async fn schema(caller: &Caller, query: &CommandStatementQuery) -> Result<SchemaResult, Status> {
+pub(super) async fn schema(
+    caller: &Caller,
+    query: &CommandStatementQuery,
+) -> Result<SchemaResult, Status> {
     let prepared = prepare(caller, &query.query, query.transaction_id.as_ref()).await?;
     let schema = schema_for(caller, &prepared);
     let message: IpcMessage = SchemaAsIpc::new(&schema, &IpcWriteOptions::default())
@@ -86,27 +115,48 @@ pub(super) async fn schema(caller: &Caller, query: &CommandStatementQuery) -> Re
 }
 
 /// Runs a statement that changes something. Gives the rows it changed.
-pub(super) async fn update(caller: &Caller, update: &CommandStatementUpdate) -> Result<i64, Status> {
+pub(super) async fn update(
+    caller: &Caller,
+    update: &CommandStatementUpdate,
+) -> Result<i64, Status> {
     let prepared = prepare(caller, &update.query, update.transaction_id.as_ref()).await?;
     if prepared.is_query() {
-        return Err(Status::invalid_argument("the statement gives rows\nhint: send it as a query, not as an update"));
+        return Err(Status::invalid_argument(
+            "the statement gives rows\nhint: send it as a query, not as an update",
+        ));
     }
-    match prepared.run(caller.deadline).await.map_err(|e| status::from_query(&e))? {
-        Answer::Done(outcome) => Ok(outcome.rows_changed.and_then(|rows| rows.try_into().ok()).unwrap_or(-1)),
+    match prepared
+        .run(caller.deadline)
+        .await
+        .map_err(|e| status::from_query(&e))?
+    {
+        Answer::Done(outcome) => Ok(outcome
+            .rows_changed
+            .and_then(|rows| rows.try_into().ok())
+            .unwrap_or(-1)),
         Answer::Rows(_) => Err(Status::internal("a command gave a stream")),
     }
 }
 
 /// The body for a ticket.
-pub(super) async fn fetch(ticket: &Ticket, deadline: Option<Instant>, tickets: &Tickets) -> Result<ResultBody, Status> {
+pub(super) async fn fetch(
+    ticket: &Ticket,
+    deadline: Option<Instant>,
+    tickets: &Tickets,
+) -> Result<ResultBody, Status> {
     let handle = handle(ticket)?;
     let (what, schema) = tickets.redeem(handle).ok_or_else(|| {
-        Status::not_found("the ticket is unknown or has expired\nhint: run the query again with GetFlightInfo")
+        Status::not_found(
+            "the ticket is unknown or has expired\nhint: run the query again with GetFlightInfo",
+        )
     })?;
     match what {
         Ticketed::Done(outcome) => Ok(ResultBody::of_outcome(outcome, schema)),
         Ticketed::Query(prepared) => {
-            let answer = prepared.run(deadline).await.map_err(|e| status::from_query(&e))?;
+            let answer = prepared
+                .run(deadline)
+                .await
+                .map_err(|e| status::from_query(&e))?;
             Ok(ResultBody::new(answer, schema))
         }
     }
@@ -115,25 +165,44 @@ pub(super) async fn fetch(ticket: &Ticket, deadline: Option<Instant>, tickets: &
 fn handle(ticket: &Ticket) -> Result<Uuid, Status> {
     let any = Any::decode(&*ticket.ticket)
         .map_err(|e| Status::invalid_argument(format!("the ticket is not a protobuf Any: {e}")))?;
-    let statement: Option<TicketStatementQuery> = any
-        .unpack()
-        .map_err(|e| Status::invalid_argument(format!("the ticket \"{}\" cannot be decoded: {e}", any.type_url)))?;
+    let statement: Option<TicketStatementQuery> = any.unpack().map_err(|e| {
+        Status::invalid_argument(format!(
+            "the ticket \"{}\" cannot be decoded: {e}",
+            any.type_url
+        ))
+    })?;
     let Some(statement) = statement else {
-        return Err(Status::unimplemented(format!("tickets of type \"{}\" are not supported", any.type_url)));
+        return Err(Status::unimplemented(format!(
+            "tickets of type \"{}\" are not supported",
+            any.type_url
+        )));
     };
-    Uuid::from_slice(&statement.statement_handle)
-        .map_err(|_| Status::invalid_argument("the ticket's statement handle was not made by this server"))
+    Uuid::from_slice(&statement.statement_handle).map_err(|_| {
+        Status::invalid_argument("the ticket's statement handle was not made by this server")
+    })
 }
 
-async fn prepare(caller: &Caller, sql: &str, transaction: Option<&prost::bytes::Bytes>) -> Result<Prepared, Status> {
+async fn prepare(
+    caller: &Caller,
+    sql: &str,
+    transaction: Option<&prost::bytes::Bytes>,
+) -> Result<Prepared, Status> {
     if transaction.is_some_and(|id| !id.is_empty()) {
-        return Err(Status::unimplemented("transactions are not supported\nhint: every statement commits by itself"));
+        return Err(Status::unimplemented(
+            "transactions are not supported\nhint: every statement commits by itself",
+        ));
     }
     if sql.len() > SQL_BYTES_MAX {
-        let message = format!("the statement has {} bytes, more than the {SQL_BYTES_MAX} that are read", sql.len());
+        let message = format!(
+            "the statement has {} bytes, more than the {SQL_BYTES_MAX} that are read",
+            sql.len()
+        );
         return Err(Status::invalid_argument(message));
     }
-    let options = StatementOptions { deadline: caller.deadline, client: Some(caller.client.clone()) };
+    let options = StatementOptions {
+        deadline: caller.deadline,
+        client: Some(caller.client.clone()),
+    };
     let prepared: Result<Prepared, QueryError> = caller.session.prepare(sql, options).await;
     prepared.map_err(|e| status::from_query(&e))
 }

@@ -53,10 +53,19 @@ impl ResultBody {
     fn from_source(source: Source, schema: SchemaRef) -> Self {
         let (mut encoder, mut ready) = (Encoder::new(), Parts::new());
         encoder.schema(&schema, &mut ready);
-        Self { source, schema, encoder, ready, ended: false }
+        Self {
+            source,
+            schema,
+            encoder,
+            ready,
+            ended: false,
+        }
     }
 
-    fn next_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<RecordBatch, QueryError>>> {
+    fn next_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<RecordBatch, QueryError>>> {
         match &mut self.source {
             Source::Rows(rows) => Pin::new(rows.as_mut()).poll_next(cx),
             Source::Done { outcome, next } => {
@@ -67,9 +76,12 @@ impl ResultBody {
     }
 
     fn encode(&mut self, batch: &RecordBatch) -> Result<(), Status> {
-        let internal = |e: arrow::error::ArrowError| Status::internal(format!("a result cannot be sent: {e}"));
+        let internal =
+            |e: arrow::error::ArrowError| Status::internal(format!("a result cannot be sent: {e}"));
         let batch = to_wire(batch, &self.schema).map_err(internal)?;
-        self.encoder.batch(&batch, &mut self.ready).map_err(internal)
+        self.encoder
+            .batch(&batch, &mut self.ready)
+            .map_err(internal)
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -87,7 +99,10 @@ impl http_body::Body for ResultBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.ended {
             return Poll::Ready(None);
         }

@@ -44,11 +44,21 @@ impl Tickets {
         let id = Uuid::new_v4();
         let mut kept = self.0.lock();
         if kept.len() >= TICKETS_MAX
-            && let Some(oldest) = kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| *id)
+            && let Some(oldest) = kept
+                .iter()
+                .min_by_key(|(_, kept)| kept.used)
+                .map(|(id, _)| *id)
         {
             kept.remove(&oldest);
         }
-        kept.insert(id, Kept { what, schema, used: Instant::now() });
+        kept.insert(
+            id,
+            Kept {
+                what,
+                schema,
+                used: Instant::now(),
+            },
+        );
         id
     }
 
@@ -63,8 +73,11 @@ impl Tickets {
     pub(super) fn expire(&self) {
         let expired: Vec<Kept> = {
             let mut kept = self.0.lock();
-            let ids: Vec<Uuid> =
-                kept.iter().filter(|(_, kept)| kept.used.elapsed() > IDLE_MAX).map(|(id, _)| *id).collect();
+            let ids: Vec<Uuid> = kept
+                .iter()
+                .filter(|(_, kept)| kept.used.elapsed() > IDLE_MAX)
+                .map(|(id, _)| *id)
+                .collect();
             ids.iter().filter_map(|id| kept.remove(id)).collect()
         };
         drop(expired);

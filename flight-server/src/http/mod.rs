@@ -21,7 +21,9 @@ pub(crate) async fn serve(listener: TcpListener, engine: Arc<Engine>, stop: Canc
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(engine);
-    let served = axum::serve(listener, routes).with_graceful_shutdown(async move { stop.cancelled().await }).await;
+    let served = axum::serve(listener, routes)
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await;
     if let Err(error) = served {
         error!(%error, "the HTTP service stopped");
     }
@@ -37,9 +39,15 @@ async fn ready(State(engine): State<Arc<Engine>>) -> impl IntoResponse {
 async fn metrics(State(engine): State<Arc<Engine>>) -> impl IntoResponse {
     engine.refresh_metrics();
     match TextEncoder::new().encode_to_string(&REGISTRY.gather()) {
-        Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], format!("{error}\n"))
-        }
+        Ok(text) => (
+            StatusCode::OK,
+            [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+            text,
+        ),
+        Err(error) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            [(header::CONTENT_TYPE, "text/plain")],
+            format!("{error}\n"),
+        ),
     }
 }

@@ -4,26 +4,42 @@ use anyhow::{Context, Result, ensure};
 use arrow_flight::{
     Action, Criteria, FlightDescriptor, Ticket,
     flight_service_client::FlightServiceClient,
-    sql::{Any, CommandGetCatalogs, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt, TicketStatementQuery},
+    sql::{
+        Any, CommandGetCatalogs, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
+        TicketStatementQuery,
+    },
 };
 use prost::Message;
-use tonic::{Code, Status, transport::{Channel, Endpoint}};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint},
+};
 
 use crate::server::{Server, table};
 
 async fn raw(server: &Server) -> Result<FlightServiceClient<Channel>> {
-    let channel = Endpoint::from_shared(format!("http://{}", server.flight()))?.connect().await?;
+    let channel = Endpoint::from_shared(format!("http://{}", server.flight()))?
+        .connect()
+        .await?;
     Ok(FlightServiceClient::new(channel))
 }
 
 fn query(sql: &str) -> FlightDescriptor {
-    let command = CommandStatementQuery { query: sql.to_owned(), transaction_id: None };
+    let command = CommandStatementQuery {
+        query: sql.to_owned(),
+        transaction_id: None,
+    };
     FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
 }
 
 fn refused<T>(answer: std::result::Result<T, Status>, code: Code, text: &str) -> Result<()> {
-    let status = answer.err().with_context(|| format!("accepted, expected {code:?}: {text}"))?;
-    ensure!(status.code() == code && status.message().contains(text), "{status:?}, expected {code:?}: {text}");
+    let status = answer
+        .err()
+        .with_context(|| format!("accepted, expected {code:?}: {text}"))?;
+    ensure!(
+        status.code() == code && status.message().contains(text),
+        "{status:?}, expected {code:?}: {text}"
+    );
     Ok(())
 }
 
@@ -33,7 +49,10 @@ async fn statements_get_the_status_that_says_who_must_act() -> Result<()> {
     let server = Server::start(&dir.path().join("data"))?;
     let mut client = raw(&server).await?;
     let corrupt = dir.path().join("corrupt.parquet");
-    std::fs::write(&corrupt, b"PAR1 this is no Parquet file, whatever it says PAR1")?;
+    std::fs::write(
+        &corrupt,
+        b"PAR1 this is no Parquet file, whatever it says PAR1",
+    )?;
     let corrupt = format!("SELECT * FROM '{}'", corrupt.display());
     for sql in [
         "CREATE TABLE orders_2024 (id INT NOT NULL, note VARCHAR)",
@@ -41,42 +60,102 @@ async fn statements_get_the_status_that_says_who_must_act() -> Result<()> {
         "CREATE SCHEMA full_one",
         "CREATE TABLE full_one.t (a INT)",
     ] {
-        client.get_flight_info(query(sql)).await.with_context(|| sql.to_owned())?;
+        client
+            .get_flight_info(query(sql))
+            .await
+            .with_context(|| sql.to_owned())?;
     }
     for (sql, code, text) in [
         ("", Code::InvalidArgument, "empty"),
         (" ; ", Code::InvalidArgument, "empty"),
         ("SELEC 1", Code::InvalidArgument, "SELEC"),
         ("SELECT 1; SELECT 2", Code::InvalidArgument, "2 statements"),
-        ("SELECT nothing FROM orders_2024", Code::InvalidArgument, "nothing"),
-        ("SELECT * FROM orders_2025", Code::NotFound, "did you mean \"orders_2024\"?"),
-        ("SELECT * FROM '/no/such/file.parquet'", Code::InvalidArgument, "/no/such/file.parquet"),
-        ("SELECT * FROM 'ftp://host/file.parquet'", Code::InvalidArgument, "ftp"),
-        ("SELECT no_such_function(1)", Code::InvalidArgument, "no_such_function"),
-        ("CREATE TABLE orders_2024 (a INT)", Code::AlreadyExists, "orders_2024"),
+        (
+            "SELECT nothing FROM orders_2024",
+            Code::InvalidArgument,
+            "nothing",
+        ),
+        (
+            "SELECT * FROM orders_2025",
+            Code::NotFound,
+            "did you mean \"orders_2024\"?",
+        ),
+        (
+            "SELECT * FROM '/no/such/file.parquet'",
+            Code::InvalidArgument,
+            "/no/such/file.parquet",
+        ),
+        (
+            "SELECT * FROM 'ftp://host/file.parquet'",
+            Code::InvalidArgument,
+            "ftp",
+        ),
+        (
+            "SELECT no_such_function(1)",
+            Code::InvalidArgument,
+            "no_such_function",
+        ),
+        (
+            "CREATE TABLE orders_2024 (a INT)",
+            Code::AlreadyExists,
+            "orders_2024",
+        ),
         ("CREATE TABLE t (a INT, a INT)", Code::InvalidArgument, "a"),
-        ("CREATE TABLE t (a INT PRIMARY KEY)", Code::Unimplemented, "PRIMARY KEY"),
-        ("INSERT INTO orders_2024 VALUES (NULL, 'x')", Code::InvalidArgument, "non-nullable"),
-        ("INSERT INTO orders_2024 SELECT NULL, 'x' FROM generate_series(1, 2)", Code::InvalidArgument, "\"id\""),
+        (
+            "CREATE TABLE t (a INT PRIMARY KEY)",
+            Code::Unimplemented,
+            "PRIMARY KEY",
+        ),
+        (
+            "INSERT INTO orders_2024 VALUES (NULL, 'x')",
+            Code::InvalidArgument,
+            "non-nullable",
+        ),
+        (
+            "INSERT INTO orders_2024 SELECT NULL, 'x' FROM generate_series(1, 2)",
+            Code::InvalidArgument,
+            "\"id\"",
+        ),
         ("INSERT INTO v VALUES (1)", Code::InvalidArgument, "a view"),
         ("DROP TABLE nothing", Code::NotFound, "nothing"),
         ("DROP TABLE v", Code::InvalidArgument, "a view"),
-        ("DROP SCHEMA full_one", Code::FailedPrecondition, "not empty"),
+        (
+            "DROP SCHEMA full_one",
+            Code::FailedPrecondition,
+            "not empty",
+        ),
         ("DROP SCHEMA public", Code::FailedPrecondition, "public"),
-        ("UPDATE orders_2024 SET id = 1", Code::Unimplemented, "UPDATE"),
+        (
+            "UPDATE orders_2024 SET id = 1",
+            Code::Unimplemented,
+            "UPDATE",
+        ),
         ("DELETE FROM orders_2024", Code::Unimplemented, "DELETE"),
         ("BEGIN", Code::Unimplemented, "commits by itself"),
         ("KILL 123456", Code::NotFound, "123456"),
-        ("SET murre.memory_limit = 'lots'", Code::InvalidArgument, "lots"),
-        ("SET murre.no_such_setting = 1", Code::InvalidArgument, "no_such_setting"),
+        (
+            "SET murre.memory_limit = 'lots'",
+            Code::InvalidArgument,
+            "lots",
+        ),
+        (
+            "SET murre.no_such_setting = 1",
+            Code::InvalidArgument,
+            "no_such_setting",
+        ),
         ("CREATE SECRET s (TYPE gcs)", Code::InvalidArgument, "gcs"),
         ("DROP SECRET s", Code::NotFound, "s"),
         (corrupt.as_str(), Code::InvalidArgument, "corrupt.parquet"),
     ] {
-        refused(client.get_flight_info(query(sql)).await, code, text).with_context(|| sql.to_owned())?;
+        refused(client.get_flight_info(query(sql)).await, code, text)
+            .with_context(|| sql.to_owned())?;
     }
     let mut sql_client = server.client().await?;
-    ensure!(table(&mut sql_client, "SELECT 1 AS alive").await?.contains("alive"));
+    ensure!(
+        table(&mut sql_client, "SELECT 1 AS alive")
+            .await?
+            .contains("alive")
+    );
     Ok(())
 }
 
@@ -85,19 +164,58 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Server::start(&dir.path().join("data"))?;
     let mut client = raw(&server).await?;
-    let broken_any = Any { type_url: CommandStatementQuery::type_url().into(), value: vec![0xff, 0xff].into() };
+    let broken_any = Any {
+        type_url: CommandStatementQuery::type_url().into(),
+        value: vec![0xff, 0xff].into(),
+    };
     for (descriptor, code, text) in [
-        (FlightDescriptor::new_path(vec!["x".into()]), Code::InvalidArgument, "not CMD"),
-        (FlightDescriptor::new_cmd(vec![0xff; 40]), Code::InvalidArgument, "not a protobuf Any"),
-        (FlightDescriptor::new_cmd(broken_any.encode_to_vec()), Code::InvalidArgument, "cannot be decoded"),
-        (FlightDescriptor::new_cmd(CommandGetCatalogs {}.as_any().encode_to_vec()), Code::Unimplemented, "CommandGetCatalogs"),
-        (query(&format!("SELECT '{}'", "x".repeat(5 << 20))), Code::InvalidArgument, "bytes"),
-        (query(&format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000))), Code::InvalidArgument, "deep"),
+        (
+            FlightDescriptor::new_path(vec!["x".into()]),
+            Code::InvalidArgument,
+            "not CMD",
+        ),
+        (
+            FlightDescriptor::new_cmd(vec![0xff; 40]),
+            Code::InvalidArgument,
+            "not a protobuf Any",
+        ),
+        (
+            FlightDescriptor::new_cmd(broken_any.encode_to_vec()),
+            Code::InvalidArgument,
+            "cannot be decoded",
+        ),
+        (
+            FlightDescriptor::new_cmd(CommandGetCatalogs {}.as_any().encode_to_vec()),
+            Code::Unimplemented,
+            "CommandGetCatalogs",
+        ),
+        (
+            query(&format!("SELECT '{}'", "x".repeat(5 << 20))),
+            Code::InvalidArgument,
+            "bytes",
+        ),
+        (
+            query(&format!(
+                "SELECT {}1{}",
+                "(".repeat(100_000),
+                ")".repeat(100_000)
+            )),
+            Code::InvalidArgument,
+            "deep",
+        ),
     ] {
         refused(client.get_flight_info(descriptor).await, code, text)?;
     }
-    let unknown = TicketStatementQuery { statement_handle: vec![7; 16].into() }.as_any().encode_to_vec();
-    let short = TicketStatementQuery { statement_handle: vec![7; 3].into() }.as_any().encode_to_vec();
+    let unknown = TicketStatementQuery {
+        statement_handle: vec![7; 16].into(),
+    }
+    .as_any()
+    .encode_to_vec();
+    let short = TicketStatementQuery {
+        statement_handle: vec![7; 3].into(),
+    }
+    .as_any()
+    .encode_to_vec();
     let other = CommandGetCatalogs {}.as_any().encode_to_vec();
     for (ticket, code, text) in [
         (vec![], Code::Unimplemented, "not supported"),
@@ -109,14 +227,41 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
     ] {
         refused(client.do_get(Ticket::new(ticket)).await, code, text)?;
     }
-    refused(client.do_action(Action::new("CreatePreparedStatement", vec![])).await, Code::Unimplemented, "CreatePrepared")?;
-    refused(client.list_flights(Criteria::default()).await, Code::Unimplemented, "ListFlights")?;
-    let select = CommandStatementUpdate { query: "SELECT 1".into(), transaction_id: None };
+    refused(
+        client
+            .do_action(Action::new("CreatePreparedStatement", vec![]))
+            .await,
+        Code::Unimplemented,
+        "CreatePrepared",
+    )?;
+    refused(
+        client.list_flights(Criteria::default()).await,
+        Code::Unimplemented,
+        "ListFlights",
+    )?;
+    let select = CommandStatementUpdate {
+        query: "SELECT 1".into(),
+        transaction_id: None,
+    };
     let put = arrow_flight::FlightData::new()
         .with_descriptor(FlightDescriptor::new_cmd(select.as_any().encode_to_vec()));
-    refused(client.do_put(futures::stream::iter([put])).await, Code::InvalidArgument, "gives rows")?;
-    refused(client.do_put(futures::stream::iter([arrow_flight::FlightData::new()])).await, Code::InvalidArgument, "descriptor")?;
+    refused(
+        client.do_put(futures::stream::iter([put])).await,
+        Code::InvalidArgument,
+        "gives rows",
+    )?;
+    refused(
+        client
+            .do_put(futures::stream::iter([arrow_flight::FlightData::new()]))
+            .await,
+        Code::InvalidArgument,
+        "descriptor",
+    )?;
     let mut sql_client = server.client().await?;
-    ensure!(table(&mut sql_client, "SELECT 1 AS alive").await?.contains("alive"));
+    ensure!(
+        table(&mut sql_client, "SELECT 1 AS alive")
+            .await?
+            .contains("alive")
+    );
     Ok(())
 }

@@ -43,7 +43,11 @@ const KEPT_TABLES_MAX: usize = 12;
 const INSERTED: i64 = 0;
 
 fn table_name(table: i64) -> String {
-    if table == INSERTED { "t".to_owned() } else { format!("c_{table}") }
+    if table == INSERTED {
+        "t".to_owned()
+    } else {
+        format!("c_{table}")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +81,10 @@ impl fmt::Display for Statement {
             Kind::Insert => write!(f, "INSERT INTO {table} ")?,
             Kind::CreateAs => write!(f, "CREATE TABLE {table} AS ")?,
         }
-        write!(f, "SELECT CAST({number} AS BIGINT) AS statement, value FROM generate_series(1, {rows})")
+        write!(
+            f,
+            "SELECT CAST({number} AS BIGINT) AS statement, value FROM generate_series(1, {rows})"
+        )
     }
 }
 
@@ -92,14 +99,21 @@ impl Contents {
     fn with(&self, statement: &Statement) -> Self {
         let mut with = self.clone();
         with.tables.insert(statement.table());
-        with.rows.insert((statement.table(), statement.number), statement.rows);
+        with.rows
+            .insert((statement.table(), statement.number), statement.rows);
         with
     }
 
     /// What differs, in a few words.
     fn difference(&self, expected: &Self) -> String {
-        let missing = expected.rows.iter().filter(|(key, rows)| self.rows.get(key) != Some(rows));
-        let surplus = self.rows.iter().filter(|(key, rows)| expected.rows.get(key) != Some(rows));
+        let missing = expected
+            .rows
+            .iter()
+            .filter(|(key, rows)| self.rows.get(key) != Some(rows));
+        let surplus = self
+            .rows
+            .iter()
+            .filter(|(key, rows)| expected.rows.get(key) != Some(rows));
         format!(
             "tables {:?} instead of {:?}; missing {:?}; surplus {:?}",
             self.tables,
@@ -154,8 +168,16 @@ async fn run_statements(
 ) -> Result<(Vec<Statement>, Statement)> {
     let mut acknowledged = Vec::new();
     for number in first.. {
-        let kind = if random.heads() { Kind::Insert } else { Kind::CreateAs };
-        let statement = Statement { number, kind, rows: random.size() };
+        let kind = if random.heads() {
+            Kind::Insert
+        } else {
+            Kind::CreateAs
+        };
+        let statement = Statement {
+            number,
+            kind,
+            rows: random.size(),
+        };
         match client.execute_update(statement.to_string(), None).await {
             Ok(_) => acknowledged.push(statement),
             Err(_) if killed.load(Ordering::Acquire) => return Ok((acknowledged, statement)),
@@ -183,8 +205,14 @@ async fn contents(client: &mut Client) -> Result<Contents> {
     for batch in rows(client, names).await? {
         let names = cast(batch.column(0), &DataType::Utf8)?;
         for name in names.as_string::<i32>().iter().flatten() {
-            let table = if name == "t" { Some(INSERTED) } else { name.strip_prefix("c_").and_then(|n| n.parse().ok()) };
-            contents.tables.insert(table.with_context(|| format!("table {name} that nobody made"))?);
+            let table = if name == "t" {
+                Some(INSERTED)
+            } else {
+                name.strip_prefix("c_").and_then(|n| n.parse().ok())
+            };
+            contents
+                .tables
+                .insert(table.with_context(|| format!("table {name} that nobody made"))?);
         }
     }
     let aggregates = contents.tables.iter().map(|table| {
@@ -196,10 +224,18 @@ async fn contents(client: &mut Client) -> Result<Contents> {
     });
     let aggregates = aggregates.collect::<Vec<_>>().join(" UNION ALL ");
     for batch in rows(client, &aggregates).await? {
-        let columns: Vec<_> = batch.columns().iter().map(|column| column.as_primitive::<Int64Type>()).collect();
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| column.as_primitive::<Int64Type>())
+            .collect();
         for row in 0..batch.num_rows() {
-            ensure!(columns.iter().all(|column| column.is_valid(row)), "nulls among the rows");
-            let [table, statement, rows, values, min, max, sum] = [0, 1, 2, 3, 4, 5, 6].map(|n: usize| columns[n].value(row));
+            ensure!(
+                columns.iter().all(|column| column.is_valid(row)),
+                "nulls among the rows"
+            );
+            let [table, statement, rows, values, min, max, sum] =
+                [0, 1, 2, 3, 4, 5, 6].map(|n: usize| columns[n].value(row));
             ensure!(
                 (values, min, max, sum) == (rows, 1, rows, rows * (rows + 1) / 2),
                 "statement {statement} is torn: {rows} rows from {min} to {max}, with sum {sum}, in {}",
@@ -217,14 +253,19 @@ async fn tidy(client: &mut Client, model: &mut Contents) -> Result<()> {
         return Ok(());
     }
     for table in std::mem::take(&mut model.tables) {
-        client.execute_update(format!("DROP TABLE {}", table_name(table)), None).await?;
+        client
+            .execute_update(format!("DROP TABLE {}", table_name(table)), None)
+            .await?;
     }
     model.rows.clear();
     create_inserted(client, model).await
 }
 
 async fn create_inserted(client: &mut Client, model: &mut Contents) -> Result<()> {
-    let sql = format!("CREATE TABLE {} (statement BIGINT, value BIGINT)", table_name(INSERTED));
+    let sql = format!(
+        "CREATE TABLE {} (statement BIGINT, value BIGINT)",
+        table_name(INSERTED)
+    );
     client.execute_update(sql, None).await?;
     model.tables.insert(INSERTED);
     Ok(())
@@ -247,7 +288,12 @@ async fn a_killed_server_leaves_each_statement_whole_or_absent() -> Result<()> {
         let at_commit = round % 2 == 1;
         let killed = Arc::new(AtomicBool::new(false));
         let statements = Random(random.next());
-        let work = run_statements(server.client().await?, statements, next_number, Arc::clone(&killed));
+        let work = run_statements(
+            server.client().await?,
+            statements,
+            next_number,
+            Arc::clone(&killed),
+        );
         let work = tokio::spawn(work);
         tokio::time::sleep(KILL_AFTER_MAX.mul_f64(random.fraction())).await;
         let log = log.clone();
@@ -260,13 +306,17 @@ async fn a_killed_server_leaves_each_statement_whole_or_absent() -> Result<()> {
             server_to_kill.kill9()
         })
         .await??;
-        let (acknowledged, in_flight) = work.await?.with_context(|| format!("round {round}, seed {seed}"))?;
+        let (acknowledged, in_flight) = work
+            .await?
+            .with_context(|| format!("round {round}, seed {seed}"))?;
         next_number = in_flight.number + 1;
 
         server = Server::start(&data).with_context(|| format!("round {round}, seed {seed}"))?;
         let mut client = server.client().await?;
         let found = contents(&mut client).await.with_context(|| {
-            format!("round {round}, seed {seed}, in flight: {in_flight}, acknowledged: {acknowledged:?}")
+            format!(
+                "round {round}, seed {seed}, in flight: {in_flight}, acknowledged: {acknowledged:?}"
+            )
         })?;
         for statement in &acknowledged {
             model = model.with(statement);
@@ -279,22 +329,35 @@ async fn a_killed_server_leaves_each_statement_whole_or_absent() -> Result<()> {
             *tally.present.entry(in_flight.kind).or_default() += 1;
             model = with;
         } else {
-            bail!("round {round}, seed {seed}, in flight: {in_flight}\nfound {}", found.difference(&model));
+            bail!(
+                "round {round}, seed {seed}, in flight: {in_flight}\nfound {}",
+                found.difference(&model)
+            );
         }
         tidy(&mut client, &mut model).await?;
     }
 
-    let mix = format!("{ROUNDS} kills with seed {seed}; acknowledged {:?}; in flight and absent {:?}, in flight and present {:?}", tally.acknowledged, tally.absent, tally.present);
+    let mix = format!(
+        "{ROUNDS} kills with seed {seed}; acknowledged {:?}; in flight and absent {:?}, in flight and present {:?}",
+        tally.acknowledged, tally.absent, tally.present
+    );
     eprintln!("{mix}");
     for outcomes in [&tally.acknowledged, &tally.absent, &tally.present] {
         for kind in [Kind::Insert, Kind::CreateAs] {
-            ensure!(outcomes.contains_key(&kind), "no {kind:?} in {outcomes:?}: {mix}");
+            ensure!(
+                outcomes.contains_key(&kind),
+                "no {kind:?} in {outcomes:?}: {mix}"
+            );
         }
     }
 
     ensure!(server.terminate()?.success(), "{}", server.log()?);
     let server = Server::start(&data)?;
     let found = contents(&mut server.client().await?).await?;
-    ensure!(found == model, "after a clean stop: {}", found.difference(&model));
+    ensure!(
+        found == model,
+        "after a clean stop: {}",
+        found.difference(&model)
+    );
     Ok(())
 }

@@ -37,7 +37,14 @@ impl Server {
     pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Result<Self> {
         let log = data_dir.with_extension("log");
         let mut child = Command::new(binary()?)
-            .args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--http",
+                "127.0.0.1:0",
+                "--data-dir",
+            ])
             .arg(data_dir)
             .args(arguments)
             .stdin(Stdio::null())
@@ -59,14 +66,24 @@ impl Server {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     if let Some(rest) = line.strip_prefix("ready: flight-sql grpc://") {
-                        let (flight, http) = rest.split_once(" http http://").context("no http address")?;
-                        return Ok(Self { child, flight: flight.into(), http: http.into(), log });
+                        let (flight, http) = rest
+                            .split_once(" http http://")
+                            .context("no http address")?;
+                        return Ok(Self {
+                            child,
+                            flight: flight.into(),
+                            http: http.into(),
+                            log,
+                        });
                     }
                 }
                 Err(_) => {
                     let _ = child.kill();
                     let _ = child.wait();
-                    bail!("murre did not get ready; its log:\n{}", std::fs::read_to_string(&log)?);
+                    bail!(
+                        "murre did not get ready; its log:\n{}",
+                        std::fs::read_to_string(&log)?
+                    );
                 }
             }
         }
@@ -92,7 +109,9 @@ impl Server {
 
     /// A client on a connection, and so in a session, of its own.
     pub(crate) async fn client(&self) -> Result<Client> {
-        let channel = Endpoint::from_shared(format!("http://{}", self.flight))?.connect().await?;
+        let channel = Endpoint::from_shared(format!("http://{}", self.flight))?
+            .connect()
+            .await?;
         let client = arrow_flight::flight_service_client::FlightServiceClient::new(channel)
             .max_decoding_message_size(usize::MAX);
         Ok(FlightSqlServiceClient::new_from_inner(client))
@@ -106,7 +125,10 @@ impl Server {
 
     /// SIGTERM, and the exit status once it has ended.
     pub(crate) fn terminate(&mut self) -> Result<std::process::ExitStatus> {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status()?;
+        let sent = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -TERM {}", self.child.id()))
+            .status()?;
         anyhow::ensure!(sent.success(), "SIGTERM was not sent");
         Ok(self.child.wait()?)
     }
@@ -142,7 +164,9 @@ pub(crate) async fn table(client: &mut Client, sql: &str) -> Result<String> {
 /// What the server said: the client's error types put their own words, and escapes, around it.
 pub(crate) fn said(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<arrow_flight::error::FlightError>() {
-        Some(arrow_flight::error::FlightError::Tonic(status)) => anyhow::anyhow!("{}", status.message()),
+        Some(arrow_flight::error::FlightError::Tonic(status)) => {
+            anyhow::anyhow!("{}", status.message())
+        }
         _ => error,
     }
 }
@@ -153,7 +177,15 @@ pub(crate) fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let test = std::env::current_exe()?;
-    let path = test.parent().and_then(Path::parent).context("no target folder")?.join("murre");
-    anyhow::ensure!(path.exists(), "{} is missing: build it with `cargo build --workspace`", path.display());
+    let path = test
+        .parent()
+        .and_then(Path::parent)
+        .context("no target folder")?
+        .join("murre");
+    anyhow::ensure!(
+        path.exists(),
+        "{} is missing: build it with `cargo build --workspace`",
+        path.display()
+    );
     Ok(path)
 }

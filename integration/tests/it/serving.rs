@@ -20,12 +20,18 @@ const SOON: Duration = Duration::from_secs(60);
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 100000) b WHERE a.value * b.value % 7 = 8";
 
 async fn update(client: &mut Client, sql: &str) -> Result<i64> {
-    client.execute_update(sql.to_owned(), None).await.map_err(|e| said(e.into()))
+    client
+        .execute_update(sql.to_owned(), None)
+        .await
+        .map_err(|e| said(e.into()))
 }
 
 fn http_get(address: &str, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -48,7 +54,11 @@ async fn health_metrics_and_drain() -> Result<()> {
     ensure!(http_get(server.http(), "/readyz")?.contains("200 OK"));
     table(&mut server.client().await?, "SELECT 1").await?;
     let metrics = http_get(server.http(), "/metrics")?;
-    for name in ["coordinator_queries_total", "flight_server_requests_total{code=\"Ok\",rpc=\"GetFlightInfo\"} 1", "flight_server_connections"] {
+    for name in [
+        "coordinator_queries_total",
+        "flight_server_requests_total{code=\"Ok\",rpc=\"GetFlightInfo\"} 1",
+        "flight_server_connections",
+    ] {
         ensure!(metrics.contains(name), "{name} is missing in\n{metrics}");
     }
     ensure!(server.terminate()?.success(), "{}", server.log()?);
@@ -62,9 +72,16 @@ async fn sigterm_lets_a_running_query_end() -> Result<()> {
     let mut server = Server::start(&dir.path().join("data"))?;
     let mut client = server.client().await?;
     // The client reads one batch and waits, so the query is still running when the signal comes.
-    let info = client.execute("SELECT * FROM generate_series(1, 20000000)".into(), None).await?;
-    let mut stream = client.do_get(info.endpoint[0].ticket.clone().unwrap_or_default()).await?;
-    let mut count = stream.next().await.map_or(Ok(0), |batch| batch.map(|batch| batch.num_rows()))?;
+    let info = client
+        .execute("SELECT * FROM generate_series(1, 20000000)".into(), None)
+        .await?;
+    let mut stream = client
+        .do_get(info.endpoint[0].ticket.clone().unwrap_or_default())
+        .await?;
+    let mut count = stream
+        .next()
+        .await
+        .map_or(Ok(0), |batch| batch.map(|batch| batch.num_rows()))?;
     let ended = tokio::task::spawn_blocking(move || server.terminate());
     while let Some(batch) = stream.next().await {
         count += batch?.num_rows();
@@ -80,22 +97,50 @@ fn a_second_server_on_the_same_folder_is_refused_with_the_pid() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let data = dir.path().join("data");
     let server = Server::start(&data)?;
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"];
-    let second = Command::new(binary()?).args(arguments).arg(&data).output()?;
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--data-dir",
+    ];
+    let second = Command::new(binary()?)
+        .args(arguments)
+        .arg(&data)
+        .output()?;
     let message = String::from_utf8_lossy(&second.stderr).into_owned();
-    ensure!(!second.status.success() && message.contains(&format!("in use by process {}", server.pid())), "{message}");
-    let shell = Command::new(binary()?).args(["sql", "-c", "SELECT 1", "--data-dir"]).arg(&data).output()?;
+    ensure!(
+        !second.status.success()
+            && message.contains(&format!("in use by process {}", server.pid())),
+        "{message}"
+    );
+    let shell = Command::new(binary()?)
+        .args(["sql", "-c", "SELECT 1", "--data-dir"])
+        .arg(&data)
+        .output()?;
     let message = String::from_utf8_lossy(&shell.stderr).into_owned();
-    ensure!(!shell.status.success() && message.contains("--connect"), "{message}");
+    ensure!(
+        !shell.status.success() && message.contains("--connect"),
+        "{message}"
+    );
     Ok(())
 }
 
 #[test]
 fn other_machines_are_refused_while_there_are_no_users() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let refused = Command::new(binary()?).args(["serve", "--listen", "0.0.0.0:0", "--data-dir"]).arg(dir.path()).output()?;
+    let refused = Command::new(binary()?)
+        .args(["serve", "--listen", "0.0.0.0:0", "--data-dir"])
+        .arg(dir.path())
+        .output()?;
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    ensure!(!refused.status.success() && message.contains("no users yet") && message.contains("127.0.0.1"), "{message}");
+    ensure!(
+        !refused.status.success()
+            && message.contains("no users yet")
+            && message.contains("127.0.0.1"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -108,7 +153,10 @@ async fn a_tls_hello_is_recognised_and_logged_with_the_remedy() -> Result<()> {
     let mut answer = Vec::new();
     // Closed, with or without a reset.
     let _ = stream.read_to_end(&mut answer);
-    until("the log line", async || Ok(server.log()?.contains("useEncryption=false"))).await
+    until("the log line", async || {
+        Ok(server.log()?.contains("useEncryption=false"))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,7 +172,10 @@ async fn definitions_and_rows_survive_a_restart_and_temporary_tables_do_not() ->
         "CREATE TABLE s.t (a INT, b VARCHAR DEFAULT 'none')".into(),
         "INSERT INTO s.t (a) VALUES (1), (2)".into(),
         "CREATE TABLE c AS SELECT value AS n FROM generate_series(1, 1000)".into(),
-        format!("CREATE EXTERNAL TABLE people STORED AS CSV LOCATION '{}' OPTIONS ('format.has_header' 'true')", csv.display()),
+        format!(
+            "CREATE EXTERNAL TABLE people STORED AS CSV LOCATION '{}' OPTIONS ('format.has_header' 'true')",
+            csv.display()
+        ),
         "CREATE VIEW old AS SELECT name FROM people WHERE age > 40".into(),
         "CREATE TEMPORARY TABLE gone AS SELECT 1 AS x".into(),
     ] {
@@ -132,9 +183,17 @@ async fn definitions_and_rows_survive_a_restart_and_temporary_tables_do_not() ->
     }
     const CHECK: &str = "SELECT (SELECT count(*) FROM c) AS c, (SELECT max(a) || min(b) FROM s.t) AS t, (SELECT name FROM old) AS old";
     let before = table(&mut client, CHECK).await?;
-    ensure!(before.contains("1000") && before.contains("2none") && before.contains("grace"), "{before}");
+    ensure!(
+        before.contains("1000") && before.contains("2none") && before.contains("grace"),
+        "{before}"
+    );
     ensure!(table(&mut client, "SELECT * FROM gone").await.is_ok());
-    ensure!(table(&mut server.client().await?, "SELECT * FROM gone").await.is_err(), "another session sees it");
+    ensure!(
+        table(&mut server.client().await?, "SELECT * FROM gone")
+            .await
+            .is_err(),
+        "another session sees it"
+    );
     server.kill9()?;
     let server = Server::start(&data)?;
     let mut client = server.client().await?;
@@ -148,7 +207,15 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Server::start(&dir.path().join("data"))?;
     let mut watcher = server.client().await?;
-    let mut running = async || anyhow::Ok(rows(&mut watcher, "SHOW PROCESSLIST").await?.iter().map(|batch| batch.num_rows()).sum::<usize>());
+    let mut running = async || {
+        anyhow::Ok(
+            rows(&mut watcher, "SHOW PROCESSLIST")
+                .await?
+                .iter()
+                .map(|batch| batch.num_rows())
+                .sum::<usize>(),
+        )
+    };
 
     // KILL.
     let mut client = server.client().await?;
@@ -158,7 +225,11 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
     let listed = rows(&mut killer, "SHOW PROCESSLIST").await?;
     let id = arrow::util::display::array_value_to_string(listed[0].column(0), 0)?;
     update(&mut killer, &format!("KILL {id}")).await?;
-    let error = query.await?.err().map(|e| e.to_string()).unwrap_or_default();
+    let error = query
+        .await?
+        .err()
+        .map(|e| e.to_string())
+        .unwrap_or_default();
     ensure!(error.contains("cancelled"), "{error}");
     until("the killed query to go", async || Ok(running().await? == 0)).await?;
 
@@ -167,15 +238,26 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
     let query = tokio::spawn(async move { rows(&mut client, ENDLESS).await });
     until("the query in the list", async || Ok(running().await? == 1)).await?;
     query.abort();
-    until("the abandoned query to go", async || Ok(running().await? == 0)).await?;
+    until("the abandoned query to go", async || {
+        Ok(running().await? == 0)
+    })
+    .await?;
 
     // The session's timeout.
     let mut client = server.client().await?;
     update(&mut client, "SET murre.statement_timeout = '200ms'").await?;
-    let error = rows(&mut client, ENDLESS).await.err().map(|e| e.to_string()).unwrap_or_default();
+    let error = rows(&mut client, ENDLESS)
+        .await
+        .err()
+        .map(|e| e.to_string())
+        .unwrap_or_default();
     ensure!(error.contains("200ms"), "{error}");
     until("the late query to go", async || Ok(running().await? == 0)).await?;
-    ensure!(table(&mut client, "SHOW murre.statement_timeout").await?.contains("200ms"));
+    ensure!(
+        table(&mut client, "SHOW murre.statement_timeout")
+            .await?
+            .contains("200ms")
+    );
     Ok(())
 }
 
@@ -190,13 +272,24 @@ async fn a_query_over_its_memory_limit_fails_alone() -> Result<()> {
     let error = failed.err().map(|e| e.to_string()).unwrap_or_default();
     ensure!(error.contains("memory limit"), "{error}");
     ensure!(done?.contains("2000000"));
-    ensure!(table(&mut small, "SELECT 1 AS alive").await?.contains("alive"));
+    ensure!(
+        table(&mut small, "SELECT 1 AS alive")
+            .await?
+            .contains("alive")
+    );
     // A temporary table is charged to the server.
     let limited = Server::start_with(&dir.path().join("limited"), &["--memory-limit", "10MB"])?;
     let mut client = limited.client().await?;
-    let error = update(&mut client, "CREATE TEMPORARY TABLE t AS SELECT * FROM generate_series(1, 10000000)").await;
+    let error = update(
+        &mut client,
+        "CREATE TEMPORARY TABLE t AS SELECT * FROM generate_series(1, 10000000)",
+    )
+    .await;
     let error = error.err().map(|e| e.to_string()).unwrap_or_default();
-    ensure!(error.contains("temporary table \"t\"") && error.contains("server's memory limit"), "{error}");
+    ensure!(
+        error.contains("temporary table \"t\"") && error.contains("server's memory limit"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -234,7 +327,14 @@ async fn a_corrupt_data_page_names_its_file() -> Result<()> {
         *byte ^= 0x5a;
     }
     std::fs::write(&victim, bytes)?;
-    let error = table(&mut client, &format!("SELECT count(DISTINCT value), min(t) FROM '{}/'", folder.display())).await;
+    let error = table(
+        &mut client,
+        &format!(
+            "SELECT count(DISTINCT value), min(t) FROM '{}/'",
+            folder.display()
+        ),
+    )
+    .await;
     let error = error.err().map(|e| e.to_string()).unwrap_or_default();
     ensure!(error.contains("b.parquet"), "{error}");
     ensure!(!error.contains("a.parquet"), "{error}");
@@ -245,20 +345,41 @@ async fn a_corrupt_data_page_names_its_file() -> Result<()> {
 fn the_shell_answers_in_every_format_and_fails_with_a_status() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let shell = |arguments: &[&str]| -> Result<(bool, String, String)> {
-        let output = Command::new(binary()?).arg("sql").arg("--data-dir").arg(dir.path()).args(arguments).output()?;
+        let output = Command::new(binary()?)
+            .arg("sql")
+            .arg("--data-dir")
+            .arg(dir.path())
+            .args(arguments)
+            .output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((output.status.success(), text(&output.stdout), text(&output.stderr)))
+        Ok((
+            output.status.success(),
+            text(&output.stdout),
+            text(&output.stderr),
+        ))
     };
     let select = "SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, NULL ORDER BY a";
-    for (format, expected) in [("csv", "a,b\n1,x\n2,\n"), ("json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}\n")] {
+    for (format, expected) in [
+        ("csv", "a,b\n1,x\n2,\n"),
+        ("json", "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}\n"),
+    ] {
         let (success, out, error) = shell(&["--format", format, "-c", select])?;
         ensure!(success && out == expected, "{out:?} {error}");
     }
-    ensure!(shell(&["-c", "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2)"])?.0);
+    ensure!(
+        shell(&[
+            "-c",
+            "CREATE TABLE t (a INT); INSERT INTO t VALUES (1), (2)"
+        ])?
+        .0
+    );
     let (_, out, _) = shell(&["-c", "SELECT sum(a) AS total FROM t"])?;
     ensure!(out.contains("| 3 "), "{out}");
     let (success, _, error) = shell(&["-c", "SELECT * FROM u"])?;
-    ensure!(!success && error.starts_with("error: table \"u\" does not exist"), "{error}");
+    ensure!(
+        !success && error.starts_with("error: table \"u\" does not exist"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -276,7 +397,8 @@ async fn hive_folders_have_their_partition_columns() -> Result<()> {
     write(&folder.join("year=2024/region=us"), "amount\n20\n30\n")?;
     let location = folder.display();
     update(&mut client, &format!("CREATE EXTERNAL TABLE sales STORED AS CSV LOCATION '{location}/' OPTIONS ('format.has_header' 'true')")).await?;
-    const TOTALS: &str = "SELECT year, region, sum(amount) AS total FROM sales GROUP BY year, region ORDER BY year";
+    const TOTALS: &str =
+        "SELECT year, region, sum(amount) AS total FROM sales GROUP BY year, region ORDER BY year";
     let answer = table(&mut client, TOTALS).await?;
     ensure!(answer.contains("| 2024 | us     | 50    |"), "{answer}");
     // A file that others add is seen by the next query.

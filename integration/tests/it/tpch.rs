@@ -2,7 +2,10 @@
 //!
 //! Scale factor 0.1 in `make test`, 1 in `make long` (`MURRE_LONG=1`).
 
-use std::{path::{Path, PathBuf}, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 use arrow::{
@@ -12,7 +15,9 @@ use arrow::{
 
 use crate::server::{Client, Server, binary, rows};
 
-const TABLES: [&str; 8] = ["customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier"];
+const TABLES: [&str; 8] = [
+    "customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tpch_answers_are_right_at_scale_factor_0_1() -> Result<()> {
@@ -35,7 +40,10 @@ async fn check_all(scale_factor: &str) -> Result<()> {
     let mut client = server.client().await?;
     for table in TABLES {
         let location = data.join(format!("{table}.parquet"));
-        let sql = format!("CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{}'", location.display());
+        let sql = format!(
+            "CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{}'",
+            location.display()
+        );
         client.execute_update(sql, None).await?;
     }
     let mut wrong = Vec::new();
@@ -44,7 +52,12 @@ async fn check_all(scale_factor: &str) -> Result<()> {
             wrong.push(format!("q{query:02}: {error:#}"));
         }
     }
-    ensure!(wrong.is_empty(), "{} of 22 wrong:\n{}", wrong.len(), wrong.join("\n"));
+    ensure!(
+        wrong.is_empty(),
+        "{} of 22 wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     Ok(())
 }
 
@@ -53,15 +66,24 @@ async fn check(client: &mut Client, query: u32, scale_factor: &str) -> Result<()
     let sql = std::fs::read_to_string(folder.join(format!("queries/q{query:02}.sql")))?;
     let answer = folder.join(format!("answers/sf{scale_factor}/q{query:02}.csv"));
     let answer = std::fs::read_to_string(&answer).with_context(|| answer.display().to_string())?;
-    let mut expected: Vec<Vec<String>> =
-        answer.lines().skip(1).map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect()).collect();
+    let mut expected: Vec<Vec<String>> = answer
+        .lines()
+        .skip(1)
+        .map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect();
     let mut actual = cells(&rows(client, &sql).await?)?;
-    ensure!(actual.len() == expected.len(), "{} rows, expected {}", actual.len(), expected.len());
+    ensure!(
+        actual.len() == expected.len(),
+        "{} rows, expected {}",
+        actual.len(),
+        expected.len()
+    );
     // Ties in ORDER BY leave the order of some rows open.
     actual.sort();
     expected.sort();
     for (actual, expected) in actual.iter().zip(&expected) {
-        let same = actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| same_value(a, e));
+        let same = actual.len() == expected.len()
+            && actual.iter().zip(expected).all(|(a, e)| same_value(a, e));
         ensure!(same, "row {actual:?}, expected {expected:?}");
     }
     Ok(())
@@ -70,9 +92,17 @@ async fn check(client: &mut Client, query: u32, scale_factor: &str) -> Result<()
 /// Numbers differ in type and scale between engines: they are compared as numbers, everything else as text.
 /// An average of decimals has 6 digits after the point here and is a float in the answers.
 fn same_value(actual: &str, expected: &str) -> bool {
-    let (Ok(a), Ok(e)) = (actual.parse::<f64>(), expected.parse::<f64>()) else { return actual == expected };
-    let digits = actual.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i32);
-    let last_digit = if digits >= 6 { 10f64.powi(-digits) } else { 0.0 };
+    let (Ok(a), Ok(e)) = (actual.parse::<f64>(), expected.parse::<f64>()) else {
+        return actual == expected;
+    };
+    let digits = actual
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len() as i32);
+    let last_digit = if digits >= 6 {
+        10f64.powi(-digits)
+    } else {
+        0.0
+    };
     (a - e).abs() <= last_digit + 1e-9 * e.abs()
 }
 
@@ -81,11 +111,17 @@ fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
     let mut table = Vec::new();
     for batch in batches {
         let columns = batch.columns();
-        let formatters: Vec<_> =
-            columns.iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect::<Result<_, _>>()?;
+        let formatters: Vec<_> = columns
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+            .collect::<Result<_, _>>()?;
         for row in 0..batch.num_rows() {
             let cell = |(column, formatter): (&std::sync::Arc<dyn Array>, &ArrayFormatter<'_>)| {
-                if column.is_null(row) { String::new() } else { formatter.value(row).to_string().trim().to_owned() }
+                if column.is_null(row) {
+                    String::new()
+                } else {
+                    formatter.value(row).to_string().trim().to_owned()
+                }
             };
             table.push(columns.iter().zip(&formatters).map(cell).collect());
         }
@@ -95,7 +131,13 @@ fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
 
 /// The folder of the Parquet files, made where it is missing.
 fn generate(scale_factor: &str) -> Result<PathBuf> {
-    let made = Command::new(binary()?).args(["demo", "tpch", "--sf", scale_factor, "--generate-only"]).output()?;
-    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made = Command::new(binary()?)
+        .args(["demo", "tpch", "--sf", scale_factor, "--generate-only"])
+        .output()?;
+    ensure!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     Ok(PathBuf::from(String::from_utf8(made.stdout)?.trim()))
 }

@@ -22,7 +22,11 @@ impl Flight {
         let dir = tempfile::tempdir()?;
         let threads = TARGET_PARTITIONS.to_string();
         let server = Server::start_with(&dir.path().join("data"), &["--threads", &threads])?;
-        Ok(Self { client: server.client().await?, _server: server, _dir: dir })
+        Ok(Self {
+            client: server.client().await?,
+            _server: server,
+            _dir: dir,
+        })
     }
 }
 
@@ -35,11 +39,17 @@ impl Flight {
         }
         let mut batches = Vec::new();
         for endpoint in info.endpoint {
-            let stream = self.client.do_get(endpoint.ticket.unwrap_or_default()).await?;
+            let stream = self
+                .client
+                .do_get(endpoint.ticket.unwrap_or_default())
+                .await?;
             batches.extend(stream.try_collect::<Vec<_>>().await?);
         }
         for batch in &batches {
-            anyhow::ensure!(batch.schema() == schema, "the stream's schema is not the one announced");
+            anyhow::ensure!(
+                batch.schema() == schema,
+                "the stream's schema is not the one announced"
+            );
         }
         Ok(Some((schema, batches)))
     }

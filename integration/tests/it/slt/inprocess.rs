@@ -38,14 +38,21 @@ impl InProcess {
             statement_timeout: None,
         };
         let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects))?;
-        Ok(Self { session: engine.session(), _folder: folder, _dir: dir })
+        Ok(Self {
+            session: engine.session(),
+            _folder: folder,
+            _dir: dir,
+        })
     }
 }
 
 #[async_trait]
 impl Engine for InProcess {
     async fn run(&mut self, sql: &str) -> Result<Option<(SchemaRef, Vec<RecordBatch>)>> {
-        let prepared = self.session.prepare(sql, StatementOptions::default()).await?;
+        let prepared = self
+            .session
+            .prepare(sql, StatementOptions::default())
+            .await?;
         let (schema, batches) = match prepared.run(None).await? {
             Answer::Rows(rows) => (rows.schema(), rows.try_collect().await?),
             Answer::Done(outcome) => (outcome.schema, outcome.batches),

@@ -1,0 +1,42 @@
+# Two commands do all set-up on a fresh machine: `make demo` and `make test`.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/murre-ci
+export MURRE_TPCH_DIR ?= $(HOME)/.cache/murre/tpch
+BIN := $(CARGO_TARGET_DIR)/debug
+SF ?= 0.1
+
+.PHONY: help build demo check test long features bench-peers bench-flight
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build: ## the murre binary, in the one profile
+	cargo build --locked --workspace --bins
+
+demo: build ## TPC-H through Flight SQL: generate, serve, run the 22 queries (SF=0.1)
+	$(BIN)/murre demo tpch --sf $(SF)
+
+check: ## format, lints, unit tests
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace --lib
+
+test: ## every test, real servers and clients included
+	cargo build --locked --workspace --all-targets
+	cargo test --locked --workspace --no-fail-fast
+	integration/clients/python/run.sh
+
+long: ## what takes long: scale factor 1
+	cargo build --locked --workspace --all-targets
+	MURRE_LONG=1 cargo test --locked -p integration -- tpch
+
+features: ## dependencies that one member alone would build again
+	.ci/features.sh
+
+bench-peers: build ## TPC-H beside DuckDB and DataFusion, the table everything is judged by
+	benches/peers/setup.sh
+	benches/peers/run.py --cores 1
+
+bench-flight: build ## DoGet beside a plain TCP copy
+	benches/peers/setup.sh
+	benches/flight/run.py
