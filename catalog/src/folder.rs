@@ -27,7 +27,7 @@ impl DataFolder {
     ///
     /// Errors: [`CatalogError::FolderInUse`] with the other process's id, [`CatalogError::FolderVersion`], IO.
     pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        fs::create_dir_all(path).map_err(|e| CatalogError::io("create data folder", path, e))?;
+        create_durably(path)?;
         let path = path
             .canonicalize()
             .map_err(|e| CatalogError::io("open data folder", path, e))?;
@@ -56,6 +56,23 @@ impl DataFolder {
     pub fn spill(&self) -> PathBuf {
         self.path.join("spill")
     }
+}
+
+/// Makes the folder and those above it that are missing, and makes each new name durable.
+fn create_durably(path: &Path) -> Result<(), CatalogError> {
+    let failed = |e| CatalogError::io("create data folder", path, e);
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    let missing: Vec<&Path> = absolute
+        .ancestors()
+        .take_while(|folder| !folder.exists())
+        .collect();
+    fs::create_dir_all(&absolute).map_err(failed)?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        File::open(parent)
+            .and_then(|parent| parent.sync_all())
+            .map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn lock(folder: &Path) -> Result<File, CatalogError> {

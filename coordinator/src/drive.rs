@@ -43,6 +43,23 @@ impl BatchStream {
     }
 }
 
+impl Drop for BatchStream {
+    /// A driver that has not ended is aborted with the stream and gets no chance to say so itself.
+    fn drop(&mut self) {
+        if self
+            .driver
+            .as_ref()
+            .is_some_and(|driver| !driver.is_finished())
+        {
+            finished(
+                &self.ctx,
+                Some(&QueryError::Cancelled { id: self.ctx.id() }),
+            );
+            self.ctx.process().enter(ProcessState::Waiting, None);
+        }
+    }
+}
+
 impl Stream for BatchStream {
     type Item = Result<RecordBatch, QueryError>;
 

@@ -92,6 +92,11 @@ impl ChangeLog {
         ))
     }
 
+    /// Whether a failed write could not be taken back.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
     /// Makes the change durable. On an error it is absent, or the log refuses all further changes.
     pub(super) fn append(&mut self, change: &Change) -> Result<(), CatalogError> {
         if self.poisoned {

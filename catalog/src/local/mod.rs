@@ -55,6 +55,11 @@ impl LocalTableStore {
     pub fn open(root: &Path, disk: Arc<dyn Disk>) -> Result<Self, CatalogError> {
         disk.create_dir(root)
             .map_err(|e| CatalogError::io("create folder", root, e))?;
+        // The folder's own name must survive too, or everything in it is lost with it.
+        if let Some(parent) = root.parent() {
+            disk.sync_dir(parent)
+                .map_err(|e| CatalogError::io("sync", parent, e))?;
+        }
         let (mut log, changes) = ChangeLog::open(&disk, root)?;
         let mut snapshot = Snapshot::default();
         snapshot

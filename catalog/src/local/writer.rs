@@ -174,7 +174,11 @@ impl TableWriter for LocalWriter {
                 files,
             )
             .await;
-        if summary.is_err() {
+        // The outcome is unknown when the log is poisoned or the committing task stopped: the line that names the files
+        // may be on disk. The next start finds out.
+        let unknown =
+            matches!(summary, Err(CatalogError::Task(_))) || self.store.0.log.lock().is_poisoned();
+        if summary.is_err() && !unknown {
             self.files.lock().owner = Owner::Writer;
         }
         summary
