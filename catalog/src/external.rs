@@ -42,6 +42,11 @@ pub async fn define(
         );
     }
     let location = absolute(&command.location)?;
+    if location.contains("://") && is_glob(&location) {
+        return plan_err!(
+            "LOCATION '{location}' is a pattern: in a URL one works in FROM only; name the folder"
+        );
+    }
     let mut command = command.clone();
     command.location.clone_from(&location);
     let factory = ListingTableFactory::new();
@@ -123,7 +128,7 @@ pub fn looks_like_path(name: &str) -> bool {
 /// The scan of a file, folder or glob named in `FROM`.
 pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
     let location = absolute(name)?;
-    let config = ListingTableConfig::new(ListingTableUrl::parse(&location)?);
+    let config = ListingTableConfig::new(listing_url(&location)?);
     let looked_at = async {
         config
             .infer_options(state)
@@ -135,6 +140,12 @@ pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn Table
     };
     let config = match AssertUnwindSafe(looked_at).catch_unwind().await {
         Ok(Ok(config)) => config,
+        // DataFusion says the same as an internal error.
+        Ok(Err(DataFusionError::Internal(_))) => {
+            return plan_err!(
+                "cannot read \"{name}\": no files there; a pattern applies to file names, not to folders"
+            );
+        }
         Ok(Err(error)) => return plan_err!("cannot read \"{name}\": {}", error.strip_backtrace()),
         // A nonsense footer makes the Parquet reader of arrow-rs 58 panic.
         Err(_) => return plan_err!("cannot read \"{name}\": the file is damaged"),
@@ -145,6 +156,16 @@ pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn Table
         return plan_err!("cannot read \"{name}\": no file with columns there");
     }
     Ok(Arc::new(provider))
+}
+
+/// A location with the pattern in its last part understood, also in URLs, which DataFusion takes as they are.
+fn listing_url(location: &str) -> Result<ListingTableUrl> {
+    match location.rsplit_once('/') {
+        Some((folder, pattern)) if folder.contains("://") && is_glob(pattern) => {
+            ListingTableUrl::parse(format!("{folder}/"))?.with_glob(pattern)
+        }
+        _ => ListingTableUrl::parse(location),
+    }
 }
 
 fn format_of(name: &str) -> Option<&'static str> {

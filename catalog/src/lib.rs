@@ -12,6 +12,7 @@ pub mod external;
 mod folder;
 pub mod local;
 mod object_stores;
+mod parquet_format;
 mod provider;
 mod secrets;
 mod store;
@@ -21,6 +22,7 @@ pub use definition::{DataFile, ExternalTable, ManagedTable, Relation, TableId, T
 pub use error::CatalogError;
 pub use folder::DataFolder;
 pub use object_stores::ObjectStores;
+pub use parquet_format::{NanSafeParquet, NanSafeParquetFactory};
 pub use provider::ManagedTableProvider;
 pub use secrets::{Secret, Secrets};
 pub use store::{Entry, FileWriter, NewTable, Snapshot, TableStore, TableWriter, WriteSummary};

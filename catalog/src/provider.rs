@@ -18,7 +18,7 @@ use datafusion::{
 };
 use url::Url;
 
-use crate::{ManagedTable, TableFolder};
+use crate::{ManagedTable, NanSafeParquet, TableFolder};
 
 /// One version of a managed table. Holding it keeps that version's files on disk.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl ManagedTableProvider {
                 .map(|file| file_url(folder, &file.file))
                 .collect::<Result<_>>()?;
             let format = ParquetFormat::new().with_options(state.default_table_options().parquet);
-            let options = ListingOptions::new(Arc::new(format))
+            let options = ListingOptions::new(Arc::new(NanSafeParquet::new(format)))
                 .with_session_config_options(state.config())
                 .with_file_extension(".parquet");
             let config = ListingTableConfig::new_with_multi_paths(paths)

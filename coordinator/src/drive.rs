@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  query runtime                                   caller's runtime
-//!  ExecutionPlan -> driver task -> [2 batches] -> BatchStream -> client
+//!  ExecutionPlan -> driver task -> [8 batches] -> BatchStream -> client
 //! ```
 //! The driver stops at the next batch boundary when the caller drops the stream, at `KILL`, and at the deadline.
 
@@ -25,8 +25,8 @@ use crate::{
     query::Deadline,
 };
 
-/// Batches the driver may be ahead of the client.
-const BATCHES_AHEAD: usize = 2;
+/// Batches the driver may be ahead of the client: enough for the next message of a result of usual width.
+const BATCHES_AHEAD: usize = 8;
 
 /// A query's rows. Dropping it stops the query.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use catalog::{CATALOG, DEFAULT_SCHEMA, ObjectStores, TableStore};
+use catalog::{CATALOG, DEFAULT_SCHEMA, NanSafeParquetFactory, ObjectStores, TableStore};
 use datafusion::{
     execution::{
         context::SessionState,
@@ -104,11 +104,14 @@ impl Engine {
             .with_information_schema(true)
             .with_target_partitions(config.threads)
             .with_option_extension(settings);
-        let template = SessionStateBuilder::new()
+        let mut template = SessionStateBuilder::new()
             .with_config(session)
             .with_runtime_env(Arc::clone(&environment))
             .with_default_features()
             .build();
+        template
+            .register_file_format(Arc::new(NanSafeParquetFactory::default()), true)
+            .map_err(|e| QueryError::running(QueryId(0), e))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             // An operator between two batches can hold a thread for long. The threads above the target partitions
             // let the operating system share the cores with short queries meanwhile.

@@ -4,7 +4,8 @@
 //! `{"setup": sql}`, `{"query": sql}`, `{"first_column": null}` (of the last result, which is then dropped), `{"settings": null}`.
 //! Units: seconds of wall time from `sql()` to the last batch; CPU seconds are read from outside, alike for every engine.
 //! Errors: a failing request is answered with `{"error": text}` and the next one is served.
-//! Invariant: a plain `SessionContext`; nothing is set but the target partitions, one per thread.
+//! Invariant: a plain `SessionContext`; set are only the target partitions, one per thread, and the caches of files,
+//! which are off as they are in the server during a benchmark.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -72,9 +74,14 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?;
     let config = SessionConfig::new().with_target_partitions(threads);
+    let environment = RuntimeEnvBuilder::new()
+        .with_metadata_cache_limit(0)
+        .with_file_statistics_cache_limit(0)
+        .with_object_list_cache_limit(0)
+        .build_arc()?;
     let mut session = Session {
         runtime,
-        context: SessionContext::new_with_config(config),
+        context: SessionContext::new_with_config_rt(config, environment),
         threads,
         result: Vec::new(),
     };
@@ -164,6 +171,7 @@ impl Session {
             "version".to_owned(),
             Some(datafusion::DATAFUSION_VERSION.to_owned()),
         );
+        settings.insert("caches of files".to_owned(), Some("off".to_owned()));
         settings.insert("allocator".to_owned(), Some("mimalloc".to_owned()));
         settings.insert("runtime threads".to_owned(), Some(self.threads.to_string()));
         settings

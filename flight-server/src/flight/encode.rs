@@ -3,30 +3,30 @@
 //! Shape of a message: `compressed flag (1 byte) | length (4 bytes, big-endian) | FlightData`, and of `FlightData`:
 //! `data_header` (field 2: the IPC message with offsets into the body), then `data_body` (field 1000: the column buffers,
 //! each padded to 64 bytes). tonic's own path copies the body twice, once into the IPC body and once into its send
-//! buffer. Here fixed-width columns are sent from where they are; all others are encoded by `arrow-ipc` with one copy.
+//! buffer. Here [`body`](super::body) lends the column buffers of several batches to one message; nested types and
+//! dictionaries are encoded by `arrow-ipc`, batch by batch, with one copy.
 //! Source: Arrow columnar format, "Serialization and Interprocess Communication"; Flight.proto.
 
 use std::collections::VecDeque;
 
 use arrow::{
     array::{Array, RecordBatch},
-    buffer::Buffer,
-    datatypes::{DataType, Schema},
+    datatypes::Schema,
     error::ArrowError,
-    ipc::{
-        self, MetadataVersion,
-        writer::{
-            CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions,
-        },
+    ipc::writer::{
+        CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions,
     },
 };
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Bytes of values a message holds at most, unless one row alone has more. Below every client's receive limit.
+use super::{
+    body::{self, Layout},
+    segments::Segments,
+};
+
+/// Bytes of values a message holds at most, unless one row alone has more. Below the 4 MiB that clients built on tonic
+/// accept by default; smaller messages cost the receiver a wake-up each.
 const BODY_BYTES_MAX: usize = 2 << 20;
-/// Column buffers begin at multiples of this in the body, as in memory.
-const ALIGNMENT: usize = 64;
-static PADDING: [u8; ALIGNMENT] = [0; ALIGNMENT];
 
 /// Encodes one stream: dictionaries are remembered between its batches.
 pub(super) struct Encoder {
@@ -34,91 +34,112 @@ pub(super) struct Encoder {
     dictionaries: DictionaryTracker,
     options: IpcWriteOptions,
     compression: CompressionContext,
+    /// How each column is lent to a message; `None` where a column has to be copied.
+    layouts: Option<Vec<Layout>>,
+    /// Batches of the message that is being gathered, and the bytes of their values.
+    gathered: Vec<RecordBatch>,
+    gathered_bytes: usize,
+    messages: VecDeque<Segments>,
 }
 
-/// Parts of messages in the order they go out. A part may end in the middle of a message.
-pub(super) type Parts = VecDeque<Bytes>;
-
 impl Encoder {
-    pub(super) fn new() -> Self {
-        Self {
+    /// The first message is the schema.
+    pub(super) fn new(schema: &Schema) -> Self {
+        let mut encoder = Self {
             generator: IpcDataGenerator::default(),
             dictionaries: DictionaryTracker::new(false),
             options: IpcWriteOptions::default(),
             compression: CompressionContext::default(),
-        }
-    }
-
-    /// The message every stream begins with.
-    pub(super) fn schema(&mut self, schema: &Schema, parts: &mut Parts) {
-        let encoded = self.generator.schema_to_bytes_with_dictionary_tracker(
+            layouts: body::layouts(schema),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            messages: VecDeque::new(),
+        };
+        let encoded = encoder.generator.schema_to_bytes_with_dictionary_tracker(
             schema,
-            &mut self.dictionaries,
-            &self.options,
+            &mut encoder.dictionaries,
+            &encoder.options,
         );
-        whole(encoded, parts);
+        encoder.messages.push_back(whole(encoded));
+        encoder
     }
 
-    /// The messages of a batch, cut into several where it is large.
-    pub(super) fn batch(
-        &mut self,
-        batch: &RecordBatch,
-        parts: &mut Parts,
-    ) -> Result<(), ArrowError> {
+    pub(super) fn has_message(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
+    /// The next message that is complete.
+    pub(super) fn message(&mut self) -> Option<Segments> {
+        self.messages.pop_front()
+    }
+
+    /// Adds a batch: to the message that is being gathered, or as several messages where it is large.
+    pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let rows = batch.num_rows();
         let bytes: usize = batch
             .columns()
             .iter()
             .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
             .sum();
-        let messages = bytes.div_ceil(BODY_BYTES_MAX).clamp(1, rows.max(1));
-        let rows_each = rows.div_ceil(messages).max(1);
+        let pieces = bytes.div_ceil(BODY_BYTES_MAX).clamp(1, rows.max(1));
+        let rows_each = rows.div_ceil(pieces).max(1);
         for start in (0..rows.max(1)).step_by(rows_each) {
-            let part = batch.slice(start, rows_each.min(rows - start));
-            match in_place(&part) {
-                Some((header, buffers, body_len)) => {
-                    parts.push_back(prefix(header.len(), body_len, &header));
-                    parts.extend(buffers);
-                }
-                None => self.copied(&part, parts)?,
+            let piece = batch.slice(start, rows_each.min(rows - start));
+            if self.layouts.is_none() {
+                self.copied(&piece)?;
+                continue;
             }
+            if self.gathered_bytes + bytes / pieces > BODY_BYTES_MAX {
+                self.flush();
+            }
+            self.gathered.push(piece);
+            self.gathered_bytes += bytes / pieces;
         }
         Ok(())
     }
 
-    fn copied(&mut self, batch: &RecordBatch, parts: &mut Parts) -> Result<(), ArrowError> {
+    /// Makes a message of what is gathered.
+    pub(super) fn flush(&mut self) {
+        let Some(layouts) = &self.layouts else { return };
+        if self.gathered.is_empty() {
+            return;
+        }
+        let body = body::of(&self.gathered, layouts);
+        let mut message = Segments::default();
+        message.push(prefix(&body.header, body.len));
+        body.parts.into_iter().for_each(|part| message.push(part));
+        self.messages.push_back(message);
+        self.gathered.clear();
+        self.gathered_bytes = 0;
+    }
+
+    fn copied(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let (dictionaries, rows) = self.generator.encode(
             batch,
             &mut self.dictionaries,
             &self.options,
             &mut self.compression,
         )?;
-        for message in dictionaries {
-            whole(message, parts);
-        }
-        whole(rows, parts);
+        self.messages.extend(dictionaries.into_iter().map(whole));
+        self.messages.push_back(whole(rows));
         Ok(())
     }
 }
 
-fn whole(encoded: EncodedData, parts: &mut Parts) {
-    let EncodedData {
-        ipc_message,
-        arrow_data,
-    } = encoded;
-    parts.push_back(prefix(ipc_message.len(), arrow_data.len(), &ipc_message));
-    if !arrow_data.is_empty() {
-        parts.push_back(arrow_data.into());
-    }
+fn whole(encoded: EncodedData) -> Segments {
+    let mut message = Segments::default();
+    message.push(prefix(&encoded.ipc_message, encoded.arrow_data.len()));
+    message.push(encoded.arrow_data.into());
+    message
 }
 
 /// Everything of a message before its body.
-fn prefix(header_len: usize, body_len: usize, header: &[u8]) -> Bytes {
+fn prefix(header: &[u8], body_len: usize) -> Bytes {
     const HEADER_TAG: u64 = (2 << 3) | 2;
     const BODY_TAG: u64 = (1000 << 3) | 2;
-    let mut fields = BytesMut::with_capacity(header_len + 32);
+    let mut fields = BytesMut::with_capacity(header.len() + 32);
     varint(HEADER_TAG, &mut fields);
-    varint(header_len as u64, &mut fields);
+    varint(header.len() as u64, &mut fields);
     fields.extend_from_slice(header);
     // An empty body is left out, as protobuf does with default values.
     if body_len > 0 {
@@ -140,85 +161,161 @@ fn varint(mut value: u64, to: &mut BytesMut) {
     to.put_u8(value as u8);
 }
 
-/// Header, buffers and body length of a batch whose columns can all be sent from where they are; `None` for others.
-fn in_place(batch: &RecordBatch) -> Option<(Vec<u8>, Vec<Bytes>, usize)> {
-    let mut nodes = Vec::with_capacity(batch.num_columns());
-    let mut places = Vec::with_capacity(2 * batch.num_columns());
-    let mut buffers = Vec::with_capacity(4 * batch.num_columns());
-    let mut at = 0;
-    for column in batch.columns() {
-        let width = fixed_width(column.data_type())?;
-        let rows = column.len();
-        nodes.push(ipc::FieldNode::new(rows as i64, column.null_count() as i64));
-        let validity = match column.nulls().filter(|nulls| nulls.null_count() > 0) {
-            // Bits that do not start at a byte would have to be shifted.
-            Some(nulls) if nulls.offset() % 8 != 0 => return None,
-            Some(nulls) => Some(
-                nulls
-                    .buffer()
-                    .slice_with_length(nulls.offset() / 8, rows.div_ceil(8)),
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::{
+        array::{
+            ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray,
+            FixedSizeBinaryArray, Int64Array, LargeStringArray, ListArray, RecordBatchOptions,
+            StringArray,
+            types::{Int8Type, Int32Type},
+        },
+        compute::concat_batches,
+        datatypes::SchemaRef,
+    };
+    use arrow_flight::{FlightData, decode::FlightRecordBatchStream};
+    use bytes::Buf;
+    use futures::{FutureExt, TryStreamExt};
+    use prost::Message;
+
+    use super::*;
+
+    /// What a client makes of the stream, and the number of messages.
+    fn sent(schema: &SchemaRef, batches: &[RecordBatch]) -> (RecordBatch, usize) {
+        let mut encoder = Encoder::new(schema);
+        for batch in batches {
+            encoder.batch(batch).unwrap();
+        }
+        encoder.flush();
+        let mut messages = Vec::new();
+        while let Some(mut message) = encoder.message() {
+            let mut bytes = message.copy_to_bytes(message.remaining());
+            assert_eq!(bytes.get_u8(), 0);
+            assert_eq!(bytes.get_u32() as usize, bytes.remaining());
+            messages.push(FlightData::decode(bytes).unwrap());
+        }
+        let count = messages.len();
+        let messages = futures::stream::iter(messages.into_iter().map(Ok));
+        let got: Vec<_> = FlightRecordBatchStream::new_from_flight_data(messages)
+            .try_collect()
+            .now_or_never()
+            .unwrap()
+            .unwrap();
+        (concat_batches(schema, &got).unwrap(), count)
+    }
+
+    /// Row `i` of each type; every `nulls`-th is null.
+    fn rows(from: usize, count: usize, nulls: usize) -> RecordBatch {
+        let of = |i: usize| (i % nulls != 0).then_some(i);
+        let range = from..from + count;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            (
+                "i",
+                Arc::new(Int64Array::from_iter(
+                    range.clone().map(|i| of(i).map(|i| i as i64)),
+                )),
             ),
-            None => None,
-        };
-        let data = column.to_data();
-        let values = data
-            .buffers()
-            .first()?
-            .slice_with_length(data.offset() * width, rows * width);
-        for buffer in [validity.unwrap_or_default(), values] {
-            places.push(ipc::Buffer::new(at as i64, buffer.len() as i64));
-            let padding = buffer.len().next_multiple_of(ALIGNMENT) - buffer.len();
-            at += buffer.len() + padding;
-            if !buffer.is_empty() {
-                buffers.push(Bytes::from_owner(Shared(buffer)));
-            }
-            if padding > 0 {
-                buffers.push(Bytes::from_static(&PADDING[..padding]));
-            }
+            (
+                "d",
+                Arc::new(Decimal128Array::from_iter(
+                    range.clone().map(|i| of(i + 1).map(|i| i as i128)),
+                )),
+            ),
+            (
+                "b",
+                Arc::new(BooleanArray::from_iter(
+                    range.clone().map(|i| of(i + 2).map(|i| i % 3 == 0)),
+                )),
+            ),
+            (
+                "s",
+                Arc::new(StringArray::from_iter(
+                    range.clone().map(|i| of(i + 3).map(|i| "x".repeat(i % 7))),
+                )),
+            ),
+            (
+                "l",
+                Arc::new(LargeStringArray::from_iter(
+                    range.clone().map(|i| of(i).map(|i| i.to_string())),
+                )),
+            ),
+            (
+                "y",
+                Arc::new(BinaryArray::from_iter(
+                    range.clone().map(|i| of(i).map(|i| i.to_le_bytes())),
+                )),
+            ),
+            (
+                "f",
+                Arc::new(
+                    FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+                        range.clone().map(|i| of(i).map(|i| [i as u8; 3])),
+                        3,
+                    )
+                    .unwrap(),
+                ),
+            ),
+        ];
+        RecordBatch::try_from_iter_with_nullable(
+            columns
+                .into_iter()
+                .map(|(name, column)| (name, column, true)),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn batches_of_any_offset_arrive_as_one_message() {
+        for nulls in [1, 2, 5, usize::MAX] {
+            let all = rows(1, 3000, nulls);
+            // Slices begin inside a byte of the bitmaps, and one is empty.
+            let batches = [
+                all.slice(3, 1000),
+                all.slice(1003, 0),
+                all.slice(1003, 5),
+                all.slice(1008, 1992),
+            ];
+            let (got, messages) = sent(&all.schema(), &batches);
+            assert_eq!(got, all.slice(3, 2997), "every {nulls}th null");
+            assert_eq!(messages, 2);
         }
     }
-    Some((message(batch.num_rows(), &nodes, &places, at), buffers, at))
-}
 
-/// Bytes a value takes; `None` where a column is more than validity and values.
-fn fixed_width(data_type: &DataType) -> Option<usize> {
-    match data_type {
-        DataType::Boolean | DataType::FixedSizeBinary(_) => None,
-        other => other.primitive_width(),
+    #[test]
+    fn a_large_batch_becomes_several_messages() {
+        let all = rows(0, 100_000, 4);
+        let (got, messages) = sent(&all.schema(), &[all.slice(1, 99_999)]);
+        assert_eq!(got, all.slice(1, 99_999));
+        assert!(messages > 3, "{messages} messages");
     }
-}
 
-fn message(
-    rows: usize,
-    nodes: &[ipc::FieldNode],
-    places: &[ipc::Buffer],
-    body_len: usize,
-) -> Vec<u8> {
-    let mut builder = flatbuffers::FlatBufferBuilder::new();
-    let places = builder.create_vector(places);
-    let nodes = builder.create_vector(nodes);
-    let batch = {
-        let mut batch = ipc::RecordBatchBuilder::new(&mut builder);
-        batch.add_length(rows as i64);
-        batch.add_nodes(nodes);
-        batch.add_buffers(places);
-        batch.finish().as_union_value()
-    };
-    let mut message = ipc::MessageBuilder::new(&mut builder);
-    message.add_version(MetadataVersion::V5);
-    message.add_header_type(ipc::MessageHeader::RecordBatch);
-    message.add_bodyLength(body_len as i64);
-    message.add_header(batch);
-    let root = message.finish();
-    builder.finish(root, None);
-    builder.finished_data().to_vec()
-}
+    #[test]
+    fn nested_columns_and_dictionaries_arrive() {
+        let list: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+            Some(vec![Some(1), None]),
+            None,
+            Some(vec![]),
+        ]));
+        let word: DictionaryArray<Int8Type> =
+            vec![Some("a"), None, Some("b")].into_iter().collect();
+        let batch =
+            RecordBatch::try_from_iter([("l", list), ("w", Arc::new(word) as ArrayRef)]).unwrap();
+        let (got, _) = sent(&batch.schema(), &[batch.slice(0, 2), batch.slice(2, 1)]);
+        assert_eq!(got.num_rows(), 3);
+        assert_eq!(got.column(0), batch.column(0));
+    }
 
-/// An Arrow buffer on its way out; its memory is freed when the last byte has been sent.
-struct Shared(Buffer);
-
-impl AsRef<[u8]> for Shared {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_slice()
+    #[test]
+    fn rows_without_columns_and_no_rows_arrive() {
+        let schema = Arc::new(Schema::empty());
+        let of = |count| {
+            let options = RecordBatchOptions::new().with_row_count(Some(count));
+            RecordBatch::try_new_with_options(Arc::clone(&schema), vec![], &options).unwrap()
+        };
+        assert_eq!(sent(&schema, &[of(3), of(4)]).0.num_rows(), 7);
+        let none = rows(0, 0, 1);
+        assert_eq!(sent(&none.schema(), std::slice::from_ref(&none)).0, none);
     }
 }

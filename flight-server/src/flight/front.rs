@@ -12,15 +12,18 @@ use std::{
 use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
 use coordinator::{Engine, Session};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 use tonic::{Status, body::Body};
 
 use super::{
+    segments::Segments,
     service::Service,
     sessions::{ConnectionSession, Sessions},
     statement::{self, Caller},
+    stream::ResultBody,
     tickets::Tickets,
 };
 use crate::metrics;
@@ -94,7 +97,7 @@ pub(crate) struct OnConnection {
 }
 
 impl tower::Service<Request<Incoming>> for OnConnection {
-    type Response = Response<Body>;
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -116,7 +119,7 @@ impl tower::Service<Request<Incoming>> for OnConnection {
                 do_get(request, deadline, &front.tickets).await
             } else {
                 request.extensions_mut().insert(call);
-                front.others.call(request).await?
+                front.others.call(request).await?.map(AnswerBody::Other)
             };
             if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -130,20 +133,52 @@ async fn do_get(
     request: Request<Incoming>,
     deadline: Option<Instant>,
     tickets: &Tickets,
-) -> Response<Body> {
+) -> Response<AnswerBody> {
     let body = async {
         let ticket = read_ticket(request).await?;
         statement::fetch(&ticket, deadline, tickets).await
     };
     match body.await {
         Ok(body) => {
-            let mut response = Response::new(Body::new(body));
+            let mut response = Response::new(AnswerBody::Rows(Box::new(body)));
             *response.headers_mut() = HeaderMap::from_iter([grpc()]);
             response
         }
         Err(status) => {
             metrics::request("DoGet", status.code());
-            status.into_http()
+            status.into_http().map(AnswerBody::Other)
+        }
+    }
+}
+
+/// Results go out in messages of many pieces, all else in tonic's.
+pub(crate) enum AnswerBody {
+    Rows(Box<ResultBody>),
+    Other(Body),
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Segments;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Segments>, Status>>> {
+        match self.get_mut() {
+            Self::Rows(body) => Pin::new(body.as_mut())
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            Self::Other(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_ok(|frame| frame.map_data(Segments::from)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Rows(body) => body.is_end_stream(),
+            Self::Other(body) => body.is_end_stream(),
         }
     }
 }

@@ -7,9 +7,11 @@
 //! ```
 //! `service.rs` has one arm for each call; what is not there answers UNIMPLEMENTED and is not announced.
 
+mod body;
 mod encode;
 mod front;
 mod schema;
+mod segments;
 mod service;
 mod sessions;
 mod statement;

@@ -10,26 +10,29 @@ use std::{
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use bytes::Bytes;
+use bytes::Buf;
 use coordinator::{Answer, BatchStream, Outcome, QueryError};
 use futures::Stream;
 use http::HeaderMap;
 use http_body::Frame;
 use tonic::Status;
 
-use super::{
-    encode::{Encoder, Parts},
-    schema::to_wire,
-};
+use super::{encode::Encoder, schema::to_wire, segments::Segments};
 use crate::{metrics, status};
 
-pub(super) struct ResultBody {
+pub(crate) struct ResultBody {
     source: Source,
     schema: SchemaRef,
     encoder: Encoder,
-    ready: Parts,
-    /// Set once the trailers have gone out.
-    ended: bool,
+    progress: Progress,
+}
+
+enum Progress {
+    Rows,
+    /// The rows have ended so; the last messages and the trailers have still to go out.
+    Status(Status),
+    /// The trailers have gone out.
+    Ended,
 }
 
 enum Source {
@@ -51,14 +54,11 @@ impl ResultBody {
     }
 
     fn from_source(source: Source, schema: SchemaRef) -> Self {
-        let (mut encoder, mut ready) = (Encoder::new(), Parts::new());
-        encoder.schema(&schema, &mut ready);
         Self {
             source,
+            encoder: Encoder::new(&schema),
             schema,
-            encoder,
-            ready,
-            ended: false,
+            progress: Progress::Rows,
         }
     }
 
@@ -75,55 +75,72 @@ impl ResultBody {
         }
     }
 
-    fn encode(&mut self, batch: &RecordBatch) -> Result<(), Status> {
-        let internal =
-            |e: arrow::error::ArrowError| Status::internal(format!("a result cannot be sent: {e}"));
-        let batch = to_wire(batch, &self.schema).map_err(internal)?;
-        self.encoder
-            .batch(&batch, &mut self.ready)
-            .map_err(internal)
-    }
-
-    fn end(&mut self, status: &Status) -> Frame<Bytes> {
-        self.ended = true;
-        metrics::request("DoGet", status.code());
-        let mut trailers = HeaderMap::new();
-        if status.add_header(&mut trailers).is_err() {
-            trailers.insert("grpc-status", http::HeaderValue::from_static("13"));
+    /// Gathers the batches there are into messages: until one is complete, or no more batches are ready.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while matches!(self.progress, Progress::Rows) {
+            match self.next_batch(cx) {
+                Poll::Ready(Some(Ok(batch))) => {
+                    let encoded =
+                        to_wire(&batch, &self.schema).and_then(|batch| self.encoder.batch(&batch));
+                    if let Err(error) = encoded {
+                        let detail = format!("a result cannot be sent: {error}");
+                        self.progress = Progress::Status(Status::internal(detail));
+                    } else if self.encoder.has_message() {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.progress = Progress::Status(status::from_query(&error));
+                }
+                Poll::Ready(None) => self.progress = Progress::Status(Status::ok("")),
+                // What is gathered goes out rather than wait for more.
+                Poll::Pending => {
+                    self.encoder.flush();
+                    return match self.encoder.has_message() {
+                        true => Poll::Ready(()),
+                        false => Poll::Pending,
+                    };
+                }
+            }
         }
-        Frame::trailers(trailers)
+        self.encoder.flush();
+        Poll::Ready(())
     }
 }
 
+fn trailers(status: &Status) -> Frame<Segments> {
+    metrics::request("DoGet", status.code());
+    let mut trailers = HeaderMap::new();
+    if status.add_header(&mut trailers).is_err() {
+        trailers.insert("grpc-status", http::HeaderValue::from_static("13"));
+    }
+    Frame::trailers(trailers)
+}
+
 impl http_body::Body for ResultBody {
-    type Data = Bytes;
+    type Data = Segments;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.ended {
-            return Poll::Ready(None);
+    ) -> Poll<Option<Result<Frame<Segments>, Infallible>>> {
+        if !self.encoder.has_message() {
+            ready!(self.gather(cx));
         }
-        loop {
-            if let Some(part) = self.ready.pop_front() {
-                metrics::SENT_BYTES.inc_by(part.len() as u64);
-                return Poll::Ready(Some(Ok(Frame::data(part))));
-            }
-            let status = match ready!(self.next_batch(cx)) {
-                Some(Ok(batch)) => match self.encode(&batch) {
-                    Ok(()) => continue,
-                    Err(status) => status,
-                },
-                Some(Err(error)) => status::from_query(&error),
-                None => Status::ok(""),
-            };
-            return Poll::Ready(Some(Ok(self.end(&status))));
+        if let Some(message) = self.encoder.message() {
+            metrics::SENT_BYTES.inc_by(message.remaining() as u64);
+            return Poll::Ready(Some(Ok(Frame::data(message))));
         }
+        Poll::Ready(
+            match std::mem::replace(&mut self.progress, Progress::Ended) {
+                Progress::Status(status) => Some(Ok(trailers(&status))),
+                Progress::Rows | Progress::Ended => None,
+            },
+        )
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        matches!(self.progress, Progress::Ended)
     }
 }

@@ -38,11 +38,27 @@ def many() -> pa.Table:
     return pa.table({"v": pa.array(rows, pa.int64()), "s": [None if v % 11 == 0 else f"k{v % 10}" for v in rows]})
 
 
+def measured() -> pa.Table:
+    """Floats of three widths whose statistics hide NaN: row group 1 is all 1.0 but for one NaN, row group 2 all NaN."""
+    values = [1.0] * 100
+    values[37] = float("nan")
+    values += [float("nan")] * 100 + [float(v) for v in range(100)]
+    return pa.table(
+        {
+            "id": pa.array(range(300), pa.int64()),
+            "d": pa.array(values, pa.float64()),
+            "f": pa.array(values, pa.float32()),
+            "h": pa.array(values, pa.float32()).cast(pa.float16()),
+        }
+    )
+
+
 def main() -> None:
     table = people()
     pa.parquet.write_table(table, FOLDER / "people.parquet")
     pa.feather.write_feather(table.select(["id", "name", "height"]), FOLDER / "people.arrow", compression="uncompressed")
     pa.parquet.write_table(many(), FOLDER / "many.parquet", row_group_size=200, write_page_index=True)
+    pa.parquet.write_table(measured(), FOLDER / "measured.parquet", row_group_size=100, data_page_size=128, write_batch_size=10, write_page_index=True)
     for year, ids in {2023: [1, 2], 2024: [3, 4, 5]}.items():
         folder = FOLDER / "sales" / f"year={year}"
         folder.mkdir(parents=True, exist_ok=True)

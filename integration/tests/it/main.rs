@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_input;
 mod kill;
+mod s3;
 mod server;
 mod serving;
 mod slt;

@@ -35,6 +35,15 @@ impl Server {
 
     /// Starts a server on free ports, with more command-line arguments.
     pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_in(data_dir, arguments, &[])
+    }
+
+    /// Starts a server with more command-line arguments and environment variables.
+    pub(crate) fn start_in(
+        data_dir: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let log = data_dir.with_extension("log");
         let mut child = Command::new(binary()?)
             .args([
@@ -47,6 +56,7 @@ impl Server {
             ])
             .arg(data_dir)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::options().append(true).create(true).open(&log)?)
