@@ -4,14 +4,14 @@
 //! the greatest value and equals itself. A scan that skips by such bounds loses the NaN rows of `v > 5`, so the bounds
 //! of float columns are removed wherever DataFusion looks: file statistics, row groups and pages. Null counts stay.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, panic::AssertUnwindSafe, path::Path, sync::Arc};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::{
     catalog::Session,
-    common::{GetExt, Result, Statistics, stats::Precision},
+    common::{DataFusionError, GetExt, Result, Statistics, stats::Precision},
     datasource::{
         file_format::{
             FileFormat, FileFormatFactory, FileMeta,
@@ -42,6 +42,8 @@ use parquet::{
     },
     schema::types::ColumnDescriptor,
 };
+
+use crate::CatalogError;
 
 /// Makes [`NanSafeParquet`] of the options of a session and a statement.
 #[derive(Debug, Default)]
@@ -107,10 +109,10 @@ impl FileFormat for NanSafeParquet {
         schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Statistics> {
-        let mut statistics = self
+        let read = self
             .0
-            .infer_stats(state, store, Arc::clone(&schema), object)
-            .await?;
+            .infer_stats(state, store, Arc::clone(&schema), object);
+        let mut statistics = naming(object, read).await?;
         forget_file_bounds(&mut statistics, &schema);
         Ok(statistics)
     }
@@ -122,7 +124,7 @@ impl FileFormat for NanSafeParquet {
         schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<Option<LexOrdering>> {
-        self.0.infer_ordering(state, store, schema, object).await
+        naming(object, self.0.infer_ordering(state, store, schema, object)).await
     }
 
     async fn infer_stats_and_ordering(
@@ -132,10 +134,10 @@ impl FileFormat for NanSafeParquet {
         schema: SchemaRef,
         object: &ObjectMeta,
     ) -> Result<FileMeta> {
-        let mut meta = self
+        let read = self
             .0
-            .infer_stats_and_ordering(state, store, Arc::clone(&schema), object)
-            .await?;
+            .infer_stats_and_ordering(state, store, Arc::clone(&schema), object);
+        let mut meta = naming(object, read).await?;
         forget_file_bounds(&mut meta.statistics, &schema);
         Ok(meta)
     }
@@ -168,6 +170,23 @@ impl FileFormat for NanSafeParquet {
     fn file_source(&self, schema: TableSchema) -> Arc<dyn FileSource> {
         self.0.file_source(schema)
     }
+}
+
+/// What reading the footer of `object` gives; a damaged one is named, also where the reader of arrow-rs 58 panics.
+async fn naming<T>(object: &ObjectMeta, read: impl Future<Output = Result<T>>) -> Result<T> {
+    let detail = match AssertUnwindSafe(read).catch_unwind().await {
+        Ok(Err(error)) => match error.find_root() {
+            DataFusionError::ParquetError(error) => error.to_string(),
+            _ => return Err(error),
+        },
+        Ok(read) => return read,
+        Err(_) => "the footer makes no sense".to_owned(),
+    };
+    let path = Path::new("/").join(object.location.as_ref());
+    Err(DataFusionError::External(Box::new(CatalogError::Damaged {
+        path,
+        detail,
+    })))
 }
 
 fn has_floats(schema: &Schema) -> bool {

@@ -87,10 +87,10 @@ impl Secret {
                 "unknown option \"{option}\"; known are TYPE, SCOPE, KEY_ID, SECRET, SESSION_TOKEN, REGION, ENDPOINT, URL_STYLE"
             )));
         }
-        if !secret
+        if secret
             .scope
             .strip_prefix("s3://")
-            .is_some_and(|bucket| !bucket.contains('/'))
+            .is_none_or(|bucket| bucket.contains('/'))
         {
             return Err(invalid(format!(
                 "SCOPE '{}' is not s3://bucket or s3://",

@@ -23,6 +23,7 @@ use datafusion::{
 use crate::{
     QueryContext, QueryError,
     command::{Command, Target},
+    insert,
 };
 
 /// Nesting of expressions and subqueries that the parser follows.
@@ -56,10 +57,25 @@ pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
         return Ok(Bound::Command(command));
     }
     let temporary = take_temporary(&mut statement);
+    let planning = |e| QueryError::planning(ctx.id(), e);
+    let source = match insert::take_source(&mut statement).map_err(planning)? {
+        Some(query) => {
+            let source = to_plan(ctx, query).await?;
+            insert::put_stand_in(&mut statement, &source).map_err(planning)?;
+            Some(source)
+        }
+        None => None,
+    };
     let plan = to_plan(ctx, statement).await?;
     match plan {
         LogicalPlan::Ddl(ddl) => ddl_command(ctx, ddl, temporary).map(Bound::Command),
-        LogicalPlan::Dml(dml) => dml_command(ctx, dml).map(Bound::Command),
+        LogicalPlan::Dml(dml) => {
+            let dml = match source {
+                Some(source) => insert::with_source(dml, source),
+                None => insert::with_nullable_values(dml),
+            };
+            dml_command(ctx, dml.map_err(planning)?).map(Bound::Command)
+        }
         LogicalPlan::Copy(_) => Ok(Bound::Command(Command::Copy(Box::new(plan)))),
         LogicalPlan::Statement(statement) => settings_command(statement).map(Bound::Command),
         query => Ok(Bound::Query(query)),

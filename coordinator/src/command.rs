@@ -401,7 +401,7 @@ async fn create_view(
         sql: ctx.sql.trim().trim_end_matches(';').to_owned(),
         default_schema,
     };
-    if let Some(cycle) = find_cycle(ctx, name).await? {
+    if let Some(cycle) = find_cycle(ctx, name)? {
         let text = format!("view \"{name}\" would refer to itself through \"{cycle}\"");
         return Err(QueryError::Plan {
             source: datafusion::common::DataFusionError::Plan(text),
@@ -415,7 +415,7 @@ async fn create_view(
 }
 
 /// The first view or table on the way from the new view's text back to its own name.
-async fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<TableName>, QueryError> {
+fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<TableName>, QueryError> {
     let snapshot = ctx.engine.store().snapshot();
     let planning = |e| QueryError::planning(ctx.id(), e);
     let default_schema = ctx.state.config_options().catalog.default_schema.clone();

@@ -1,6 +1,9 @@
-//! Names the file when reading one fails: DataFusion's message often says only what was wrong inside it.
+//! Names the file when reading one fails: DataFusion's message often says only what was wrong inside it, and on some
+//! damage the Parquet reader of arrow-rs 58 panics.
 
 use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -8,16 +11,40 @@ use std::{
 use datafusion::{
     common::DataFusionError,
     datasource::{physical_plan::FileScanConfig, source::DataSourceExec},
+    execution::SendableRecordBatchStream,
     object_store::{ObjectStore, ObjectStoreExt, path::Path},
     parquet::arrow::{ParquetRecordBatchStreamBuilder, async_reader::ParquetObjectReader},
-    physical_plan::ExecutionPlan,
+    physical_plan::{ExecutionPlan, stream::RecordBatchStreamAdapter},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 use crate::{QueryContext, QueryError};
 
 /// Time spent at most on finding which file is broken.
 const SEARCH_MAX: Duration = Duration::from_secs(20);
+
+/// An operator panicked with this message.
+#[derive(Debug, thiserror::Error)]
+#[error("an operator panicked: {0}")]
+struct Panicked(String);
+
+/// The same rows; a panic of an operator ends them as an error that [`explain`] understands.
+pub(crate) fn catch_panics(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let caught = AssertUnwindSafe(rows).catch_unwind().map(|row| {
+        row.unwrap_or_else(|panic| {
+            let panicked = Panicked(panic_text(&*panic));
+            Err(DataFusionError::External(Box::new(panicked)))
+        })
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, caught))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
+}
 
 /// Turns an error from running a plan into ours; if a file is to blame, into one that names it.
 pub(crate) async fn explain(
@@ -25,7 +52,13 @@ pub(crate) async fn explain(
     plan: &Arc<dyn ExecutionPlan>,
     source: DataFusionError,
 ) -> QueryError {
-    let about_a_file = matches!(source.find_root(), DataFusionError::ParquetError(_))
+    let panicked = match source.find_root() {
+        DataFusionError::External(error) => error.downcast_ref::<Panicked>(),
+        _ => None,
+    };
+    let about_a_file = panicked.is_some()
+        || matches!(source.find_root(), DataFusionError::ExecutionJoin(_))
+        || matches!(source.find_root(), DataFusionError::ParquetError(_))
         || matches!(source.find_root(), DataFusionError::ArrowError(error, _) if error.to_string().contains("Parquet"))
         || source.to_string().contains("Parquet error");
     if !about_a_file {
@@ -42,18 +75,30 @@ pub(crate) async fn explain(
         if Instant::now() > give_up {
             break;
         }
-        if let Err(detail) = read_all(Arc::clone(store), path, give_up).await {
+        let read = AssertUnwindSafe(read_all(Arc::clone(store), path, give_up)).catch_unwind();
+        let read = read
+            .await
+            .unwrap_or_else(|_| Err("it is damaged".to_owned()));
+        if let Err(detail) = read {
             return QueryError::CorruptFile {
                 path: format!("/{path}"),
                 detail,
             };
         }
     }
+    if let Some(panicked) = panicked {
+        return QueryError::Internal {
+            id: ctx.id(),
+            detail: panicked.to_string(),
+        };
+    }
     match files.as_slice() {
-        [(_, path)] => QueryError::CorruptFile {
-            path: format!("/{path}"),
-            detail: detail.to_owned(),
-        },
+        [(_, path)] if !matches!(source.find_root(), DataFusionError::ExecutionJoin(_)) => {
+            QueryError::CorruptFile {
+                path: format!("/{path}"),
+                detail: detail.to_owned(),
+            }
+        }
         _ => QueryError::running(ctx.id(), source),
     }
 }

@@ -124,8 +124,9 @@ async fn produce(
 ) -> Result<(), QueryError> {
     let plan = Arc::clone(placed.root());
     let task = task_context(ctx)?;
-    let mut rows =
+    let rows =
         execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
+    let mut rows = corrupt::catch_panics(rows);
     loop {
         let batch = tokio::select! {
             biased;

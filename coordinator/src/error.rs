@@ -145,17 +145,20 @@ fn own_error(source: &DataFusionError) -> Option<QueryError> {
     let DataFusionError::External(inner) = source.find_root() else {
         return None;
     };
-    if let Some(CatalogError::Location { location, detail }) = inner.downcast_ref::<CatalogError>()
-    {
-        return Some(
+    match inner.downcast_ref::<CatalogError>()? {
+        CatalogError::Location { location, detail } => Some(
             CatalogError::Location {
                 location: location.clone(),
                 detail: detail.clone(),
             }
             .into(),
-        );
+        ),
+        CatalogError::Damaged { path, detail } => Some(QueryError::CorruptFile {
+            path: path.display().to_string(),
+            detail: detail.clone(),
+        }),
+        _ => None,
     }
-    None
 }
 
 /// DataFusion 54 reports an unknown table as a planning error with this text; a test holds it to that.

@@ -14,6 +14,7 @@ mod drive;
 mod engine;
 mod error;
 mod explain;
+mod insert;
 mod memory;
 pub mod metrics;
 mod names;

@@ -32,7 +32,7 @@ pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryErr
             let placed = to_tasks(&ctx, &logical).await?;
             Work::Query {
                 schema: placed.schema(),
-                logical,
+                logical: Box::new(logical),
                 placed: Mutex::new(Some(placed)),
             }
         }
@@ -140,7 +140,7 @@ pub struct Prepared {
 enum Work {
     Query {
         schema: SchemaRef,
-        logical: LogicalPlan,
+        logical: Box<LogicalPlan>,
         /// Taken by the first run.
         placed: Mutex<Option<Placed>>,
     },

@@ -174,8 +174,9 @@ fn partitions(
     placed: &Placed,
 ) -> Result<Vec<SendableRecordBatchStream>, QueryError> {
     let task = drive::task_context(ctx)?;
-    execute_stream_partitioned(Arc::clone(placed.root()), task)
-        .map_err(|e| QueryError::running(ctx.id(), e))
+    let partitions = execute_stream_partitioned(Arc::clone(placed.root()), task)
+        .map_err(|e| QueryError::running(ctx.id(), e))?;
+    Ok(partitions.into_iter().map(corrupt::catch_panics).collect())
 }
 
 /// The batch with the table's column types: a query may give dictionaries or other string layouts.

@@ -19,7 +19,7 @@ struct Murre {
 #[derive(Subcommand)]
 enum Command {
     /// Serve Flight SQL
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Run SQL, against a server or a data folder
     Sql(sql::SqlArgs),
     /// Try Murre on generated data
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             match command {
-                Command::Serve(args) => serve::run(args).await,
+                Command::Serve(args) => serve::run(*args).await,
                 Command::Sql(args) => sql::run(args).await,
                 Command::Demo(args) => demo::run(args).await,
             }

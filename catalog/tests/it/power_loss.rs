@@ -764,15 +764,15 @@ async fn long_log(t: &TableName) -> (Image, Contents) {
     (read_image(folder.path()), contents)
 }
 
-/// Which promise a disk breaks.
+/// Which sync a disk forgets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
-    DataSync,
-    LogSync,
+    Data,
+    Log,
     /// Of the folder that the store's folder is in.
-    BaseSync,
-    RootSync,
-    TableFolderSync,
+    Base,
+    Root,
+    TableFolder,
 }
 
 /// Says that it has synced, and has not.
@@ -792,9 +792,9 @@ impl Forgetful {
     fn file(&self, path: &Path, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
         let forgets = self.broken
             == if is_data(path) {
-                Broken::DataSync
+                Broken::Data
             } else {
-                Broken::LogSync
+                Broken::Log
             };
         Box::new(ForgetfulFile { file, forgets })
     }
@@ -827,11 +827,11 @@ impl Disk for Forgetful {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let folder = if path.ends_with(ROOT) {
-            Broken::RootSync
+            Broken::Root
         } else if path.parent().is_some_and(|parent| parent.ends_with(ROOT)) {
-            Broken::TableFolderSync
+            Broken::TableFolder
         } else {
-            Broken::BaseSync
+            Broken::Base
         };
         if self.broken == folder {
             Ok(())
@@ -877,19 +877,19 @@ async fn assert_noticed(broken: Broken) {
 
 #[tokio::test]
 async fn mutant_data_files_that_are_not_synced_are_noticed() {
-    assert_noticed(Broken::DataSync).await;
+    assert_noticed(Broken::Data).await;
 }
 
 #[tokio::test]
 async fn mutant_folders_that_are_not_synced_are_noticed() {
-    for broken in [Broken::BaseSync, Broken::RootSync, Broken::TableFolderSync] {
+    for broken in [Broken::Base, Broken::Root, Broken::TableFolder] {
         assert_noticed(broken).await;
     }
 }
 
 #[tokio::test]
 async fn mutant_a_log_that_is_not_synced_is_noticed() {
-    assert_noticed(Broken::LogSync).await;
+    assert_noticed(Broken::Log).await;
 }
 
 /// A disk on which some operations in a row fail, without effect or half done.
@@ -1143,6 +1143,10 @@ impl DiskFile for SlowFile {
     }
 }
 
+#[expect(
+    clippy::await_holding_lock,
+    reason = "the lock holds the commit back until its caller is gone"
+)]
 #[tokio::test]
 async fn a_caller_that_leaves_during_a_commit_takes_no_files_along() {
     let folder = scratch();

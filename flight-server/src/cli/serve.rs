@@ -1,6 +1,6 @@
 //! `murre serve`: what a server is made of, from start to drain.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -38,13 +38,13 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         local_engine::open_with(&config.data_dir, config.engine.clone(), network)?;
 
     let (stop_flight, stop_http) = (CancellationToken::new(), CancellationToken::new());
-    let front = Front::new(engine.clone());
+    let front = Front::new(Arc::clone(&engine));
     announce(&flight_listener, &http_listener)?;
     info!(listen = %flight_listener.local_addr()?, http = %http_listener.local_addr()?, data_dir = %folder.path().display(),
         threads = config.engine.threads, memory_limit_bytes = config.engine.memory_limit_bytes, "serving");
     let http = tokio::spawn(http::serve(
         http_listener,
-        engine.clone(),
+        Arc::clone(&engine),
         stop_http.clone(),
     ));
     tokio::spawn(connections::expire(front.clone(), stop_flight.clone()));

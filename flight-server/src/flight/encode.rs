@@ -208,7 +208,7 @@ mod tests {
 
     /// Row `i` of each type; every `nulls`-th is null.
     fn rows(from: usize, count: usize, nulls: usize) -> RecordBatch {
-        let of = |i: usize| (i % nulls != 0).then_some(i);
+        let of = |i: usize| (!i.is_multiple_of(nulls)).then_some(i);
         let range = from..from + count;
         let columns: Vec<(&str, ArrayRef)> = vec![
             (

@@ -84,6 +84,7 @@ impl Sessions {
                 used: Instant::now(),
             };
             self.by_id.lock().insert(session.id().to_owned(), known);
+            metrics::SESSIONS.inc();
             session
         });
         (

@@ -109,7 +109,7 @@ async fn statements_get_the_status_that_says_who_must_act() -> Result<()> {
         (
             "INSERT INTO orders_2024 VALUES (NULL, 'x')",
             Code::InvalidArgument,
-            "non-nullable",
+            "which is NOT NULL",
         ),
         (
             "INSERT INTO orders_2024 SELECT NULL, 'x' FROM generate_series(1, 2)",
@@ -263,5 +263,66 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
             .await?
             .contains("alive")
     );
+    Ok(())
+}
+
+/// Bytes of a Parquet file turned over at random: an answer, or an error that names the file and blames it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_parquet_files_are_named() -> Result<()> {
+    const ROUNDS: u64 = 300;
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let whole = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/slt/data/many.parquet"
+    ))?;
+    let footer = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into()?) as usize;
+    let file = dir.path().join("damaged.parquet");
+    std::fs::write(&file, &whole)?;
+    let create = format!(
+        "CREATE EXTERNAL TABLE damaged STORED AS PARQUET LOCATION '{}'",
+        file.display()
+    );
+    client.execute_update(create, None).await?;
+    let sql = "SELECT count(s), sum(v), max(s) FROM damaged WHERE v > 100";
+    let (mut answers, mut failures) = (0, 0);
+    for seed in 1..=ROUNDS {
+        let mut random = seed;
+        let mut below = |bound: usize| {
+            // Knuth's MMIX generator.
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % bound
+        };
+        let mut bytes = whole.clone();
+        let region = match seed % 2 {
+            0 => 0..whole.len() - footer - 8,
+            _ => whole.len() - footer - 8..whole.len(),
+        };
+        for _ in 0..=below(8) {
+            bytes[region.start + below(region.len())] ^= 1 << below(8);
+        }
+        std::fs::write(&file, &bytes)?;
+        match crate::server::rows(&mut client, sql).await {
+            Ok(_) => answers += 1,
+            Err(error) => {
+                failures += 1;
+                let text = error.to_string();
+                ensure!(
+                    text.contains("damaged.parquet") && !text.contains("internal error"),
+                    "seed {seed}: {text}"
+                );
+            }
+        }
+    }
+    eprintln!("{ROUNDS} damaged files: {answers} answers, {failures} errors");
+    ensure!(
+        answers > 0 && failures > 0,
+        "{answers} answers, {failures} errors"
+    );
+    std::fs::write(&file, &whole)?;
+    crate::server::rows(&mut client, sql).await?;
     Ok(())
 }

@@ -128,7 +128,7 @@ async fn files_on_s3_answer_as_local_ones_do() -> Result<()> {
     }
     agree(
         &mut client,
-        "SELECT s, count(*), min(v) FROM {} WHERE v BETWEEN 300 AND 1500 GROUP BY s ORDER BY s",
+        "SELECT s, count(*) AS n, min(v) AS least FROM {} WHERE v BETWEEN 300 AND 1500 GROUP BY s ORDER BY s",
         "many.parquet",
     )
     .await?;
