@@ -21,11 +21,11 @@ use datafusion::{
     },
     prelude::SessionConfig,
 };
-use tokio::runtime::Runtime;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Process, QueryError, QueryId, Session,
+    lanes::Lanes,
     memory::{ProcessPool, QueryPool},
     metrics,
     processes::{ProcessState, Processes},
@@ -35,7 +35,7 @@ use crate::{
 /// What an operator of the server chooses. Sizes in bytes; a cache of size 0 is off.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Threads of the query runtime, and the partitions a query is spread over unless the session says otherwise.
+    /// Threads a query runs on, and the partitions it is spread over unless the session says otherwise.
     pub threads: usize,
     /// All queries and temporary tables together.
     pub memory_limit_bytes: u64,
@@ -58,8 +58,8 @@ pub struct Engine {
     config: EngineConfig,
     store: Arc<dyn TableStore>,
     objects: Arc<ObjectStores>,
-    /// `None` only while dropping. Queries never run on the caller's runtime: a heavy one would starve its connections.
-    runtime: Option<Runtime>,
+    /// Queries never run on the caller's runtime: a heavy one would starve its connections.
+    lanes: Lanes,
     pool: Arc<ProcessPool>,
     environment: Arc<RuntimeEnv>,
     /// What a new session starts from.
@@ -112,23 +112,15 @@ impl Engine {
         template
             .register_file_format(Arc::new(NanSafeParquetFactory::default()), true)
             .map_err(|e| QueryError::running(QueryId(0), e))?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            // An operator between two batches can hold a thread for long. The threads above the target partitions
-            // let the operating system share the cores with short queries meanwhile.
-            .worker_threads(2 * config.threads + 1)
-            .thread_name("murre-query")
-            .thread_stack_size(4 << 20)
-            .enable_all()
-            .build()
-            .map_err(|e| QueryError::Internal {
-                id: QueryId(0),
-                detail: format!("cannot start query threads: {e}"),
-            })?;
+        let lanes = Lanes::new(config.threads).map_err(|e| QueryError::Internal {
+            id: QueryId(0),
+            detail: format!("cannot start query threads: {e}"),
+        })?;
         Ok(Arc::new(Self {
             config,
             store,
             objects,
-            runtime: Some(runtime),
+            lanes,
             pool,
             environment,
             template,
@@ -232,21 +224,13 @@ impl Engine {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
-        AbortOnDropHandle::new(
-            self.runtime
-                .as_ref()
-                .expect("the runtime lives as long as the engine")
-                .spawn(work),
-        )
+        self.lanes.spawn(work)
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // The engine may be dropped inside another runtime, where waiting is not allowed.
-            runtime.shutdown_background();
-        }
+        self.lanes.shut_down();
     }
 }
 

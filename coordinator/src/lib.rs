@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod explain;
 mod insert;
+mod lanes;
 mod memory;
 pub mod metrics;
 mod names;
