@@ -18,7 +18,9 @@ def write(folder: Path, stem: str, rows: list, settings: dict) -> Path:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(field.name for field in dataclasses.fields(rows[0]))
         writer.writerows(map(_texts, rows))
-    path.with_suffix(".json").write_text(json.dumps(settings, indent=2) + "\n")
+    # Results are committed: no folder of one machine's user belongs in them.
+    text = json.dumps(settings, indent=2).replace(str(Path.home()), "~")
+    path.with_suffix(".json").write_text(text + "\n")
     return path
 
 
