@@ -1,3 +1,5 @@
 //! Tests of the store from outside.
 
+mod engine_power_loss;
+mod state_model;
 mod wal_power_loss;
