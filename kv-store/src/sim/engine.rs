@@ -39,8 +39,8 @@ struct State {
 }
 
 impl ModelEngine {
-    /// What is there after a power loss.
-    pub fn after_power_loss(&self, random: &mut Random) -> Self {
+    /// What is there after a power loss, and how many batches are not.
+    pub fn after_power_loss(&self, random: &mut Random) -> (Self, usize) {
         let state = self.state.lock();
         let num_lost = random.below(state.journal.len() - state.num_synced + 1);
         let num_kept = state.journal.len() - num_lost;
@@ -54,13 +54,7 @@ impl ModelEngine {
             left.state.lock().write(batch);
         }
         left.state.lock().num_synced = num_kept;
-        left
-    }
-
-    /// Batches that a power loss could take.
-    pub fn num_unsynced(&self) -> usize {
-        let state = self.state.lock();
-        state.journal.len() - state.num_synced
+        (left, num_lost)
     }
 
     /// Turns the table in memory into a file.

@@ -13,115 +13,34 @@ use kv_store::{
         gc, read,
         selector::{KeySelector, RangeQuery, get_range, resolve},
     },
-    sim::{ModelEngine, Random},
+    sim::{ModelEngine, ModelMap, Random},
     txn::{
         AtomicOp, Command, EntryOutcome, Feed, FeedError, KEYS_END, KeyRange, Mutation, Outcome,
-        TxnId, VALUE_BYTES_MAX, apply, decode_entry, encode_entry, last_applied, outcome,
-        watermark,
+        TxnId, apply, decode_entry, encode_entry, last_applied, outcome, watermark,
     },
     wal::EntryId,
 };
 
-type Map = BTreeMap<Vec<u8>, Vec<u8>>;
-
 /// Every state there was, by the version that made it.
 #[derive(Default)]
 struct Model {
-    states: Vec<(Version, Map)>,
+    states: Vec<(Version, ModelMap)>,
     changes: Vec<Change>,
     outcomes: BTreeMap<TxnId, Outcome>,
     watermark: Version,
 }
 
 impl Model {
-    fn at(&self, version: Version) -> Map {
+    fn at(&self, version: Version) -> ModelMap {
         let num = self.states.partition_point(|(made, _)| *made <= version);
         num.checked_sub(1)
-            .map_or_else(Map::new, |at| self.states[at].1.clone())
+            .map_or_else(ModelMap::default, |at| self.states[at].1.clone())
     }
 
     fn commit(&mut self, version: Version, mutations: &[Mutation]) {
-        let before = self.at(Version::MAX);
-        let mut after = before.clone();
-        let mut written = BTreeMap::new();
-        for mutation in mutations {
-            for (key, value) in effects(&after, mutation, version) {
-                match &value {
-                    Some(value) => drop(after.insert(key.clone(), value.clone())),
-                    None => drop(after.remove(&key)),
-                }
-                written.insert(key, value);
-            }
-        }
-        self.states.push((version, after));
-        let changes = written.into_iter().map(|(key, value)| Change {
-            version,
-            key,
-            value,
-        });
-        self.changes.extend(changes);
-    }
-}
-
-/// What a mutation does, written down once more and as plainly as can be.
-fn effects(map: &Map, mutation: &Mutation, version: Version) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-    let stamp = |bytes: &[u8], offset: usize| {
-        [&bytes[..offset], &version.to_bytes(), &bytes[offset + 12..]].concat()
-    };
-    match mutation {
-        Mutation::Set { key, value } => vec![(key.clone(), Some(value.clone()))],
-        Mutation::Clear { key } => map
-            .get(key)
-            .map(|_| (key.clone(), None))
-            .into_iter()
-            .collect(),
-        Mutation::ClearRange { range } => {
-            let inside = map.keys().filter(|key| range.contains(key));
-            inside.map(|key| (key.clone(), None)).collect()
-        }
-        Mutation::SetVersionstampedKey { key, offset, value } => {
-            vec![(stamp(key, *offset), Some(value.clone()))]
-        }
-        Mutation::SetVersionstampedValue { key, value, offset } => {
-            vec![(key.clone(), Some(stamp(value, *offset)))]
-        }
-        Mutation::Atomic { op, key, operand } => {
-            let before = map.get(key);
-            let number = |bytes: &[u8]| {
-                let mut wide = [0; 8];
-                let len = bytes.len().min(operand.len()).min(8);
-                wide[..len].copy_from_slice(&bytes[..len]);
-                u64::from_le_bytes(wide)
-            };
-            let old = before.map_or(0, |bytes| number(bytes));
-            let new = number(operand);
-            let number = match op {
-                AtomicOp::Add => old.wrapping_add(new),
-                AtomicOp::BitAnd if before.is_none() => new,
-                AtomicOp::BitAnd => old & new,
-                AtomicOp::BitOr => old | new,
-                AtomicOp::BitXor => old ^ new,
-                AtomicOp::Min if before.is_none() => new,
-                AtomicOp::Min => old.min(new),
-                AtomicOp::Max => old.max(new),
-                AtomicOp::AppendIfFits => {
-                    let both = [before.map_or(&[][..], Vec::as_slice), operand].concat();
-                    let fits = both.len() <= VALUE_BYTES_MAX;
-                    return vec![(key.clone(), if fits { Some(both) } else { before.cloned() })];
-                }
-                AtomicOp::CompareAndClear => {
-                    let after = before.filter(|value| *value != operand);
-                    return before
-                        .map(|_| (key.clone(), after.cloned()))
-                        .into_iter()
-                        .collect();
-                }
-            };
-            vec![(
-                key.clone(),
-                Some(number.to_le_bytes()[..operand.len()].to_vec()),
-            )]
-        }
+        let mut map = self.at(Version::MAX);
+        self.changes.extend(map.commit(version, mutations));
+        self.states.push((version, map));
     }
 }
 
@@ -358,7 +277,7 @@ impl<E: Engine> Run<E> {
             let key = any_key(random);
             assert_eq!(
                 read::get(&*snapshot, &key, at).unwrap(),
-                map.get(&key).cloned(),
+                map.0.get(&key).cloned(),
                 "{key:?} at {at}"
             );
         }
@@ -402,44 +321,22 @@ fn any_selector(random: &mut Random) -> KeySelector {
     }
 }
 
-fn resolved(map: &Map, selector: &KeySelector) -> Vec<u8> {
-    let is_before = |key: &Vec<u8>| {
-        if selector.or_equal {
-            *key <= selector.key
-        } else {
-            *key < selector.key
-        }
-    };
-    let num_before = map.keys().filter(|key| is_before(key)).count() as i64;
-    let place = num_before + i64::from(selector.offset) - 1;
-    match usize::try_from(place) {
-        Err(_) => Vec::new(),
-        Ok(place) => map
-            .keys()
-            .nth(place)
-            .cloned()
-            .unwrap_or_else(|| KEYS_END.to_vec()),
-    }
-}
-
-fn check_selector(snapshot: &dyn Reader, map: &Map, at: Version, random: &mut Random) {
+fn check_selector(snapshot: &dyn Reader, map: &ModelMap, at: Version, random: &mut Random) {
     let selector = any_selector(random);
     let (key, seen) = resolve(snapshot, &selector, at).unwrap();
-    assert_eq!(key, resolved(map, &selector), "{selector:?} at {at}");
+    assert_eq!(key, map.resolve(&selector), "{selector:?} at {at}");
     // Whatever happens outside of what was seen, the answer stays.
-    let inside: Map = map
+    let inside = map
+        .0
         .iter()
         .filter(|(key, _)| seen.contains(key))
         .map(|(k, v)| (k.clone(), v.clone()))
         .collect();
-    assert_eq!(
-        resolved(&inside, &selector),
-        key,
-        "{selector:?} saw {seen:?}"
-    );
+    let inside = ModelMap(inside);
+    assert_eq!(inside.resolve(&selector), key, "{selector:?} saw {seen:?}");
 }
 
-fn check_range(snapshot: &dyn Reader, map: &Map, at: Version, random: &mut Random) {
+fn check_range(snapshot: &dyn Reader, map: &ModelMap, at: Version, random: &mut Random) {
     let query = RangeQuery {
         begin: any_selector(random),
         end: any_selector(random),
@@ -452,31 +349,15 @@ fn check_range(snapshot: &dyn Reader, map: &Map, at: Version, random: &mut Rando
         .iter()
         .map(|row| (row.key.clone(), row.value.clone()))
         .collect();
-    assert_eq!(rows, expected_rows(map, &query), "{query:?} at {at}");
-    let inside: Map = map
+    assert_eq!(rows, map.rows(&query), "{query:?} at {at}");
+    let inside = map
+        .0
         .iter()
         .filter(|(key, _)| found.read.iter().any(|range| range.contains(key)))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    assert_eq!(
-        expected_rows(&inside, &query),
-        rows,
-        "{query:?} read {:?}",
-        found.read
-    );
-}
-
-fn expected_rows(map: &Map, query: &RangeQuery) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let (begin, end) = (resolved(map, &query.begin), resolved(map, &query.end));
-    let inside = map.iter().filter(|(key, _)| begin <= **key && **key < end);
-    let mut rows: Vec<_> = inside
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if query.direction == Direction::Reverse {
-        rows.reverse();
-    }
-    rows.truncate(query.limit);
-    rows
+    let inside = ModelMap(inside);
+    assert_eq!(inside.rows(&query), rows, "{query:?} read {:?}", found.read);
 }
 
 fn seeds(num: u64) -> Vec<u64> {
