@@ -1,0 +1,127 @@
+//! Changes that happen together, and a view of a state as if they had.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    iter::Peekable,
+    ops::Range,
+};
+
+use super::{Direction, EngineError, Pair, Pairs, Reader, Space};
+
+/// Puts and deletes; of several changes to one key the last counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// `None` deletes.
+    changes: BTreeMap<(Space, Vec<u8>), Option<Vec<u8>>>,
+}
+
+impl Batch {
+    pub fn put(&mut self, space: Space, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.changes.insert((space, key.into()), Some(value.into()));
+    }
+
+    pub fn delete(&mut self, space: Space, key: impl Into<Vec<u8>>) {
+        self.changes.insert((space, key.into()), None);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// In order of space and key; `None` deletes.
+    pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8], Option<&[u8]>)> {
+        self.changes
+            .iter()
+            .map(|((space, key), value)| (*space, key.as_slice(), value.as_deref()))
+    }
+}
+
+/// The state below with a batch on top.
+pub struct Overlay<'a> {
+    pub below: &'a dyn Reader,
+    pub batch: &'a Batch,
+}
+
+impl std::fmt::Debug for Overlay<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Overlay")
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader for Overlay<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        match self.batch.changes.get(&(space, key.to_vec())) {
+            Some(value) => Ok(value.clone()),
+            None => self.below.get(space, key),
+        }
+    }
+
+    fn scan(&self, space: Space, range: Range<&[u8]>, direction: Direction) -> Pairs<'_> {
+        if range.start >= range.end {
+            return Box::new(std::iter::empty());
+        }
+        let keys = (space, range.start.to_vec())..(space, range.end.to_vec());
+        Box::new(Merge {
+            changes: Changes {
+                range: self.batch.changes.range(keys),
+                direction,
+            }
+            .peekable(),
+            below: self.below.scan(space, range, direction).peekable(),
+            direction,
+        })
+    }
+}
+
+type Change<'a> = (&'a (Space, Vec<u8>), &'a Option<Vec<u8>>);
+
+struct Changes<'a> {
+    range: btree_map::Range<'a, (Space, Vec<u8>), Option<Vec<u8>>>,
+    direction: Direction,
+}
+
+impl<'a> Iterator for Changes<'a> {
+    type Item = Change<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.direction {
+            Direction::Forward => self.range.next(),
+            Direction::Reverse => self.range.next_back(),
+        }
+    }
+}
+
+struct Merge<'a> {
+    changes: Peekable<Changes<'a>>,
+    below: Peekable<Pairs<'a>>,
+    direction: Direction,
+}
+
+impl Iterator for Merge<'_> {
+    type Item = Result<Pair, EngineError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let order = match (self.changes.peek(), self.below.peek()) {
+                (None, _) | (_, Some(Err(_))) => return self.below.next(),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (Some(((_, key), _)), Some(Ok((below, _)))) => match self.direction {
+                    Direction::Forward => key.cmp(below),
+                    Direction::Reverse => below.cmp(key),
+                },
+            };
+            if order.is_gt() {
+                return self.below.next();
+            }
+            if order.is_eq() {
+                self.below.next();
+            }
+            let ((_, key), value) = self.changes.next()?;
+            if let Some(value) = value {
+                return Some(Ok((key.clone(), value.clone())));
+            }
+        }
+    }
+}

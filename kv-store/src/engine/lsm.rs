@@ -1,0 +1,234 @@
+//! The engine on disk: fjall, a log-structured merge tree.
+//!
+//! Its journal is written without fsync and synced by [`Engine::persist`]; an opening after a power loss may find it torn,
+//! see [`super::journal_repair`].
+//! fjall's compaction filter runs [`gc::Filter`] over the data.
+
+use std::{ops::Range, panic::RefUnwindSafe, path::Path, sync::Arc};
+
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
+    compaction::filter::{
+        CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
+    },
+};
+use parking_lot::Mutex;
+
+use super::{Batch, Direction, Engine, EngineError, Pairs, Reader, Repair, Space, repair_journal};
+use crate::{Version, mvcc::gc};
+
+const FORMAT_KEY: &[u8] = b"format";
+/// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
+const FORMAT: &[u8] = &[1];
+const DATA: &str = "data";
+const META: &str = "meta";
+
+#[derive(Clone)]
+pub struct LsmEngine {
+    database: Database,
+    data: Keyspace,
+    meta: Keyspace,
+    gc: Arc<SharedGc>,
+}
+
+impl std::fmt::Debug for LsmEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LsmEngine")
+            .field("gc", &self.gc)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What compactions, on fjall's threads, share with the applier.
+#[derive(Debug, Default)]
+struct SharedGc(Mutex<Gc>);
+
+#[derive(Debug, Default)]
+struct Gc {
+    /// Set by the applier.
+    watermark: Version,
+    /// Filled by compactions, emptied by the applier.
+    collectable: Vec<Vec<u8>>,
+}
+
+// Nothing is left half done when a compaction panics: each access is one assignment or one append.
+impl RefUnwindSafe for SharedGc {}
+
+impl LsmEngine {
+    /// Opens the engine in `folder`, making it where there is none. A torn journal is cut at its last good batch,
+    /// and the second value says so: the state is then older, and the log has the rest.
+    pub fn open(folder: &Path) -> Result<(Self, Option<Repair>), EngineError> {
+        let gc = Arc::new(SharedGc::default());
+        let (database, repair) = match open_database(folder, &gc) {
+            Err(fjall::Error::JournalRecovery(_)) => {
+                let repair = repair_journal(folder)?;
+                (open_database(folder, &gc), Some(repair))
+            }
+            opened => (opened, None),
+        };
+        let database = database.map_err(|e| EngineError::storage("open", e))?;
+        let keyspace = |name| {
+            database
+                .keyspace(name, KeyspaceCreateOptions::default)
+                .map_err(|e| EngineError::storage("open", e))
+        };
+        let engine = Self {
+            data: keyspace(DATA)?,
+            meta: keyspace(META)?,
+            database,
+            gc,
+        };
+        engine.check_format()?;
+        Ok((engine, repair))
+    }
+
+    fn check_format(&self) -> Result<(), EngineError> {
+        match self.snapshot().get(Space::Meta, FORMAT_KEY)? {
+            Some(found) if found == FORMAT => Ok(()),
+            Some(found) => Err(EngineError::Format {
+                found: found.first().copied().unwrap_or(0),
+                supported: FORMAT[0],
+            }),
+            None => {
+                let mut batch = Batch::default();
+                batch.put(Space::Meta, FORMAT_KEY, FORMAT);
+                self.write(&batch)?;
+                self.persist()
+            }
+        }
+    }
+
+    /// Rewrites all files, so that everything that may go is gone. Blocks.
+    pub fn compact(&self) -> Result<(), EngineError> {
+        for keyspace in [&self.data, &self.meta] {
+            keyspace
+                .rotate_memtable_and_wait()
+                .and_then(|()| keyspace.major_compact())
+                .map_err(|e| EngineError::storage("compact", e))?;
+        }
+        Ok(())
+    }
+
+    fn keyspace(&self, space: Space) -> &Keyspace {
+        match space {
+            Space::Data => &self.data,
+            Space::Meta => &self.meta,
+        }
+    }
+}
+
+fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
+    let gc = Arc::clone(gc);
+    Database::builder(folder)
+        .manual_journal_persist(true)
+        .with_compaction_filter_factories(Arc::new(move |keyspace| {
+            let factory = FilterFactory(Arc::clone(&gc));
+            (keyspace == DATA).then(|| Arc::new(factory) as Arc<dyn Factory>)
+        }))
+        .open()
+}
+
+impl Engine for LsmEngine {
+    fn snapshot(&self) -> Box<dyn Reader + Send> {
+        Box::new(LsmSnapshot {
+            engine: self.clone(),
+            snapshot: self.database.snapshot(),
+        })
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), EngineError> {
+        let mut changes = self.database.batch().durability(Some(PersistMode::Buffer));
+        for (space, key, value) in batch.iter() {
+            match value {
+                Some(value) => changes.insert(self.keyspace(space), key, value),
+                None => changes.remove(self.keyspace(space), key),
+            }
+        }
+        changes
+            .commit()
+            .map_err(|e| EngineError::storage("write to", e))
+    }
+
+    fn persist(&self) -> Result<(), EngineError> {
+        self.database
+            .persist(PersistMode::SyncAll)
+            .map_err(|e| EngineError::storage("sync", e))
+    }
+
+    fn set_watermark(&self, watermark: Version) {
+        self.gc.0.lock().watermark = watermark;
+    }
+
+    fn take_collectable(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.gc.0.lock().collectable)
+    }
+}
+
+struct LsmSnapshot {
+    engine: LsmEngine,
+    snapshot: fjall::Snapshot,
+}
+
+impl Reader for LsmSnapshot {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        let value = self.snapshot.get(self.engine.keyspace(space), key);
+        let value = value.map_err(|e| EngineError::storage("read", e))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, space: Space, range: Range<&[u8]>, direction: Direction) -> Pairs<'_> {
+        if range.start >= range.end {
+            return Box::new(std::iter::empty());
+        }
+        let pairs = self.snapshot.range(self.engine.keyspace(space), range);
+        let pair = |guard: fjall::Guard| {
+            let (key, value) = guard
+                .into_inner()
+                .map_err(|e| EngineError::storage("read", e))?;
+            Ok((key.to_vec(), value.to_vec()))
+        };
+        match direction {
+            Direction::Forward => Box::new(pairs.map(pair)),
+            Direction::Reverse => Box::new(pairs.rev().map(pair)),
+        }
+    }
+}
+
+struct FilterFactory(Arc<SharedGc>);
+
+impl Factory for FilterFactory {
+    fn name(&self) -> &str {
+        "versions"
+    }
+
+    fn make_filter(&self, _: &Context) -> Box<dyn CompactionFilter> {
+        let watermark = self.0.0.lock().watermark;
+        Box::new(LsmFilter {
+            filter: gc::Filter::new(watermark),
+            gc: Arc::clone(&self.0),
+        })
+    }
+}
+
+struct LsmFilter {
+    filter: gc::Filter,
+    gc: Arc<SharedGc>,
+}
+
+impl CompactionFilter for LsmFilter {
+    fn filter_item(&mut self, item: ItemAccessor<'_>, _: &Context) -> CompactionFilterResult {
+        Ok(match self.filter.look_at(item.key(), &item.value()?) {
+            gc::Verdict::Keep => Verdict::Keep,
+            // Leaves an engine's tombstone, which a replayed copy of the version further down needs.
+            gc::Verdict::Drop => Verdict::Remove,
+        })
+    }
+
+    fn finish(self: Box<Self>) {
+        self.gc
+            .0
+            .lock()
+            .collectable
+            .extend(self.filter.into_collectable());
+    }
+}

@@ -1,0 +1,22 @@
+//! A strictly serialisable key-value store with versions, to be replicated by Raft.
+//!
+//! Reading order: [`txn`] is what a transaction is and what becomes of it; [`mvcc`] how versions are kept and read;
+//! [`engine`] the sorted store under them; [`wal`] the log that makes everything durable; [`applier`] brings one into the other.
+//!
+//! Feature `sim` (tests only): a simulated disk, engine and cluster, the checker, and the faults it is tested by.
+
+#![forbid(unsafe_code)]
+
+pub mod applier;
+pub mod disk;
+pub mod engine;
+pub mod mutant;
+pub mod mvcc;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod txn;
+mod version;
+pub mod wal;
+
+pub use engine::EngineError;
+pub use version::{VERSION_LEN, Version};

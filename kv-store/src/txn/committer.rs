@@ -1,0 +1,104 @@
+//! Decides, on the leader, which transactions go into the log.
+//!
+//! One committer checks, registers and proposes in one order, so log order is the order of its decisions.
+//! It belongs to one term: what it admitted may be applied only from an entry of that term (see `Command::Commit`),
+//! because a leader that lost and regained its place has not seen what others committed between.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::{
+    Command, CommitRequest, ConflictMap, LimitError, Mutation, Outcome, TxnId, check,
+    conflict::Checked,
+};
+use crate::{Version, mutant::Mutant};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// Goes into the log next, before anything admitted later.
+    Propose(Command),
+    /// It came before, and this became of it.
+    Known(Outcome),
+    /// It came before and is in the log's way: its outcome is the first one's.
+    InFlight,
+    /// Something it read was written since. Nothing of it will happen; a new attempt needs a new id.
+    Conflict,
+    /// Its read version is older than what is remembered. Like a conflict.
+    TooOld,
+    /// It breaks a limit.
+    Refused(LimitError),
+}
+
+#[derive(Debug)]
+pub struct Committer {
+    term: u64,
+    conflicts: ConflictMap,
+    steps_max: usize,
+    /// Admitted and not applied, oldest first.
+    in_flight: VecDeque<TxnId>,
+    ids: HashSet<TxnId>,
+}
+
+impl Committer {
+    /// A committer that admits nothing before its first term. `steps_max` bounds the memory for conflicts, in ranges.
+    pub fn new(steps_max: usize) -> Self {
+        Self {
+            term: 0,
+            conflicts: ConflictMap::new(Version::MAX, steps_max),
+            steps_max,
+            in_flight: VecDeque::new(),
+            ids: HashSet::new(),
+        }
+    }
+
+    /// The node leads from now on: `start` is the version of its own first entry of `term`, which is applied.
+    ///
+    /// What others committed before is not in the map, so whoever read below `start` is refused.
+    pub fn begin_term(&mut self, term: u64, start: Version) {
+        self.term = term;
+        self.in_flight.clear();
+        self.ids.clear();
+        if Mutant::KeepConflictMap.is_active() && self.conflicts.forget_in_flight() {
+            return;
+        }
+        self.conflicts = ConflictMap::new(start, self.steps_max);
+    }
+
+    /// Decides on a request. `known` is its outcome in the applied state.
+    pub fn admit(&mut self, request: &CommitRequest, known: Option<Outcome>) -> Admission {
+        if let Err(limit) = check(request) {
+            return Admission::Refused(limit);
+        }
+        if let Some(outcome) = known {
+            return Admission::Known(outcome);
+        }
+        if self.ids.contains(&request.id) {
+            return Admission::InFlight;
+        }
+        match self.conflicts.check(request.read_version, &request.reads) {
+            Checked::Clean => {}
+            Checked::Conflict => return Admission::Conflict,
+            Checked::TooOld => return Admission::TooOld,
+        }
+        self.conflicts
+            .register(request.mutations.iter().map(Mutation::write_range));
+        self.ids.insert(request.id);
+        self.in_flight.push_back(request.id);
+        Admission::Propose(Command::Commit {
+            term: self.term,
+            id: request.id,
+            mutations: request.mutations.clone(),
+        })
+    }
+
+    /// A command that some committer admitted in `term` was applied. Called for every one, in the order of the log.
+    pub fn applied(&mut self, term: u64, id: TxnId, version: Version) {
+        if term != self.term {
+            return;
+        }
+        let first = self.in_flight.pop_front();
+        debug_assert_eq!(first, Some(id), "log order is the order of admission");
+        self.ids.remove(&id);
+        self.conflicts.applied(version);
+    }
+}

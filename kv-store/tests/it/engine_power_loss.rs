@@ -1,0 +1,234 @@
+//! The engine on disk after a power loss that tore its journal.
+//!
+//! Batches are written, some synced, some not; then the power fails: the journal's file keeps what was synced, and of the
+//! pages written since any subset. The engine opens, holds a prefix of the batches, and every one that was synced.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kv_store::{
+    engine::{Batch, Direction, Engine, EngineError, LsmEngine, Space, repair_journal},
+    sim::Random,
+};
+use tempfile::TempDir;
+
+const PAGE: usize = 4096;
+const NUM_SYNCED: u64 = 3;
+const NUM_BATCHES: u64 = 9;
+
+/// A batch of several pages, in both spaces: half there would be seen.
+fn batch(number: u64, random: &mut Random) -> Batch {
+    let mut batch = Batch::default();
+    for part in 0..3 + random.below(20) as u64 {
+        let key = [number.to_be_bytes(), part.to_be_bytes()].concat();
+        // A hole inside of a long value is what only the checksum sees.
+        let len = random.below(*random.clone().pick(&[300, 3_000, 30_000]));
+        let value: Vec<u8> = (0..len).map(|_| random.draw() as u8).collect();
+        batch.put(Space::Data, key, value);
+    }
+    batch.put(Space::Meta, b"applied", number.to_be_bytes());
+    batch
+}
+
+fn contents(engine: &LsmEngine) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let snapshot = engine.snapshot();
+    let mut all = Vec::new();
+    for space in [Space::Data, Space::Meta] {
+        for pair in snapshot.scan(space, &[]..&[0xff], Direction::Forward) {
+            all.push(pair.unwrap());
+        }
+    }
+    all
+}
+
+fn journals(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jnl"))
+        .collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A run, with its journal as of the last sync and as of the end.
+struct Recorded {
+    folder: TempDir,
+    synced: Vec<u8>,
+    written: Vec<u8>,
+    /// By number of batches.
+    states: Vec<Vec<(Vec<u8>, Vec<u8>)>>,
+}
+
+impl Recorded {
+    fn new(seed: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("engine");
+        let (engine, _) = LsmEngine::open(&database).unwrap();
+        let journal = journals(&database).pop().unwrap();
+        let mut random = Random::new(seed);
+        let mut states = vec![contents(&engine)];
+        let mut synced = Vec::new();
+        for number in 1..=NUM_BATCHES {
+            engine.write(&batch(number, &mut random)).unwrap();
+            states.push(contents(&engine));
+            if number == NUM_SYNCED {
+                engine.persist().unwrap();
+                synced = read_trimmed(&journal);
+            }
+        }
+        let written = read_trimmed(&journal);
+        // The files as they are, as a kill leaves them; a drop would sync.
+        let crashed = tempfile::tempdir().unwrap();
+        copy(&database, crashed.path());
+        drop(engine);
+        Self {
+            folder: crashed,
+            synced,
+            written,
+            states,
+        }
+    }
+
+    /// Opens what is there when only these pages of what was not synced arrived.
+    fn open(&self, arrives: impl Fn(usize) -> bool) -> (usize, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), folder.path());
+        let journal = journals(folder.path()).pop().unwrap();
+        let allocated = fs::metadata(&journal).unwrap().len();
+        let mut bytes = self.synced.clone();
+        bytes.resize(self.written.len(), 0);
+        let first_page = self.synced.len() / PAGE;
+        for page in first_page..=self.written.len() / PAGE {
+            let range =
+                (page * PAGE).max(self.synced.len())..((page + 1) * PAGE).min(self.written.len());
+            if arrives(page - first_page) && range.start < range.end {
+                bytes[range.clone()].copy_from_slice(&self.written[range]);
+            }
+        }
+        fs::write(&journal, bytes).unwrap();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&journal)
+            .unwrap()
+            .set_len(allocated)
+            .unwrap();
+        let (engine, repair) = LsmEngine::open(folder.path()).unwrap();
+        let found = contents(&engine);
+        let num = self
+            .states
+            .iter()
+            .position(|state| *state == found)
+            .expect("whole batches, from the first on");
+        assert!(
+            num >= NUM_SYNCED as usize,
+            "{num} batches are left of {NUM_SYNCED} synced ones"
+        );
+        // It goes on from there, and what it then syncs stays.
+        engine.write(&batch(99, &mut Random::new(99))).unwrap();
+        engine.persist().unwrap();
+        let after = contents(&engine);
+        drop(engine);
+        let (engine, again) = LsmEngine::open(folder.path()).unwrap();
+        assert_eq!((contents(&engine), again), (after, None));
+        (num, repair.is_some())
+    }
+
+    fn num_pages(&self) -> usize {
+        self.written.len() / PAGE - self.synced.len() / PAGE + 1
+    }
+}
+
+/// Without the zeros that are allocated behind.
+fn read_trimmed(journal: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(journal).unwrap();
+    let len = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    bytes.truncate(len);
+    bytes
+}
+
+#[test]
+fn a_page_missing_anywhere_in_the_unsynced_journal_costs_only_unsynced_batches() {
+    let recorded = Recorded::new(1);
+    let (mut num_repairs, mut found) = (0, Vec::new());
+    for missing in 0..recorded.num_pages() {
+        let (num, repaired) = recorded.open(|page| page != missing);
+        num_repairs += usize::from(repaired);
+        found.push(num);
+    }
+    eprintln!(
+        "{} pages, {num_repairs} repairs, batches left {found:?}",
+        recorded.num_pages()
+    );
+    assert!(recorded.num_pages() > 12 && num_repairs > 5);
+    assert!(found.is_sorted());
+}
+
+#[test]
+fn any_subset_of_the_unsynced_pages_leaves_whole_batches() {
+    let (mut num_repairs, mut num_states, mut lengths) = (0, 0, std::collections::BTreeSet::new());
+    for seed in 2..4 {
+        let recorded = Recorded::new(seed);
+        for state in 0..15 {
+            let arrived: Vec<bool> = {
+                let mut random = Random::new(seed * 1_000 + state);
+                let percent = *random.pick(&[10, 50, 90, 97]);
+                (0..recorded.num_pages())
+                    .map(|_| random.chance(percent))
+                    .collect()
+            };
+            let (num, repaired) = recorded.open(|page| arrived[page]);
+            num_states += 1;
+            num_repairs += usize::from(repaired);
+            lengths.insert(num);
+        }
+    }
+    eprintln!("{num_states} states, {num_repairs} repairs, batches left {lengths:?}");
+    assert!(num_repairs > 3 && lengths.len() > 2);
+}
+
+#[test]
+fn a_journal_that_is_whole_is_cut_behind_its_last_batch_only() {
+    let recorded = Recorded::new(4);
+    let repair = repair_journal(recorded.folder.path()).unwrap();
+    assert_eq!(repair.good_len, recorded.written.len() as u64);
+    assert!(repair.found_len > repair.good_len);
+}
+
+#[test]
+fn a_format_from_the_future_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, _) = LsmEngine::open(folder.path()).unwrap();
+    let mut batch = Batch::default();
+    batch.put(Space::Meta, b"format", [9]);
+    engine.write(&batch).unwrap();
+    drop(engine);
+    let error = LsmEngine::open(folder.path()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            EngineError::Format {
+                found: 9,
+                supported: 1
+            }
+        ),
+        "{error}"
+    );
+}

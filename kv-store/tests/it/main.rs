@@ -1,0 +1,6 @@
+//! Tests of the store from outside.
+
+mod engine_power_loss;
+mod simulation;
+mod state_model;
+mod wal_power_loss;
