@@ -1,0 +1,213 @@
+//! ABI v1: what a fragment module and its host agree on, defined once and used by both sides.
+//!
+//! One linear memory of 32-bit addresses, imported as `murre.memory`, holds everything. It has three windows, whose
+//! places the host chooses and which a module never assumes:
+//!
+//! ```text
+//! private  control block | state | heap, grown by the host on NEED_MEMORY    guest reads and writes
+//! inputs   column descriptors and buffers of the batch being pushed          host writes, guest reads
+//! build    a join table built once and mapped into the memories of threads   guest reads
+//! ```
+//!
+//! Calls: `open(params)`, then per input any number of `push_<input>(rows)` and one `finish_<input>()`; after each of them
+//! `pull(rows_max)` until it says DONE. Every call returns a [`Status`]. MORE and NEED_MEMORY from `push` and `finish`
+//! mean: call again with the same arguments and the same input window; how far it got is in the state area.
+//! MORE from `pull` means that rows are out, valid until the next call.
+//!
+//! Units: addresses and sizes in bytes, rows as counts, everything little-endian.
+//! Invariant: all state lives in memory. Its layout depends on the plan's shape alone, never on facts, so that the
+//! general module takes over the memory of a specialised one between two calls.
+
+/// Raised when a module made for the older number could misread what this host writes, or the other way round.
+pub const ABI_VERSION: u32 = 1;
+
+/// Raised when equal fragments no longer give equal bytes; part of a module's identity.
+pub const CODEGEN_VERSION: u32 = 1;
+
+/// Module name of all imports.
+pub const IMPORT_MODULE: &str = "murre";
+/// The linear memory, in the holder's exports and the fragment's imports.
+pub const MEMORY: &str = "memory";
+/// `eval(expression, in, out) -> status`: runs scalar function `expression` of the module's table over the columns whose
+/// descriptors start at `in` and writes one column to the descriptor at `out`, whose buffers the guest has sized.
+pub const EVAL: &str = "eval";
+/// `spill_write(address, length) -> handle`: writes private memory to a new spill; negative if the host refuses.
+pub const SPILL_WRITE: &str = "spill_write";
+/// `spill_read(handle, offset, address, length) -> status`: reads part of a spill into private memory.
+pub const SPILL_READ: &str = "spill_read";
+/// `raise(reason, row) -> status`: fills the error cell and returns ERROR, which the guest returns in turn.
+pub const RAISE: &str = "raise";
+
+pub const OPEN: &str = "open";
+pub const PULL: &str = "pull";
+
+/// Export that takes batches of one input.
+pub fn push_name(input: usize) -> String {
+    format!("push_{input}")
+}
+
+/// Export that says an input has no more batches.
+pub fn finish_name(input: usize) -> String {
+    format!("finish_{input}")
+}
+
+/// Custom section that describes the module, see `crate::module`.
+pub const SECTION: &str = "murre.fragment";
+
+pub const PAGE_BYTES: u64 = 65_536;
+
+/// Inputs of one fragment; a control block has room for as many descriptor addresses.
+pub const INPUTS_MAX: usize = 8;
+
+/// Rows of one pushed batch; selection vectors and output buffers are sized for it, and it keeps a call short.
+pub const BATCH_ROWS_MAX: usize = 65_536;
+
+/// Buffers in the input window start at multiples of this and may be read this far behind their end.
+pub const BUFFER_ALIGN: usize = 64;
+
+/// What a call came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    /// `push`: the batch is consumed. `finish`: finished. `pull`: no rows are left of what was pushed.
+    Done = 0,
+    /// `push`, `finish`: time to breathe, call again. `pull`: rows are out.
+    More = 1,
+    /// `control::NEEDED` says up to where the private window must reach; grant it and call again.
+    NeedMemory = 2,
+    /// The error cell says why. No further call is allowed.
+    Error = 3,
+}
+
+impl Status {
+    /// `None` for what no module of ours returns.
+    pub fn from_code(code: i32) -> Option<Self> {
+        [Self::Done, Self::More, Self::NeedMemory, Self::Error]
+            .into_iter()
+            .find(|status| *status as i32 == code)
+    }
+}
+
+/// Why generated code refused the user's data. Numbers are part of the ABI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Reason {
+    DivideByZero = 1,
+    /// An arithmetic result does not fit its type.
+    Overflow = 2,
+    /// A value does not fit the type it is cast to.
+    CastOutOfRange = 3,
+    /// `eval` failed in the host, which holds the details.
+    HostFunction = 4,
+}
+
+impl Reason {
+    pub fn from_code(code: i32) -> Option<Self> {
+        [
+            Self::DivideByZero,
+            Self::Overflow,
+            Self::CastOutOfRange,
+            Self::HostFunction,
+        ]
+        .into_iter()
+        .find(|reason| *reason as i32 == code)
+    }
+}
+
+/// Offsets in the control block at address 0. All fields are `u32` unless said otherwise.
+pub mod control {
+    /// End of usable private memory. The host writes it before `open` and after NEED_MEMORY.
+    pub const HEAP_LIMIT: u32 = 0;
+    /// First free byte of the heap. The host sets it behind the state area, the guest moves it.
+    pub const HEAP_NEXT: u32 = 4;
+    /// With NEED_MEMORY: the wanted HEAP_LIMIT. The guest writes it.
+    pub const NEEDED: u32 = 8;
+    /// Error cell: a [`super::Reason`], 0 while there is none. The host writes it in `raise`.
+    pub const ERROR_REASON: u32 = 12;
+    /// Error cell: row of the batch being pushed or pulled.
+    pub const ERROR_ROW: u32 = 16;
+    /// Address of the build window. The host writes it before `open`.
+    pub const BUILD: u32 = 20;
+    /// Rows that `pull` put out. The guest writes it.
+    pub const OUT_ROWS: u32 = 24;
+    /// Address of the output's descriptors, one per column. The guest writes it in `pull`.
+    pub const OUT_COLUMNS: u32 = 28;
+    /// `u64`: rows that went through generated loops so far. The guest writes it.
+    pub const GUEST_ROWS: u32 = 32;
+    /// Per input the address of its descriptors. The host writes them before `push`.
+    pub const INPUT_COLUMNS: u32 = 64;
+    /// Where the state area starts.
+    pub const BYTES: u32 = 1024;
+}
+
+/// Offsets in a column descriptor.
+///
+/// Fixed-width values and boolean bits start at bit 0 of their buffer: a sliced array is copied from its first row.
+pub mod column {
+    /// Address of the values: packed little-endian lanes, bits for booleans, views for strings.
+    pub const VALUES: u32 = 0;
+    /// Address of one bit per row, 1 = valid, lowest bit first; 0 if no row is null.
+    pub const VALIDITY: u32 = 4;
+    /// Address of the offsets of a list of variable-width values; 0 for all others.
+    pub const OFFSETS: u32 = 8;
+    /// Address of a list of data-buffer addresses, one `u32` each; 0 without views.
+    pub const BUFFERS: u32 = 12;
+    pub const ROWS: u32 = 16;
+    pub const NULL_COUNT: u32 = 20;
+    pub const BYTES: u32 = 32;
+}
+
+/// A parameter of `open`: 16 bytes, the value in its lane, lowest byte first; a boolean is 0 or 1. Never null.
+pub const PARAM_BYTES: u32 = 16;
+
+/// Where the windows of one memory lie. Addresses, ends exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    pub private_end: u64,
+    pub inputs_end: u64,
+    pub build_end: u64,
+}
+
+impl Windows {
+    /// Private 0-1 GiB, inputs 1-2 GiB, build 2-4 GiB.
+    pub const FULL: Self = Self {
+        private_end: 1 << 30,
+        inputs_end: 2 << 30,
+        build_end: 4 << 30,
+    };
+
+    /// For hosts with little address space: private 192 MiB, inputs 64 MiB, build 256 MiB.
+    pub const SMALL: Self = Self {
+        private_end: 192 << 20,
+        inputs_end: 256 << 20,
+        build_end: 512 << 20,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_whole_pages_and_fill_a_32_bit_memory_at_most() {
+        for windows in [Windows::FULL, Windows::SMALL] {
+            let ends = [windows.private_end, windows.inputs_end, windows.build_end];
+            assert!(ends.is_sorted());
+            assert!(ends.iter().all(|end| end % PAGE_BYTES == 0));
+            assert!(windows.build_end <= 1 << 32);
+        }
+    }
+
+    #[test]
+    fn codes_survive_the_round_trip_and_strangers_do_not() {
+        for status in 0..4 {
+            assert_eq!(Status::from_code(status).map(|s| s as i32), Some(status));
+        }
+        for reason in 1..5 {
+            assert_eq!(Reason::from_code(reason).map(|r| r as i32), Some(reason));
+        }
+        assert_eq!(Status::from_code(4), None);
+        assert_eq!(Status::from_code(-1), None);
+        assert_eq!(Reason::from_code(0), None);
+    }
+}

@@ -1,0 +1,491 @@
+//! The sink that aggregates, with and without keys.
+//!
+//! Each call has one to three cells: a count, a value, and whether a value was seen. They lie in a group's entry, or,
+//! without keys, in the state area, from where a batch takes them into locals.
+//! Sums of integers and decimals wrap, as DataFusion's do; minima and maxima of floats are in total order.
+
+use super::{
+    builder::{F64, Function, I32, I64, Local, Value, select},
+    expr::{self, Datum, Row, Scalar},
+    hash_table::HashTable,
+    memory::{StateArea, field, set_field},
+    pipeline::Context,
+};
+use crate::{
+    abi::Reason,
+    fragment::{
+        Aggregate, AggregateFunction, Call, Lane, Mode, Storage, Type, ValueType, rules,
+        verifier::{self, Scope},
+    },
+};
+
+/// An aggregation with its places.
+#[derive(Debug, Clone)]
+pub(crate) struct Aggregation<'a> {
+    aggregate: &'a Aggregate,
+    calls: Vec<Cells<'a>>,
+    cells: Vec<Cell>,
+    groups: Groups,
+    columns: Vec<ValueType>,
+    /// `u32`: 1 when the input has ended and groups may go out.
+    finished: u32,
+    /// `u32`: groups already out.
+    cursor: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Groups {
+    /// One group, with its cells at this address.
+    One(u32),
+    /// Groups by keys, with their cells at this offset in an entry.
+    Keyed(HashTable, u32),
+}
+
+/// A call and the numbers of its cells.
+#[derive(Debug, Clone)]
+struct Cells<'a> {
+    call: &'a Call,
+    /// Type of the value cell.
+    ty: Type,
+    count: Option<usize>,
+    value: Option<usize>,
+    seen: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Cell {
+    ty: Type,
+    storage: Storage,
+    offset: u32,
+}
+
+/// Where a row's cells are.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    Locals(&'a [Scalar]),
+    /// Address of the first cell's offset 0.
+    Memory(Local<I32>),
+}
+
+/// The cells of the one group while a batch goes through; empty with keys.
+pub(crate) struct Accumulators(Vec<Scalar>);
+
+impl<'a> Aggregation<'a> {
+    pub(crate) fn new(
+        context: &Context<'a>,
+        aggregate: &'a Aggregate,
+        input: Vec<ValueType>,
+        state: &mut StateArea,
+    ) -> Self {
+        let scope = Scope {
+            columns: &input,
+            params: &context.fragment.params,
+        };
+        let mut cells = Vec::new();
+        let mut end = 0;
+        let mut cell = |ty: &Type, storage: Storage| {
+            cells.push(Cell {
+                ty: ty.clone(),
+                storage,
+                offset: end,
+            });
+            end += storage.bytes().next_multiple_of(8);
+            Some(cells.len() - 1)
+        };
+        let calls = aggregate.calls.iter().map(|call| {
+            let argument = call.arguments.last();
+            let argument = argument.map(|expr| scope.value_type(expr).expect("verified").ty);
+            let ty = match (&call.function, argument) {
+                (AggregateFunction::Sum, Some(ty)) if aggregate.mode != Mode::Final => {
+                    rules::sum(&ty).expect("verified")
+                }
+                (_, ty) => ty.unwrap_or(Type::Int64),
+            };
+            let counts = matches!(
+                call.function,
+                AggregateFunction::Count | AggregateFunction::Avg(_)
+            );
+            let values = call.function != AggregateFunction::Count;
+            Cells {
+                call,
+                count: counts.then(|| cell(&Type::Int64, Storage::I64)).flatten(),
+                value: values.then(|| cell(&ty, ty.storage())).flatten(),
+                seen: (!counts).then(|| cell(&Type::UInt8, Storage::U8)).flatten(),
+                ty,
+            }
+        });
+        let calls = calls.collect();
+        let columns = verifier::aggregate_columns(&scope, aggregate).expect("verified");
+        let groups = match aggregate.keys.len() {
+            0 => Groups::One(state.place(end)),
+            keys => {
+                let (table, offset) = HashTable::new(&columns[..keys], end, state);
+                Groups::Keyed(table, offset)
+            }
+        };
+        let finished = state.place(8);
+        Self {
+            aggregate,
+            calls,
+            cells,
+            groups,
+            columns,
+            finished,
+            cursor: finished + 4,
+        }
+    }
+
+    /// Columns of the groups.
+    pub(crate) fn columns(&self) -> &[ValueType] {
+        &self.columns
+    }
+
+    pub(crate) fn finish(&self, f: &mut Function) {
+        set_field(f, self.finished, 1);
+    }
+
+    pub(crate) fn go_on_growing(&self, f: &mut Function) {
+        if let Groups::Keyed(table, _) = &self.groups {
+            table.go_on_growing(f);
+        }
+    }
+
+    pub(crate) fn make_room(&self, f: &mut Function) {
+        if let Groups::Keyed(table, _) = &self.groups {
+            table.make_room(f);
+        }
+    }
+
+    /// At the start of a batch.
+    pub(crate) fn begin(&self, f: &mut Function) -> Accumulators {
+        let Groups::One(address) = &self.groups else {
+            return Accumulators(Vec::new());
+        };
+        let base = f.let_(*address);
+        let cells = self.cells.iter();
+        Accumulators(
+            cells
+                .map(|cell| load(f, Place::Memory(base), cell, 0))
+                .collect(),
+        )
+    }
+
+    /// At the end of a batch.
+    pub(crate) fn end(&self, f: &mut Function, accumulators: &Accumulators) {
+        if let Groups::One(address) = &self.groups {
+            let base = f.let_(*address);
+            for (cell, value) in self.cells.iter().zip(&accumulators.0) {
+                expr::store(f, base, cell.offset, *value, cell.storage);
+            }
+        }
+    }
+
+    /// Adds a row to its group.
+    pub(crate) fn put(&self, f: &mut Function, accumulators: &Accumulators, row: &Row<'_>) {
+        let place = match &self.groups {
+            Groups::One(_) => Place::Locals(&accumulators.0),
+            Groups::Keyed(table, offset) => {
+                let keys = self.aggregate.keys.iter();
+                let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
+                let entry = table.find(f, &keys, |f, entry| self.clear(f, entry, *offset));
+                Place::Memory(f.let_(entry.get() + *offset))
+            }
+        };
+        for call in &self.calls {
+            self.update(f, place, call, row);
+        }
+    }
+
+    fn clear(&self, f: &mut Function, entry: Local<I32>, offset: u32) {
+        for cell in &self.cells {
+            for word in (0..cell.storage.bytes()).step_by(8) {
+                f.store::<I64>(entry, offset + cell.offset + word, 0i64);
+            }
+        }
+    }
+
+    fn get(&self, f: &mut Function, place: Place<'_>, number: Option<usize>) -> Scalar {
+        let number = number.expect("the function has this cell");
+        load(f, place, &self.cells[number], number)
+    }
+
+    fn set(&self, f: &mut Function, place: Place<'_>, number: Option<usize>, value: Scalar) {
+        let number = number.expect("the function has this cell");
+        match place {
+            Place::Locals(cells) => expr::copy(f, cells[number], value),
+            Place::Memory(base) => {
+                let cell = &self.cells[number];
+                expr::store(f, base, cell.offset, value, cell.storage);
+            }
+        }
+    }
+
+    fn update(&self, f: &mut Function, place: Place<'_>, cells: &Cells<'_>, row: &Row<'_>) {
+        let call = cells.call;
+        if let Some(filter) = &call.filter {
+            // Rows that do not count do not compute the argument either: it may fail for them.
+            let keep = row.value(f, filter);
+            f.if_(keep.is_true(), |f| {
+                self.update_counted(f, place, cells, row)
+            });
+        } else {
+            self.update_counted(f, place, cells, row);
+        }
+    }
+
+    fn update_counted(&self, f: &mut Function, place: Place<'_>, cells: &Cells<'_>, row: &Row<'_>) {
+        let arguments = cells.call.arguments.iter();
+        let arguments: Vec<_> = arguments.map(|argument| row.value(f, argument)).collect();
+        let valid = arguments.last().and_then(|argument| argument.null);
+        let valid = valid.map(|null| f.let_(null.get().eqz()));
+        if let Some(count) = cells.count {
+            let more = match (self.aggregate.mode, arguments.as_slice(), valid) {
+                (Mode::Final, [states, ..], _) => match states.value {
+                    Scalar::I64(count) => count.get(),
+                    other => unreachable!("counts have 64 bits, not {other:?}"),
+                },
+                (_, _, Some(valid)) => valid.get().to_i64_u(),
+                (_, _, None) => Value::from(1i64),
+            };
+            let Scalar::I64(so_far) = self.get(f, place, Some(count)) else {
+                unreachable!("counts have 64 bits");
+            };
+            let sum = Scalar::I64(f.let_(so_far.get() + more));
+            self.set(f, place, Some(count), sum);
+        }
+        let Some(argument) = arguments.last() else {
+            return;
+        };
+        match &cells.call.function {
+            AggregateFunction::Count => {}
+            AggregateFunction::Sum | AggregateFunction::Avg(_) => {
+                self.add(f, place, cells, argument, valid);
+            }
+            AggregateFunction::Min => self.keep_better(f, place, cells, argument, valid, true),
+            AggregateFunction::Max => self.keep_better(f, place, cells, argument, valid, false),
+        }
+    }
+
+    /// Adds the argument, or zero where it is null: no branch.
+    fn add(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        argument: &Datum,
+        valid: Option<Local<I32>>,
+    ) {
+        let sum = self.get(f, place, cells.value);
+        let sum = match sum {
+            Scalar::I64(sum) => {
+                let addend = match argument.value {
+                    Scalar::I32(v) if argument.ty.is_unsigned() => v.get().to_i64_u(),
+                    Scalar::I32(v) => v.get().to_i64_s(),
+                    Scalar::I64(v) => v.get(),
+                    other => unreachable!("{other:?} is no integer"),
+                };
+                let addend = match valid {
+                    Some(valid) => select::<I64>(valid, addend, 0i64),
+                    None => addend,
+                };
+                Scalar::I64(f.let_(sum.get() + addend))
+            }
+            Scalar::I128(sum) => {
+                let addend = expr::widen(f, argument.value);
+                let total = f.wide();
+                if let Some(valid) = valid {
+                    let masked = f.wide();
+                    f.set_wide(
+                        masked,
+                        select(valid, addend.lo, 0i64),
+                        select(valid, addend.hi, 0i64),
+                    );
+                    f.add_wide(total, sum, masked);
+                } else {
+                    f.add_wide(total, sum, addend);
+                }
+                Scalar::I128(total)
+            }
+            Scalar::F64(sum) => {
+                let addend = match argument.value {
+                    Scalar::F32(v) => v.get().to_f64(),
+                    Scalar::F64(v) => v.get(),
+                    other => unreachable!("{other:?} is no float"),
+                };
+                let addend = match valid {
+                    Some(valid) => select::<F64>(valid, addend, 0f64),
+                    None => addend,
+                };
+                Scalar::F64(f.let_(sum.get() + addend))
+            }
+            other => unreachable!("there is no sum in {other:?}"),
+        };
+        self.set(f, place, cells.value, sum);
+        self.note_seen(f, place, cells, valid);
+    }
+
+    fn note_seen(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        valid: Option<Local<I32>>,
+    ) {
+        if cells.seen.is_some() {
+            let Scalar::I32(seen) = self.get(f, place, cells.seen) else {
+                unreachable!("a flag has 32 bits");
+            };
+            let seen = match valid {
+                Some(valid) => seen.get() | valid,
+                None => Value::from(1),
+            };
+            let seen = Scalar::I32(f.let_(seen));
+            self.set(f, place, cells.seen, seen);
+        }
+    }
+
+    fn keep_better(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        argument: &Datum,
+        valid: Option<Local<I32>>,
+        lower: bool,
+    ) {
+        let best = Datum::new(cells.ty.clone(), self.get(f, place, cells.value), None);
+        let Scalar::I32(seen) = self.get(f, place, cells.seen) else {
+            unreachable!("a flag has 32 bits");
+        };
+        let better = match lower {
+            true => expr::less(f, argument, &best),
+            false => expr::less(f, &best, argument),
+        };
+        let better = better | seen.get().eqz();
+        let better = match valid {
+            Some(valid) => better & valid,
+            None => better,
+        };
+        f.if_(better, |f| {
+            let value = match (best.value, argument.value) {
+                (Scalar::I128(_), value) => Scalar::I128(expr::widen(f, value)),
+                (_, value) => value,
+            };
+            self.set(f, place, cells.value, value);
+        });
+        self.note_seen(f, place, cells, valid);
+    }
+
+    /// Runs the body for up to `rows_max` groups behind the cursor, once the input has ended.
+    pub(crate) fn for_each_group(
+        &self,
+        f: &mut Function,
+        rows_max: Local<I32>,
+        body: impl FnOnce(&mut Function, Vec<Datum>, Local<I32>),
+    ) {
+        let groups: Local<I32> = match &self.groups {
+            Groups::One(_) => f.let_(1),
+            Groups::Keyed(table, _) => f.let_(table.groups()),
+        };
+        f.if_(field(self.finished), |f| {
+            let cursor: Local<I32> = f.let_(field(self.cursor));
+            let left: Local<I32> = f.let_(groups.get() - cursor);
+            let length = select::<I32>(left.get().lt_u(rows_max), left, rows_max);
+            let end: Local<I32> = f.let_(cursor.get() + length);
+            f.count_up(cursor, end, |f| {
+                let (mut columns, base) = match &self.groups {
+                    Groups::One(address) => (Vec::new(), f.let_(*address)),
+                    Groups::Keyed(table, offset) => {
+                        let entry = table.entry(f, cursor);
+                        (table.keys(f, entry), f.let_(entry.get() + *offset))
+                    }
+                };
+                for (cells, call) in self.calls.iter().zip(&self.aggregate.calls) {
+                    columns.extend(self.result(f, Place::Memory(base), cells, call, cursor));
+                }
+                body(f, columns, cursor);
+            });
+            set_field(f, self.cursor, end);
+        });
+    }
+
+    /// What a call gives for a group: its states in `Partial` mode, else its result.
+    fn result(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        call: &Call,
+        group: Local<I32>,
+    ) -> Vec<Datum> {
+        let count = cells.count.map(|_| self.get(f, place, cells.count));
+        let value = cells.value.map(|_| self.get(f, place, cells.value));
+        let none = match count {
+            Some(Scalar::I64(count)) => f.let_(count.get().eqz()),
+            _ => match self.get(f, place, cells.seen) {
+                Scalar::I32(seen) => f.let_(seen.get().eqz()),
+                other => unreachable!("a flag has 32 bits, not {other:?}"),
+            },
+        };
+        match (&call.function, count, value) {
+            (AggregateFunction::Count, Some(count), _) => {
+                vec![Datum::new(Type::Int64, count, None)]
+            }
+            (AggregateFunction::Avg(_), Some(count), Some(sum))
+                if self.aggregate.mode == Mode::Partial =>
+            {
+                vec![
+                    Datum::new(Type::UInt64, count, None),
+                    Datum::new(cells.ty.clone(), sum, Some(none)),
+                ]
+            }
+            (AggregateFunction::Avg(ty), Some(Scalar::I64(count)), Some(sum)) => {
+                vec![average(f, &cells.ty, ty, sum, count, none, group)]
+            }
+            (_, _, Some(value)) => vec![Datum::new(cells.ty.clone(), value, Some(none))],
+            (function, ..) => unreachable!("{function:?} lacks a cell"),
+        }
+    }
+}
+
+fn load(f: &mut Function, place: Place<'_>, cell: &Cell, number: usize) -> Scalar {
+    match place {
+        Place::Locals(cells) => cells[number],
+        Place::Memory(base) => expr::load(f, cell.storage, &cell.ty, &base.get(), cell.offset),
+    }
+}
+
+/// The sum by the count. Decimals get more places and are truncated; more digits than the type has are an overflow.
+fn average(
+    f: &mut Function,
+    sum_type: &Type,
+    ty: &Type,
+    sum: Scalar,
+    count: Local<I64>,
+    none: Local<I32>,
+    group: Local<I32>,
+) -> Datum {
+    if let Scalar::F64(sum) = sum {
+        // Averages count in unsigned 64 bits, and none of nothing is null.
+        let mean = Scalar::F64(f.let_(sum.get().div(count.get().to_f64_u())));
+        return Datum::new(ty.clone(), mean, Some(none));
+    }
+    debug_assert_eq!(sum_type.storage().lane(), Lane::I128);
+    let divisor = f.wide();
+    f.set_wide(divisor, select(none, 1i64, count), 0i64);
+    let sum = Datum::new(sum_type.clone(), sum, Some(none));
+    // Errors name the group; no column is needed.
+    let row = Row {
+        columns: Vec::new(),
+        params: &[],
+        param_types: &[],
+        index: group,
+    };
+    let places = expr::scale_of(ty).abs_diff(expr::scale_of(sum_type));
+    let scaled = row.scale_up(f, &sum, u32::from(places), Some(none));
+    let scaled = expr::widen(f, scaled.value);
+    let (mean, _) = expr::divide(f, scaled, divisor);
+    let mean = Datum::new(ty.clone(), Scalar::I128(mean), Some(none));
+    row.check_precision(f, &mean, ty, Reason::Overflow);
+    mean
+}

@@ -1,0 +1,311 @@
+//! The groups of an aggregation: entries in chunks, found through an open-addressing directory.
+//!
+//! ```text
+//! directory  capacity x u64: hash << 32 | address of the entry, 0 = free; linear probing
+//! chunk list address of each chunk of 1,024 entries, in the order of the groups
+//! entry      hash u32 | keys | null bytes | accumulators
+//! ```
+//!
+//! Entries never move, and hold what a new directory is filled from, so that growing is a matter of many short calls:
+//! clear a piece, insert a piece, return MORE. Hash and layout are the same whatever facts chose the lanes.
+//! Invariant: at the start of a block, entries for all its rows exist and half of the directory stays free.
+
+use super::{
+    builder::{Function, I32, I64, Local, Value, select},
+    expr::{self, Datum, Scalar},
+    memory::{self, StateArea, field, set_field},
+};
+use crate::{
+    abi::Status,
+    fragment::{Storage, ValueType},
+};
+
+/// Rows between two looks at the room left; as many entries are in a chunk.
+pub(crate) const BLOCK_ROWS: i32 = 1024;
+const BLOCK_BITS: i32 = BLOCK_ROWS.trailing_zeros().cast_signed();
+
+/// More chunks than fit a private window.
+const CHUNKS_MAX: i32 = 65_536;
+const FIRST_CAPACITY: i32 = 4096;
+
+/// Bytes cleared and entries inserted in one call while growing: well below 5 ms.
+const CLEAR_BYTES: i32 = 4 << 20;
+const INSERT_ENTRIES: i32 = 65_536;
+
+/// Odd, from the fractional part of the golden ratio.
+const HASH_FACTOR: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
+/// What a null hashes like, and where hashing starts.
+const HASH_SEED: i64 = 0x2545_f491_4f6c_dd1d;
+
+#[derive(Debug, Clone)]
+pub(crate) struct HashTable {
+    keys: Vec<Key>,
+    entry_bytes: u32,
+    /// `u32` fields of the state area.
+    directory: u32,
+    /// Slots, a power of two; 0 before the first block.
+    capacity: u32,
+    groups: u32,
+    chunks: u32,
+    /// Entries there is memory for.
+    allocated: u32,
+    /// 1 while a new directory is being filled; then how far it is cleared and filled.
+    growing: u32,
+    cleared: u32,
+    inserted: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    of: ValueType,
+    storage: Storage,
+    offset: u32,
+    null_offset: Option<u32>,
+}
+
+impl HashTable {
+    /// A table whose entries have `accumulator_bytes` behind their keys; their offset comes with it.
+    pub(crate) fn new(
+        keys: &[ValueType],
+        accumulator_bytes: u32,
+        state: &mut StateArea,
+    ) -> (Self, u32) {
+        let mut next = 8;
+        let mut place = |bytes: u32| {
+            next += bytes;
+            next - bytes
+        };
+        let mut keys: Vec<_> = keys
+            .iter()
+            .map(|of| {
+                let storage = of.ty.storage();
+                Key {
+                    of: of.clone(),
+                    storage,
+                    offset: place(storage.bytes().max(1).next_multiple_of(8)),
+                    null_offset: None,
+                }
+            })
+            .collect();
+        for key in keys.iter_mut().filter(|key| key.of.nullable) {
+            key.null_offset = Some(place(1));
+        }
+        let accumulators = next.next_multiple_of(8);
+        let fields = state.place(32);
+        let table = Self {
+            keys,
+            entry_bytes: (accumulators + accumulator_bytes).next_multiple_of(8),
+            directory: fields,
+            capacity: fields + 4,
+            groups: fields + 8,
+            chunks: fields + 12,
+            allocated: fields + 16,
+            growing: fields + 20,
+            cleared: fields + 24,
+            inserted: fields + 28,
+        };
+        (table, accumulators)
+    }
+
+    pub(crate) fn groups(&self) -> Value<I32> {
+        field(self.groups)
+    }
+
+    /// Room for a block of rows, or leaves the call: NEED_MEMORY, or MORE to fill a larger directory first.
+    pub(crate) fn make_room(&self, f: &mut Function) {
+        f.if_(field(self.chunks).eqz(), |f| {
+            let chunks = memory::reserve_or_return(f, CHUNKS_MAX * 4);
+            set_field(f, self.chunks, chunks);
+        });
+        let wanted: Local<I32> = f.let_(field(self.groups) + BLOCK_ROWS);
+        f.if_(field(self.allocated).lt_u(wanted), |f| {
+            let chunk = memory::reserve_or_return(f, self.entry_bytes * BLOCK_ROWS as u32);
+            let number = field(self.allocated).shr_u(BLOCK_BITS);
+            f.store::<I32>(field(self.chunks) + (number << 2), 0, chunk);
+            set_field(f, self.allocated, field(self.allocated) + BLOCK_ROWS);
+        });
+        f.if_(field(self.capacity).lt_u(wanted.get() << 1), |f| {
+            let doubled: Local<I32> = f.let_(field(self.capacity) << 1);
+            let capacity = select::<I32>(doubled.get(), doubled, FIRST_CAPACITY);
+            let capacity: Local<I32> = f.let_(capacity);
+            let directory = memory::reserve_or_return(f, capacity.get() << 3);
+            set_field(f, self.directory, directory);
+            set_field(f, self.capacity, capacity);
+            set_field(f, self.cleared, 0);
+            set_field(f, self.inserted, 0);
+            set_field(f, self.growing, 1);
+            f.return_(Status::More as i32);
+        });
+    }
+
+    /// At the start of a call: a piece of the work on a new directory; leaves with MORE while some is left.
+    pub(crate) fn go_on_growing(&self, f: &mut Function) {
+        f.if_(field(self.growing), |f| {
+            let bytes: Local<I32> = f.let_(field(self.capacity) << 3);
+            let cleared: Local<I32> = f.let_(field(self.cleared));
+            f.if_(cleared.get().lt_u(bytes), |f| {
+                let left: Local<I32> = f.let_(bytes.get() - cleared);
+                let length = select::<I32>(left.get().lt_u(CLEAR_BYTES), left, CLEAR_BYTES);
+                let length: Local<I32> = f.let_(length);
+                f.fill(field(self.directory) + cleared, 0, length);
+                set_field(f, self.cleared, cleared.get() + length);
+                f.return_(Status::More as i32);
+            });
+            let number: Local<I32> = f.let_(field(self.inserted));
+            let left: Local<I32> = f.let_(field(self.groups) - number);
+            let length = select::<I32>(left.get().lt_u(INSERT_ENTRIES), left, INSERT_ENTRIES);
+            let end: Local<I32> = f.let_(number.get() + length);
+            f.count_up(number, end, |f| {
+                let entry = self.entry(f, number);
+                self.insert(f, entry);
+            });
+            set_field(f, self.inserted, end);
+            f.if_(end.get().lt_u(field(self.groups)), |f| {
+                f.return_(Status::More as i32);
+            });
+            set_field(f, self.growing, 0);
+        });
+    }
+
+    /// Address of an entry by the number of its group.
+    pub(crate) fn entry(&self, f: &mut Function, number: Local<I32>) -> Local<I32> {
+        let chunk = number.get().shr_u(BLOCK_BITS) << 2;
+        let start = (field(self.chunks) + chunk).load::<I32>(0);
+        let within = (number.get() & (BLOCK_ROWS - 1)) * self.entry_bytes;
+        f.let_(start + within)
+    }
+
+    fn slot_address(&self, slot: Local<I32>) -> Value<I32> {
+        field(self.directory) + (slot.get() << 3)
+    }
+
+    fn next_slot(&self, f: &mut Function, slot: Local<I32>) {
+        f.set(slot, (slot.get() + 1) & (field(self.capacity) - 1));
+    }
+
+    fn slot_word(hash: Local<I32>, entry: Local<I32>) -> Value<I64> {
+        (hash.get().to_i64_u() << 32i64) | entry.get().to_i64_u()
+    }
+
+    /// Puts an existing entry into the first free slot.
+    fn insert(&self, f: &mut Function, entry: Local<I32>) {
+        let hash: Local<I32> = f.let_(entry.get().load::<I32>(0));
+        let slot: Local<I32> = f.let_(hash.get() & (field(self.capacity) - 1));
+        f.block(|f, free| {
+            f.repeat(|f, again| {
+                f.branch_if(free, self.slot_address(slot).load::<I64>(0).eqz());
+                self.next_slot(f, slot);
+                f.branch(again);
+            });
+        });
+        f.store(self.slot_address(slot), 0, Self::slot_word(hash, entry));
+    }
+
+    /// The entry of a row's keys, a new one with accumulators cleared by `start` where there is none.
+    pub(crate) fn find(
+        &self,
+        f: &mut Function,
+        keys: &[Datum],
+        start: impl FnOnce(&mut Function, Local<I32>),
+    ) -> Local<I32> {
+        let hash = hash(f, keys);
+        let entry = f.local::<I32>();
+        let word = f.local::<I64>();
+        let slot: Local<I32> = f.let_(hash.get() & (field(self.capacity) - 1));
+        f.block(|f, found| {
+            f.repeat(|f, again| {
+                f.set(word, self.slot_address(slot).load::<I64>(0));
+                f.if_(word.get().eqz(), |f| {
+                    let number: Local<I32> = f.let_(field(self.groups));
+                    let new = self.entry(f, number);
+                    f.set(entry, new);
+                    f.store::<I32>(entry, 0, hash);
+                    self.store_keys(f, entry, keys);
+                    start(f, entry);
+                    f.store(self.slot_address(slot), 0, Self::slot_word(hash, entry));
+                    set_field(f, self.groups, number.get() + 1);
+                    f.branch(found);
+                });
+                f.if_(word.get().shr_u(32i64).to_i32().eq(hash), |f| {
+                    f.set(entry, word.get().to_i32());
+                    let same = self.same_keys(f, entry, keys);
+                    f.branch_if(found, same);
+                });
+                self.next_slot(f, slot);
+                f.branch(again);
+            });
+        });
+        entry
+    }
+
+    fn store_keys(&self, f: &mut Function, entry: Local<I32>, keys: &[Datum]) {
+        for (key, datum) in self.keys.iter().zip(keys) {
+            expr::store(f, entry, key.offset, datum.value, key.storage);
+            if let Some(offset) = key.null_offset {
+                match datum.null {
+                    Some(null) => f.store8(entry, offset, null),
+                    None => f.store8(entry, offset, 0),
+                }
+            }
+        }
+    }
+
+    /// 1 where an entry has these keys; nulls are the same as nulls.
+    fn same_keys(&self, f: &mut Function, entry: Local<I32>, keys: &[Datum]) -> Local<I32> {
+        let same: Local<I32> = f.let_(1);
+        for (key, datum) in self.keys.iter().zip(keys) {
+            let stored = self.load_key(f, entry, key);
+            let equal = expr::equals(f, &stored, datum);
+            let equal = match (stored.null, datum.null) {
+                (None, _) => equal,
+                (Some(stored), None) => equal & stored.get().eqz(),
+                (Some(stored), Some(null)) => stored.get().eq(null) & (equal | null),
+            };
+            f.set(same, same.get() & equal);
+        }
+        same
+    }
+
+    fn load_key(&self, f: &mut Function, entry: Local<I32>, key: &Key) -> Datum {
+        let value = expr::load(f, key.storage, &key.of.ty, &entry.get(), key.offset);
+        let null = key
+            .null_offset
+            .map(|offset| f.let_(entry.get().load8_u(offset)));
+        Datum::new(key.of.ty.clone(), value, null)
+    }
+
+    /// The keys of an entry.
+    pub(crate) fn keys(&self, f: &mut Function, entry: Local<I32>) -> Vec<Datum> {
+        let keys = self.keys.iter();
+        keys.map(|key| self.load_key(f, entry, key)).collect()
+    }
+}
+
+/// 32 bits over all keys: each word is folded in by a multiplication to 128 bits whose halves are combined.
+fn hash(f: &mut Function, keys: &[Datum]) -> Local<I32> {
+    let hash: Local<I64> = f.let_(HASH_SEED);
+    let product = f.wide();
+    for key in keys {
+        let word = word(f, key);
+        let word = match key.null {
+            Some(null) => select::<I64>(null, HASH_SEED, word),
+            None => word,
+        };
+        f.mul_wide_u(product, hash.get() ^ word, HASH_FACTOR);
+        f.set(hash, product.lo.get() ^ product.hi);
+    }
+    f.let_(hash.get().to_i32())
+}
+
+/// A value as 64 bits: equal values of a type give equal ones in every lane.
+fn word(f: &mut Function, key: &Datum) -> Value<I64> {
+    if key.ty.is_decimal() {
+        let wide = expr::widen(f, key.value);
+        return wide.lo.get() ^ (wide.hi.get() * HASH_FACTOR);
+    }
+    match expr::order_key(f, key.value) {
+        Scalar::I32(v) => v.get().to_i64_u(),
+        Scalar::I64(v) => v.get(),
+        other => unreachable!("{other:?} is neither an integer nor a decimal"),
+    }
+}

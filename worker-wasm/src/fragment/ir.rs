@@ -1,0 +1,157 @@
+//! What a fragment consists of. Columns and parameters are positions; names and statistics live elsewhere.
+
+use super::types::{Column, Facts, Param, Type};
+
+/// A plan piece that becomes one module.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fragment {
+    pub inputs: Vec<Input>,
+    /// The plan's literals, in the order `open` takes them.
+    pub params: Vec<Param>,
+    /// In the order they run; exactly the last one emits.
+    pub pipelines: Vec<Pipeline>,
+}
+
+/// Batches that the host pushes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Input {
+    pub columns: Vec<Column>,
+}
+
+/// Rows from one source through operators, without being stored, into a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pipeline {
+    pub source: Source,
+    pub operators: Vec<Operator>,
+    pub sink: Sink,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Batches of an input, by position.
+    Input(usize),
+    /// The groups of an earlier pipeline's aggregation: keys, then results or states of the calls.
+    Groups(usize),
+}
+
+/// One step on a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Operator {
+    /// Keeps rows for which the boolean expression is true.
+    Filter(Expr),
+    /// Replaces the row's columns.
+    Project(Vec<Expr>),
+}
+
+/// Where a pipeline's rows go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Sink {
+    /// Out of the fragment.
+    Emit,
+    Aggregate(Aggregate),
+}
+
+/// Groups rows by keys; no keys make exactly one group, also of no rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Aggregate {
+    pub mode: Mode,
+    pub keys: Vec<Expr>,
+    pub calls: Vec<Call>,
+}
+
+/// What goes in and what comes out of an aggregation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Rows in, results out.
+    Single,
+    /// Rows in, states out.
+    Partial,
+    /// States in, results out. Arguments are the state columns, in the order Partial puts them out.
+    Final,
+}
+
+/// An aggregate function over the rows of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Call {
+    pub function: AggregateFunction,
+    /// Its argument, or in `Final` mode its state columns. None for `count(*)`.
+    pub arguments: Vec<Expr>,
+    /// Rows for which this is not true do not count. Never in `Final` mode.
+    pub filter: Option<Expr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AggregateFunction {
+    /// Rows whose argument is not null; all rows without argument. State: int64.
+    Count,
+    /// In the type that DataFusion gives: int64, uint64, float64, or a decimal of 10 more digits. State: the same.
+    Sum,
+    /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum.
+    Avg(Type),
+    /// State: the same type.
+    Min,
+    Max,
+}
+
+/// A scalar expression over one row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Expr {
+    Column(usize),
+    Param(usize),
+    /// The null of a type.
+    Null(Type),
+    /// Both sides of one type, or decimals of any two.
+    Arithmetic(ArithmeticOp, Box<Expr>, Box<Expr>),
+    /// Both sides of one type. Floats in total order, all NaNs equal and above infinity.
+    Compare(CompareOp, Box<Expr>, Box<Expr>),
+    /// Kleene's three-valued logic; two or more operands.
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    Negate(Box<Expr>),
+    IsNull(Box<Expr>),
+    IsNotNull(Box<Expr>),
+    /// The first branch whose condition is true; null without one and without `otherwise`.
+    Case {
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    /// Errors where the value does not fit.
+    Cast(Box<Expr>, Type),
+    /// The first that is not null.
+    Coalesce(Vec<Expr>),
+    /// Whether the value equals one of the list.
+    In(Box<Expr>, Vec<Expr>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ArithmeticOp {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CompareOp {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl Fragment {
+    /// The same shape without facts about columns: its module takes every batch of the types.
+    pub fn general(&self) -> Self {
+        let mut general = self.clone();
+        for input in &mut general.inputs {
+            for column in &mut input.columns {
+                column.facts = Facts::NONE;
+            }
+        }
+        general
+    }
+}

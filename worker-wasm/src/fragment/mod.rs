@@ -1,0 +1,21 @@
+//! The fragment: a typed, positional form of a plan piece between DataFusion's plan and WebAssembly.
+//!
+//! [`ir`] is what it is, [`rules`] its type rules, [`verifier`] what every fragment keeps; [`printer`] and [`parser`] turn
+//! it into text and back, by way of [`sexpr`].
+
+pub mod ir;
+pub mod parser;
+pub mod printer;
+pub mod rules;
+mod sexpr;
+pub mod types;
+pub mod verifier;
+
+pub use ir::{
+    Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, Mode,
+    Operator, Pipeline, Sink, Source,
+};
+pub use parser::ParseError;
+pub use rules::ValueType;
+pub use types::{Column, Facts, Lane, Param, Range, Storage, Type};
+pub use verifier::VerifyError;

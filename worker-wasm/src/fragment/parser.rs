@@ -1,0 +1,283 @@
+//! Text -> fragment. What comes out is well-formed, not yet verified.
+
+use super::{
+    ir::{
+        Aggregate, AggregateFunction, Call, Expr, Fragment, Input, Operator, Pipeline, Sink, Source,
+    },
+    printer::{ARITHMETIC, COMPARE, FUNCTIONS, MODES, RANGES},
+    sexpr::Sexpr,
+    types::{Column, Facts, Param, Range, SIMPLE, Type, UNITS},
+};
+
+/// Why a text is no fragment.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    #[error("line {line}: {what}")]
+    Text { line: usize, what: String },
+    #[error("expected {expected}, found {found}")]
+    Unexpected {
+        expected: &'static str,
+        found: String,
+    },
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+fn unexpected<T>(expected: &'static str, found: &Sexpr) -> Parsed<T> {
+    Err(ParseError::Unexpected {
+        expected,
+        found: found.pretty(),
+    })
+}
+
+impl std::str::FromStr for Fragment {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Parsed<Self> {
+        let text = Sexpr::read(text).map_err(|(line, what)| ParseError::Text { line, what })?;
+        fragment(&text)
+    }
+}
+
+/// Head and rest of a list.
+fn list<'a>(expected: &'static str, text: &'a Sexpr) -> Parsed<(&'a str, &'a [Sexpr])> {
+    if let Sexpr::List(items) = text
+        && let Some((Sexpr::Atom(head), rest)) = items.split_first()
+    {
+        return Ok((head, rest));
+    }
+    unexpected(expected, text)
+}
+
+fn number<T: std::str::FromStr>(expected: &'static str, text: &Sexpr) -> Parsed<T> {
+    if let Sexpr::Atom(atom) = text
+        && let Ok(number) = atom.parse()
+    {
+        return Ok(number);
+    }
+    unexpected(expected, text)
+}
+
+fn named<T: Clone>(table: &[(&str, T)], name: &str) -> Option<T> {
+    let entry = table.iter().find(|(entry, _)| *entry == name)?;
+    Some(entry.1.clone())
+}
+
+fn fragment(text: &Sexpr) -> Parsed<Fragment> {
+    let ("fragment", parts) = list("a fragment", text)? else {
+        return unexpected("a fragment", text);
+    };
+    let mut fragment = Fragment {
+        inputs: Vec::new(),
+        params: Vec::new(),
+        pipelines: Vec::new(),
+    };
+    for part in parts {
+        match list("a part of a fragment", part)? {
+            ("input", columns) => fragment.inputs.push(Input {
+                columns: columns.iter().map(column).collect::<Parsed<_>>()?,
+            }),
+            ("params", params) => {
+                fragment.params = params.iter().map(param).collect::<Parsed<_>>()?;
+            }
+            ("pipeline", parts) => fragment.pipelines.push(pipeline(part, parts)?),
+            _ => return unexpected("an input, params or a pipeline", part),
+        }
+    }
+    Ok(fragment)
+}
+
+fn column(text: &Sexpr) -> Parsed<Column> {
+    let ("column", [of, marks @ ..]) = list("a column", text)? else {
+        return unexpected("a column", text);
+    };
+    let mut column = Column {
+        ty: ty(of)?,
+        nullable: false,
+        facts: Facts::NONE,
+    };
+    for mark in marks {
+        match mark {
+            Sexpr::Atom(mark) if mark == "nullable" => column.nullable = true,
+            Sexpr::Atom(mark) if mark == "no-nulls" => column.facts.no_nulls = true,
+            mark => column.facts.range = range(mark)?,
+        }
+    }
+    Ok(column)
+}
+
+fn param(text: &Sexpr) -> Parsed<Param> {
+    let ("param", [of, marks @ ..]) = list("a parameter", text)? else {
+        return unexpected("a parameter", text);
+    };
+    let range = match marks {
+        [] => Range::Full,
+        [mark] => range(mark)?,
+        _ => return unexpected("one range class", text),
+    };
+    Ok(Param { ty: ty(of)?, range })
+}
+
+fn range(text: &Sexpr) -> Parsed<Range> {
+    if let Sexpr::Atom(atom) = text
+        && let Some(range) = named(&RANGES, atom)
+    {
+        return Ok(range);
+    }
+    unexpected("a range class", text)
+}
+
+fn ty(text: &Sexpr) -> Parsed<Type> {
+    if let Sexpr::Atom(atom) = text
+        && let Some(ty) = named(&SIMPLE, atom)
+    {
+        return Ok(ty);
+    }
+    match list("a type", text)? {
+        ("decimal", [precision, scale]) => Ok(Type::Decimal {
+            precision: number("a precision", precision)?,
+            scale: number("a scale", scale)?,
+        }),
+        ("timestamp", [Sexpr::Atom(unit), zone @ ..]) => {
+            let Some(unit) = named(&UNITS, unit) else {
+                return unexpected("a unit of time", text);
+            };
+            match zone {
+                [] => Ok(Type::Timestamp(unit, None)),
+                [Sexpr::Text(zone)] => Ok(Type::Timestamp(unit, Some(zone.as_str().into()))),
+                _ => unexpected("a time zone", text),
+            }
+        }
+        _ => unexpected("a type", text),
+    }
+}
+
+fn pipeline(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Pipeline> {
+    let [source, operators @ .., sink] = parts else {
+        return unexpected("a source, operators and a sink", whole);
+    };
+    Ok(Pipeline {
+        source: match list("a source", source)? {
+            ("input", [input]) => Source::Input(number("an input", input)?),
+            ("groups", [of]) => Source::Groups(number("a pipeline", of)?),
+            _ => return unexpected("a source", source),
+        },
+        operators: operators.iter().map(operator).collect::<Parsed<_>>()?,
+        sink: match list("a sink", sink)? {
+            ("emit", []) => Sink::Emit,
+            ("aggregate", parts) => Sink::Aggregate(aggregate(sink, parts)?),
+            _ => return unexpected("a sink", sink),
+        },
+    })
+}
+
+fn operator(text: &Sexpr) -> Parsed<Operator> {
+    match list("an operator", text)? {
+        ("filter", [predicate]) => Ok(Operator::Filter(expr(predicate)?)),
+        ("project", items) => Ok(Operator::Project(exprs(items)?)),
+        _ => unexpected("an operator", text),
+    }
+}
+
+fn aggregate(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Aggregate> {
+    let [Sexpr::Atom(mode), keys, calls @ ..] = parts else {
+        return unexpected("a mode, keys and calls", whole);
+    };
+    let Some(mode) = named(&MODES, mode) else {
+        return unexpected("a mode of aggregation", whole);
+    };
+    let ("keys", keys) = list("keys", keys)? else {
+        return unexpected("keys", whole);
+    };
+    Ok(Aggregate {
+        mode,
+        keys: exprs(keys)?,
+        calls: calls.iter().map(call).collect::<Parsed<_>>()?,
+    })
+}
+
+fn call(text: &Sexpr) -> Parsed<Call> {
+    let (head, mut rest) = list("a call", text)?;
+    let function = match (named(&FUNCTIONS, head), rest) {
+        (Some(function), _) => function,
+        (None, [result, arguments @ ..]) if head == "avg" => {
+            rest = arguments;
+            AggregateFunction::Avg(ty(result)?)
+        }
+        _ => return unexpected("an aggregate function", text),
+    };
+    let mut filter = None;
+    if let [arguments @ .., last] = rest
+        && let Ok(("where", [predicate])) = list("a filter", last)
+    {
+        filter = Some(expr(predicate)?);
+        rest = arguments;
+    }
+    Ok(Call {
+        function,
+        arguments: exprs(rest)?,
+        filter,
+    })
+}
+
+fn exprs(items: &[Sexpr]) -> Parsed<Vec<Expr>> {
+    items.iter().map(expr).collect()
+}
+
+fn boxed(text: &Sexpr) -> Parsed<Box<Expr>> {
+    expr(text).map(Box::new)
+}
+
+fn expr(text: &Sexpr) -> Parsed<Expr> {
+    if let Sexpr::Atom(atom) = text {
+        let position = |prefix| atom.strip_prefix(prefix)?.parse().ok();
+        return match (position('c'), position('p')) {
+            (Some(column), _) => Ok(Expr::Column(column)),
+            (_, Some(param)) => Ok(Expr::Param(param)),
+            _ => unexpected("a column or parameter", text),
+        };
+    }
+    let (head, items) = list("an expression", text)?;
+    if let Some(op) = named(&ARITHMETIC, head)
+        && let [left, right] = items
+    {
+        return Ok(Expr::Arithmetic(op, boxed(left)?, boxed(right)?));
+    }
+    if let Some(op) = named(&COMPARE, head)
+        && let [left, right] = items
+    {
+        return Ok(Expr::Compare(op, boxed(left)?, boxed(right)?));
+    }
+    Ok(match (head, items) {
+        ("null", [of]) => Expr::Null(ty(of)?),
+        ("and", items) => Expr::And(exprs(items)?),
+        ("or", items) => Expr::Or(exprs(items)?),
+        ("not", [item]) => Expr::Not(boxed(item)?),
+        ("neg", [item]) => Expr::Negate(boxed(item)?),
+        ("is-null", [item]) => Expr::IsNull(boxed(item)?),
+        ("is-not-null", [item]) => Expr::IsNotNull(boxed(item)?),
+        ("case", items) => case(items)?,
+        ("cast", [item, to]) => Expr::Cast(boxed(item)?, ty(to)?),
+        ("coalesce", items) => Expr::Coalesce(exprs(items)?),
+        ("in", [value, items @ ..]) => Expr::In(boxed(value)?, exprs(items)?),
+        _ => return unexpected("an expression", text),
+    })
+}
+
+fn case(items: &[Sexpr]) -> Parsed<Expr> {
+    let mut branches = Vec::new();
+    let mut otherwise = None;
+    for item in items {
+        match list("a branch", item)? {
+            ("when", [when, then]) if otherwise.is_none() => {
+                branches.push((expr(when)?, expr(then)?));
+            }
+            ("else", [value]) if otherwise.is_none() => otherwise = Some(boxed(value)?),
+            _ => return unexpected("a branch", item),
+        }
+    }
+    Ok(Expr::Case {
+        branches,
+        otherwise,
+    })
+}

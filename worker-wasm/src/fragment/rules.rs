@@ -1,0 +1,162 @@
+//! Type rules of expressions and aggregates, the same as DataFusion's after its own coercion.
+//!
+//! Decimal arithmetic follows the Hive rules as arrow's kernels do: result types here, overflow in code generation.
+
+use super::{
+    ir::{AggregateFunction, ArithmeticOp, Mode},
+    types::Type,
+};
+
+/// Digits and places that a 128-bit decimal has at most.
+pub const DECIMAL_PRECISION_MAX: u8 = 38;
+pub const DECIMAL_SCALE_MAX: i8 = 38;
+
+/// Type and nullability of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueType {
+    pub ty: Type,
+    pub nullable: bool,
+}
+
+impl ValueType {
+    pub fn new(ty: Type, nullable: bool) -> Self {
+        Self { ty, nullable }
+    }
+}
+
+/// Result of arithmetic, or `None` where the types do not go together.
+pub fn arithmetic(op: ArithmeticOp, left: &Type, right: &Type) -> Option<Type> {
+    if let (
+        Type::Decimal {
+            precision: p1,
+            scale: s1,
+        },
+        Type::Decimal {
+            precision: p2,
+            scale: s2,
+        },
+    ) = (left, right)
+    {
+        return decimal(op, (*p1, *s1), (*p2, *s2));
+    }
+    // WebAssembly has no remainder of floats.
+    let numbers = left.is_integer() || (left.is_float() && op != ArithmeticOp::Remainder);
+    (numbers && left == right).then(|| left.clone())
+}
+
+fn decimal(op: ArithmeticOp, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> Option<Type> {
+    let (p1, p2) = (p1 as i8, p2 as i8);
+    let (precision, scale) = match op {
+        ArithmeticOp::Add | ArithmeticOp::Subtract => {
+            let scale = s1.max(s2);
+            (
+                scale
+                    .saturating_add((p1 - s1).max(p2 - s2))
+                    .saturating_add(1),
+                scale,
+            )
+        }
+        ArithmeticOp::Multiply => {
+            let scale = s1.saturating_add(s2);
+            if scale > DECIMAL_SCALE_MAX {
+                return None;
+            }
+            (p1.saturating_add(p2 + 1), scale)
+        }
+        ArithmeticOp::Divide => {
+            let scale = s1.saturating_add(4).min(DECIMAL_SCALE_MAX);
+            ((scale - s1 + s2).saturating_add(p1), scale)
+        }
+        ArithmeticOp::Remainder => {
+            let scale = s1.max(s2);
+            (scale.saturating_add((p1 - s1).min(p2 - s2)), scale)
+        }
+    };
+    let precision = (precision as u8).min(DECIMAL_PRECISION_MAX);
+    (precision > 0 && scale <= precision as i8).then_some(Type::Decimal { precision, scale })
+}
+
+/// Whether [`super::Expr::Cast`] knows how to turn one type into the other.
+pub fn can_cast(from: &Type, to: &Type) -> bool {
+    let number = |ty: &Type| ty.is_integer() || ty.is_float();
+    match (from, to) {
+        _ if from == to => true,
+        (from, to) if number(from) && number(to) => true,
+        (Type::Boolean, to) => to.is_integer(),
+        (from, Type::Decimal { scale, .. }) if from.is_integer() => *scale >= 0,
+        (Type::Decimal { .. }, Type::Decimal { .. }) => true,
+        (Type::Decimal { scale, .. }, Type::Float64) => *scale >= 0,
+        (Type::Date32, Type::Int32) | (Type::Int32, Type::Date32) => true,
+        _ => false,
+    }
+}
+
+/// Result of a function over values of `argument`, or `None` where it takes none of that type.
+fn result(function: &AggregateFunction, argument: Option<&Type>) -> Option<Type> {
+    match (function, argument) {
+        (AggregateFunction::Count, _) => Some(Type::Int64),
+        (AggregateFunction::Sum, Some(ty)) => sum(ty),
+        (AggregateFunction::Avg(Type::Float64), Some(Type::Float64)) => Some(Type::Float64),
+        (
+            AggregateFunction::Avg(result @ Type::Decimal { scale, .. }),
+            Some(Type::Decimal { scale: from, .. }),
+        ) => (*from >= 0 && scale >= from).then(|| result.clone()),
+        (AggregateFunction::Min | AggregateFunction::Max, Some(ty)) => {
+            (*ty != Type::Boolean).then(|| ty.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Type of a sum.
+pub fn sum(argument: &Type) -> Option<Type> {
+    Some(match argument {
+        ty if ty.is_signed() => Type::Int64,
+        ty if ty.is_unsigned() => Type::UInt64,
+        ty if ty.is_float() => Type::Float64,
+        Type::Decimal { precision, scale } => Type::Decimal {
+            precision: (precision + 10).min(DECIMAL_PRECISION_MAX),
+            scale: *scale,
+        },
+        _ => return None,
+    })
+}
+
+/// Columns that a call puts out for a group, given the types of its arguments, or `None` where it does not take these.
+pub fn call(
+    mode: Mode,
+    function: &AggregateFunction,
+    arguments: &[Type],
+) -> Option<Vec<ValueType>> {
+    let nullable = |ty| vec![ValueType::new(ty, true)];
+    let count = |ty| ValueType::new(ty, false);
+    match (mode, function, arguments) {
+        (Mode::Final, AggregateFunction::Count, [Type::Int64])
+        | (Mode::Single | Mode::Partial, AggregateFunction::Count, [] | [_]) => {
+            Some(vec![count(Type::Int64)])
+        }
+        (Mode::Final, AggregateFunction::Avg(_), [Type::UInt64, sum]) => {
+            Some(nullable(result(function, Some(sum))?))
+        }
+        // What a sum of sums adds up to needs no more digits than its parts have.
+        (Mode::Final, AggregateFunction::Sum, [state]) => {
+            let summed = matches!(state, Type::Int64 | Type::UInt64 | Type::Float64);
+            (summed || state.is_decimal()).then(|| nullable(state.clone()))
+        }
+        (Mode::Partial, AggregateFunction::Avg(_), [argument]) => {
+            result(function, Some(argument))?;
+            Some(vec![
+                count(Type::UInt64),
+                ValueType::new(argument.clone(), true),
+            ])
+        }
+        (_, AggregateFunction::Avg(_), [argument]) if mode == Mode::Single => {
+            Some(nullable(result(function, Some(argument))?))
+        }
+        (Mode::Single | Mode::Partial, AggregateFunction::Sum, [argument])
+        | (_, AggregateFunction::Min | AggregateFunction::Max, [argument]) => {
+            Some(nullable(result(function, Some(argument))?))
+        }
+        _ => None,
+    }
+}

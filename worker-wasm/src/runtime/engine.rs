@@ -1,0 +1,320 @@
+//! The process's engine: how modules are compiled, for which processors, and what memory they run in.
+//!
+//! Errors: [`RuntimeError`]. Compiling takes about 1 ms per KB of wasm and thread; a [`super::artefact`] saves it.
+
+use std::{fs, sync::Arc};
+
+use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, ProfilingStrategy, Store};
+
+use crate::{
+    RuntimeError,
+    abi::{self, Windows},
+    module::FragmentModule,
+    runtime::{
+        artefact::{ArtefactCache, ArtefactKey},
+        host::{self, HostState},
+        memory::{Arena, Arenas, Creator},
+    },
+};
+
+/// Guard pages behind a memory; code generation's static offsets stay far below. wasmtime's default.
+const GUARD_BYTES: usize = 32 << 20;
+
+/// A named set of processor features that artefacts are compiled for, so that they move between hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Baseline {
+    /// AVX2, BMI, FMA, LZCNT: x86-64-v3.
+    X86_64V3,
+    /// Armv8.1 with large system extensions: Graviton 2 and later.
+    Aarch64Lse,
+}
+
+impl Baseline {
+    pub const ALL: [Self; 2] = [Self::X86_64V3, Self::Aarch64Lse];
+
+    /// The baseline of this processor family. Whether this processor has the features shows when an engine is made.
+    pub fn native() -> Self {
+        if cfg!(target_arch = "aarch64") {
+            Self::Aarch64Lse
+        } else {
+            Self::X86_64V3
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X86_64V3 => "x86-64-v3",
+            Self::Aarch64Lse => "aarch64-lse",
+        }
+    }
+
+    fn triple(self) -> &'static str {
+        match self {
+            Self::X86_64V3 => "x86_64-unknown-linux-gnu",
+            Self::Aarch64Lse => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// Cranelift's names of the features.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::X86_64V3 => &[
+                "has_sse3",
+                "has_ssse3",
+                "has_sse41",
+                "has_sse42",
+                "has_popcnt",
+                "has_avx",
+                "has_avx2",
+                "has_fma",
+                "has_bmi1",
+                "has_bmi2",
+                "has_lzcnt",
+            ],
+            Self::Aarch64Lse => &["has_lse"],
+        }
+    }
+}
+
+/// How guest memory is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protection {
+    /// 4 GiB of address space and guard pages per memory; loads and stores need no checks.
+    Guarded,
+    /// Small windows, every access checked: for hosts that limit address space.
+    Checked,
+}
+
+impl Protection {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guarded => "guarded",
+            Self::Checked => "checked",
+        }
+    }
+
+    fn windows(self) -> Windows {
+        match self {
+            Self::Guarded => Windows::FULL,
+            Self::Checked => Windows::SMALL,
+        }
+    }
+
+    fn guard_bytes(self) -> usize {
+        match self {
+            Self::Guarded => GUARD_BYTES,
+            Self::Checked => 0,
+        }
+    }
+
+    /// Guarded where `memories` of them fit into the address space that the system allows, else checked, with a warning.
+    pub fn probe(memories: usize) -> Self {
+        match reserve_all(memories) {
+            Ok(()) => Self::Guarded,
+            Err(reason) => {
+                tracing::warn!(memories, %reason, "too little address space for guarded memories, accesses are checked");
+                Self::Checked
+            }
+        }
+    }
+}
+
+/// Mappings that one memory splits into: accessible and inaccessible parts of its windows, and a mapped build table.
+const MAPPINGS_PER_MEMORY: usize = 6;
+
+fn reserve_all(memories: usize) -> Result<(), String> {
+    let arenas: Result<Vec<_>, _> = (0..memories)
+        .map(|_| Arena::reserve(Windows::FULL, GUARD_BYTES))
+        .collect();
+    arenas.map_err(|e| e.to_string())?;
+    let Ok(limit) = fs::read_to_string("/proc/sys/vm/max_map_count") else {
+        return Ok(());
+    };
+    let limit: usize = limit.trim().parse().unwrap_or(usize::MAX);
+    let used = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+    if used + memories * MAPPINGS_PER_MEMORY > limit {
+        return Err(format!("vm.max_map_count is {limit}, {used} are used"));
+    }
+    Ok(())
+}
+
+/// What the process chooses.
+#[derive(Debug)]
+pub struct RuntimeConfig {
+    pub protection: Protection,
+    /// Guest memories kept warm for the next fragment.
+    pub idle_memories_max: usize,
+    /// Lets `perf` name generated code by a map file in /tmp.
+    pub perf_map: bool,
+    pub artefacts: ArtefactCache,
+}
+
+/// Compiles and runs fragment modules. One per process.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(crate) engine: Engine,
+    protection: Protection,
+    baseline: Baseline,
+    arenas: Arc<Arenas>,
+    holder: Module,
+    linker: Linker<HostState>,
+    artefacts: ArtefactCache,
+}
+
+impl Runtime {
+    pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
+        let baseline = Baseline::native();
+        let failed = |source: wasmtime::Error| RuntimeError::Engine {
+            baseline: baseline.name(),
+            source: source.into(),
+        };
+        let arenas = Arc::new(Arenas::new(
+            config.protection.windows(),
+            config.protection.guard_bytes(),
+            config.idle_memories_max,
+        ));
+        let mut engine = engine_config(baseline, config.protection).map_err(failed)?;
+        engine.with_host_memory(Arc::new(Creator(Arc::clone(&arenas))));
+        if config.perf_map {
+            engine.profiler(ProfilingStrategy::PerfMap);
+        }
+        let engine = Engine::new(&engine).map_err(failed)?;
+        let holder = Module::new(&engine, holder_module(arenas.windows())).map_err(failed)?;
+        let linker = host::linker(&engine).map_err(failed)?;
+        Ok(Self {
+            engine,
+            protection: config.protection,
+            baseline,
+            arenas,
+            holder,
+            linker,
+            artefacts: config.artefacts,
+        })
+    }
+
+    pub fn protection(&self) -> Protection {
+        self.protection
+    }
+
+    /// Code for a module, from the cache where it has it.
+    pub fn load(&self, module: &FragmentModule) -> Result<LoadedModule, RuntimeError> {
+        let key = ArtefactKey {
+            module: module.hash(),
+            baseline: self.baseline,
+            protection: self.protection,
+        };
+        let compile = || compile(&self.engine, module);
+        let (code, cached) = self.artefacts.load(&self.engine, key, compile)?;
+        Ok(LoadedModule {
+            module: module.clone(),
+            code,
+            cached,
+        })
+    }
+
+    /// An artefact of `module` for hosts of `baseline`, this one or not, with guarded memories.
+    pub fn precompile(
+        module: &FragmentModule,
+        baseline: Baseline,
+    ) -> Result<Vec<u8>, RuntimeError> {
+        let failed = |source: wasmtime::Error| RuntimeError::Engine {
+            baseline: baseline.name(),
+            source: source.into(),
+        };
+        let config = engine_config(baseline, Protection::Guarded).map_err(failed)?;
+        let engine = Engine::new(&config).map_err(failed)?;
+        compile(&engine, module)
+    }
+
+    /// A memory of its own and its store: what a fragment instance starts from.
+    pub(crate) fn hold(
+        &self,
+        state: HostState,
+    ) -> wasmtime::Result<(
+        Store<HostState>,
+        wasmtime::Memory,
+        super::memory::SharedArena,
+    )> {
+        let mut store = Store::new(&self.engine, state);
+        let holder = Instance::new(&mut store, &self.holder, &[])?;
+        let arena = Creator::newest()
+            .ok_or_else(|| wasmtime::Error::msg("the holder's memory is not one of ours"))?;
+        let memory = holder
+            .get_memory(&mut store, abi::MEMORY)
+            .ok_or_else(|| wasmtime::Error::msg("the holder exports no memory"))?;
+        Ok((store, memory, arena))
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<HostState> {
+        &self.linker
+    }
+
+    pub(crate) fn windows(&self) -> Windows {
+        self.arenas.windows()
+    }
+}
+
+/// A module with its code.
+#[derive(Debug, Clone)]
+pub struct LoadedModule {
+    pub(crate) module: FragmentModule,
+    pub(crate) code: Module,
+    cached: bool,
+}
+
+impl LoadedModule {
+    /// Whether the code was there already.
+    pub fn cached(&self) -> bool {
+        self.cached
+    }
+}
+
+fn compile(engine: &Engine, module: &FragmentModule) -> Result<Vec<u8>, RuntimeError> {
+    engine
+        .precompile_module(module.bytes())
+        .map_err(|source| RuntimeError::Compile {
+            module: module.name(),
+            source: source.into(),
+        })
+}
+
+fn engine_config(baseline: Baseline, protection: Protection) -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config.target(baseline.triple())?;
+    for feature in baseline.features() {
+        // SAFETY: the flags are Cranelift's names of processor features; loading checks that this host has them.
+        unsafe { config.cranelift_flag_enable(feature) };
+    }
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_wide_arithmetic(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .memory_may_move(false)
+        .memory_guard_size(protection.guard_bytes() as u64)
+        .memory_reservation(match protection {
+            Protection::Guarded => Windows::FULL.build_end,
+            Protection::Checked => 0,
+        });
+    Ok(config)
+}
+
+/// A module that is nothing but a memory of the windows' size. Its memory is made by our `MemoryCreator`.
+fn holder_module(windows: Windows) -> Vec<u8> {
+    use wasm_encoder::{ExportKind, ExportSection, MemorySection, MemoryType, Module};
+    let pages = windows.build_end / abi::PAGE_BYTES;
+    let mut memories = MemorySection::new();
+    memories.memory(MemoryType {
+        minimum: pages,
+        maximum: Some(pages),
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
+    let mut exports = ExportSection::new();
+    exports.export(abi::MEMORY, ExportKind::Memory, 0);
+    let mut module = Module::new();
+    module.section(&memories).section(&exports);
+    module.finish()
+}

@@ -1,0 +1,462 @@
+//! A fragment that runs: one memory, one store, one thread at a time.
+//!
+//! ```text
+//! open -> push .. -> finish -> done      after each push and after finish: pull until it gives none
+//! ```
+//!
+//! Between any two calls into the guest the caller's check runs, and memory is granted as the account allows.
+//! A batch that breaks a fact is refused before the guest sees it; then [`Instance::take_over`] lets the general module
+//! go on in the same memory.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use wasmtime::{Memory, Store, TypedFunc, WasmParams};
+
+use super::{
+    engine::{LoadedModule, Runtime},
+    host::{HostFunctions, HostState},
+    input,
+    memory::{Arena, SharedArena},
+    output,
+};
+use crate::{
+    FragmentModule, RunError,
+    abi::{self, PARAM_BYTES, Reason, Status, control},
+    error::EngineError,
+    fragment::{self, Storage},
+};
+
+/// Who pays for guest memory. The coordinator puts the query's memory pool behind it.
+pub trait MemoryAccount: Send {
+    /// Asks for more. Bytes.
+    fn grow(&mut self, bytes: u64) -> Result<(), Refused>;
+
+    /// Gives back. Bytes.
+    fn shrink(&mut self, bytes: u64);
+}
+
+/// Why an account gives no more.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// A literal of the plan. Integers, dates, timestamps and unscaled decimals as `Int`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Param {
+    Boolean(bool),
+    Int(i128),
+    Float32(f32),
+    Float64(f64),
+}
+
+/// What runs between two calls into a guest: cancellation and deadlines.
+pub type Check<'a> = &'a mut dyn FnMut() -> Result<(), RunError>;
+
+/// Memory is granted in steps of this, so that a growing heap asks seldom.
+const GRANT_BYTES: u64 = 1 << 20;
+
+/// A running fragment.
+pub struct Instance {
+    module: FragmentModule,
+    schema: SchemaRef,
+    store: Store<HostState>,
+    memory: Memory,
+    arena: SharedArena,
+    account: Box<dyn MemoryAccount>,
+    /// What the account has been asked for so far.
+    charged: u64,
+    calls: Calls,
+}
+
+struct Calls {
+    push: Vec<TypedFunc<u32, i32>>,
+    finish: Vec<TypedFunc<(), i32>>,
+    pull: TypedFunc<u32, i32>,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("module", &self.module.name())
+            .field("charged", &self.charged)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.account.shrink(self.charged);
+    }
+}
+
+impl Instance {
+    /// A fragment at its start, opened with the plan's literals.
+    pub fn open(
+        runtime: &Runtime,
+        loaded: &LoadedModule,
+        params: &[Param],
+        account: Box<dyn MemoryAccount>,
+        functions: Box<dyn HostFunctions>,
+    ) -> Result<Self, RunError> {
+        let module = loaded.module.clone();
+        let failed = |source: wasmtime::Error| RunError::Instantiate {
+            module: loaded.module.name(),
+            source: EngineError::from(source),
+        };
+        let (mut store, memory, arena) = runtime.hold(HostState::new(functions)).map_err(failed)?;
+        store.data_mut().arena = Some(SharedArena::clone(&arena));
+        let (calls, open) = link(runtime, loaded, &mut store, memory).map_err(failed)?;
+        let mut instance = Self {
+            schema: output::schema(module.output()),
+            module,
+            store,
+            memory,
+            arena,
+            account,
+            charged: 0,
+            calls,
+        };
+        instance.prepare_memory(runtime)?;
+        let at = instance.write_params(params)?;
+        instance.run(&open, at, &mut || Ok(()))?;
+        Ok(instance)
+    }
+
+    /// Schema of what [`Self::pull`] gives; columns are called by their positions.
+    pub fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    /// Rows that went through generated loops so far.
+    pub fn guest_rows(&self) -> u64 {
+        let low = self.read(control::GUEST_ROWS);
+        let high = self.read(control::GUEST_ROWS + 4);
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    /// Bytes of guest memory that the account carries.
+    pub fn memory_bytes(&self) -> u64 {
+        self.charged
+    }
+
+    /// Gives a batch of at most [`abi::BATCH_ROWS_MAX`] rows to an input. `check` runs between calls and may stop them.
+    ///
+    /// Errors: [`RunError::Fact`], after which nothing of the batch was consumed; every other error ends the instance.
+    pub fn push(
+        &mut self,
+        input: usize,
+        batch: &RecordBatch,
+        check: Check<'_>,
+    ) -> Result<(), RunError> {
+        let Some(push) = self.calls.push.get(input).cloned() else {
+            return Err(self.shape(format!("it has no input {input}")));
+        };
+        let module = self.module.clone();
+        let columns = &module.fragment().inputs[input].columns;
+        let schema = batch.schema();
+        let types = schema
+            .fields()
+            .iter()
+            .map(|field| field.data_type().clone());
+        if !types.eq(columns.iter().map(|column| column.ty.to_arrow())) {
+            return Err(self.shape(format!("columns {schema}")));
+        }
+        if batch.num_rows() > abi::BATCH_ROWS_MAX {
+            return Err(self.shape(format!("{} rows at once", batch.num_rows())));
+        }
+        self.with_arena(|arena| {
+            let descriptors = input::copy_in(arena, input, columns, batch)?;
+            write(
+                arena,
+                control::INPUT_COLUMNS + 4 * input as u32,
+                descriptors,
+            );
+            Ok(())
+        })?;
+        self.charge()?;
+        self.run(&push, batch.num_rows() as u32, check)?;
+        Ok(())
+    }
+
+    /// Says that an input has no more batches.
+    pub fn finish(&mut self, input: usize, check: Check<'_>) -> Result<(), RunError> {
+        let Some(finish) = self.calls.finish.get(input).cloned() else {
+            return Err(self.shape(format!("it has no input {input}")));
+        };
+        self.run(&finish, (), check)?;
+        Ok(())
+    }
+
+    /// The next rows, or none until more is pushed. Of groups at most `rows_max`; of a pushed batch all that are left.
+    pub fn pull(
+        &mut self,
+        rows_max: u32,
+        check: Check<'_>,
+    ) -> Result<Option<RecordBatch>, RunError> {
+        let pull = self.calls.pull.clone();
+        let rows_max = rows_max.clamp(1, abi::BATCH_ROWS_MAX as u32);
+        if self.run_until(&pull, rows_max, check, Status::More)? == Status::Done {
+            return Ok(None);
+        }
+        let (columns, schema) = (self.module.output().to_vec(), self.schema());
+        let out = self.with_arena(|arena| {
+            Ok(output::copy_out(
+                arena,
+                &columns,
+                &schema,
+                abi::BATCH_ROWS_MAX,
+            ))
+        })?;
+        out.map(Some).map_err(|detail| self.broken(detail))
+    }
+
+    /// Goes on with another module of the same shape, usually the general one, in the same memory.
+    pub fn take_over(&mut self, runtime: &Runtime, loaded: &LoadedModule) -> Result<(), RunError> {
+        let (own, other) = (self.module.fragment(), loaded.module.fragment());
+        if own.general() != other.general() {
+            return Err(self.shape(format!("the state of module {}", loaded.module.name())));
+        }
+        let linked = link(runtime, loaded, &mut self.store, self.memory);
+        let (calls, _) = linked.map_err(|source| RunError::Instantiate {
+            module: loaded.module.name(),
+            source: source.into(),
+        })?;
+        self.calls = calls;
+        self.module = loaded.module.clone();
+        Ok(())
+    }
+
+    /// Accessible private memory behind a cleared control block and state area.
+    fn prepare_memory(&mut self, runtime: &Runtime) -> Result<(), RunError> {
+        let heap = u64::from(control::BYTES + self.module.description().state_bytes);
+        let heap = heap.next_multiple_of(abi::BUFFER_ALIGN as u64);
+        self.grant(heap)?;
+        let build = runtime.windows().inputs_end as u32;
+        self.with_arena(|arena| {
+            let state = arena.bytes_mut(0, heap);
+            state.expect("granted above").fill(0);
+            write(arena, control::HEAP_NEXT, heap as u32);
+            write(arena, control::BUILD, build);
+            Ok(())
+        })?;
+        self.write_heap_limit()
+    }
+
+    fn write_params(&mut self, params: &[Param]) -> Result<u32, RunError> {
+        let module = self.module.clone();
+        let expected = &module.fragment().params;
+        if expected.len() != params.len() {
+            return Err(self.shape(format!("{} parameters", params.len())));
+        }
+        let mut bytes = Vec::new();
+        for (param, expected) in params.iter().zip(expected) {
+            let Some(slot) = encode(param, expected) else {
+                return Err(self.shape(format!("{param:?} as {}", expected.ty)));
+            };
+            bytes.extend(slot);
+        }
+        self.with_arena(|arena| {
+            let address = arena.windows().private_end;
+            let target = arena.bytes_mut(address, bytes.len() as u64);
+            target
+                .expect("the input window is accessible")
+                .copy_from_slice(&bytes);
+            Ok(address as u32)
+        })
+    }
+
+    /// Calls until DONE.
+    fn run<P: WasmParams + Copy>(
+        &mut self,
+        call: &TypedFunc<P, i32>,
+        params: P,
+        check: Check<'_>,
+    ) -> Result<Status, RunError> {
+        self.run_until(call, params, check, Status::Done)
+    }
+
+    /// Calls until DONE or `enough`, granting memory and going on as the guest asks.
+    fn run_until<P: WasmParams + Copy>(
+        &mut self,
+        call: &TypedFunc<P, i32>,
+        params: P,
+        check: Check<'_>,
+        enough: Status,
+    ) -> Result<Status, RunError> {
+        loop {
+            check()?;
+            let code = call
+                .call(&mut self.store, params)
+                .map_err(|trap| self.broken(EngineError::from(trap).to_string()))?;
+            match Status::from_code(code) {
+                Some(Status::Error) => return Err(self.error()),
+                Some(Status::NeedMemory) => {
+                    let needed = u64::from(self.read(control::NEEDED));
+                    self.grant(needed.next_multiple_of(GRANT_BYTES))?;
+                    self.write_heap_limit()?;
+                }
+                Some(status) if status == Status::Done || status == enough => return Ok(status),
+                Some(_) => {}
+                None => return Err(self.broken(format!("a call returned {code}"))),
+            }
+        }
+    }
+
+    /// Makes private memory reach to `end`.
+    fn grant(&mut self, end: u64) -> Result<(), RunError> {
+        let window = lock(&self.arena)
+            .as_ref()
+            .map_or(0, |arena| arena.windows().private_end);
+        let end = end.next_multiple_of(abi::PAGE_BYTES);
+        if end > window {
+            return Err(RunError::WindowFull {
+                window: "private",
+                limit_bytes: window,
+            });
+        }
+        self.with_arena(|arena| {
+            arena.grow_private(end).map_err(|e| RunError::Memory {
+                bytes: end,
+                detail: e.to_string(),
+            })
+        })?;
+        self.charge()
+    }
+
+    /// Charges what the guest's memory has grown by.
+    fn charge(&mut self) -> Result<(), RunError> {
+        let resident = self.with_arena(|arena| Ok(arena.resident_bytes()))?;
+        if let Some(bytes) = resident
+            .checked_sub(self.charged)
+            .filter(|bytes| *bytes > 0)
+        {
+            self.account
+                .grow(bytes)
+                .map_err(|refused| RunError::Memory {
+                    bytes,
+                    detail: refused.to_string(),
+                })?;
+            self.charged = resident;
+        }
+        Ok(())
+    }
+
+    fn write_heap_limit(&mut self) -> Result<(), RunError> {
+        self.with_arena(|arena| {
+            let limit = arena.private_bytes() as u32;
+            write(arena, control::HEAP_LIMIT, limit);
+            Ok(())
+        })
+    }
+
+    fn with_arena<T>(
+        &mut self,
+        act: impl FnOnce(&mut Arena) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        act(lock(&self.arena)
+            .as_mut()
+            .expect("the store keeps its memory"))
+    }
+
+    fn read(&self, address: u32) -> u32 {
+        let arena = lock(&self.arena);
+        let arena = arena.as_ref().expect("the store keeps its memory");
+        let bytes = arena
+            .bytes(u64::from(address), 4)
+            .and_then(|bytes| bytes.try_into().ok());
+        u32::from_le_bytes(bytes.expect("the control block is accessible"))
+    }
+
+    /// What the error cell says.
+    fn error(&mut self) -> RunError {
+        if let Some(source) = self.store.data_mut().failure.take() {
+            return RunError::Function { source };
+        }
+        let code = self.read(control::ERROR_REASON).cast_signed();
+        match Reason::from_code(code) {
+            Some(reason) => RunError::Data {
+                reason,
+                row: self.read(control::ERROR_ROW),
+            },
+            None => self.broken(format!("it raised reason {code}")),
+        }
+    }
+
+    fn shape(&self, detail: String) -> RunError {
+        RunError::Shape {
+            module: self.module.name(),
+            detail,
+        }
+    }
+
+    fn broken(&self, detail: String) -> RunError {
+        RunError::Broken {
+            module: self.module.name(),
+            detail,
+        }
+    }
+}
+
+/// The fragment's calls, linked to a memory.
+fn link(
+    runtime: &Runtime,
+    loaded: &LoadedModule,
+    store: &mut Store<HostState>,
+    memory: Memory,
+) -> wasmtime::Result<(Calls, TypedFunc<u32, i32>)> {
+    let mut linker = runtime.linker().clone();
+    linker.define(&mut *store, abi::IMPORT_MODULE, abi::MEMORY, memory)?;
+    let instance = linker.instantiate(&mut *store, &loaded.code)?;
+    let inputs = 0..loaded.module.fragment().inputs.len();
+    let push = inputs
+        .clone()
+        .map(|input| instance.get_typed_func(&mut *store, &abi::push_name(input)));
+    let push = push.collect::<wasmtime::Result<_>>()?;
+    let finish = inputs.map(|input| instance.get_typed_func(&mut *store, &abi::finish_name(input)));
+    let calls = Calls {
+        push,
+        finish: finish.collect::<wasmtime::Result<_>>()?,
+        pull: instance.get_typed_func(&mut *store, abi::PULL)?,
+    };
+    Ok((calls, instance.get_typed_func(store, abi::OPEN)?))
+}
+
+/// A parameter's slot, or `None` where the value is not of its type and range class.
+fn encode(param: &Param, expected: &fragment::Param) -> Option<[u8; PARAM_BYTES as usize]> {
+    let storage = expected.storage();
+    let integer = |value: i128, low: i128, high: i128| {
+        (low..=high).contains(&value).then(|| value.to_le_bytes())
+    };
+    match (*param, storage) {
+        (Param::Boolean(value), Storage::Bit) => Some(i128::from(value).to_le_bytes()),
+        (Param::Float32(value), Storage::F32) => Some(i128::from(value.to_bits()).to_le_bytes()),
+        (Param::Float64(value), Storage::F64) => Some(i128::from(value.to_bits()).to_le_bytes()),
+        (Param::Int(value), Storage::I128) => Some(value.to_le_bytes()),
+        (Param::Int(value), Storage::U8 | Storage::U16 | Storage::U32 | Storage::U64) => {
+            integer(value, 0, (1 << (8 * storage.bytes())) - 1)
+        }
+        (Param::Int(value), Storage::I8 | Storage::I16 | Storage::I32 | Storage::I64) => {
+            let end = 1i128 << (8 * storage.bytes() - 1);
+            // Range classes are about magnitudes.
+            let low = if expected.ty.is_decimal() {
+                1 - end
+            } else {
+                -end
+            };
+            integer(value, low, end - 1)
+        }
+        _ => None,
+    }
+}
+
+fn write(arena: &mut Arena, address: u32, value: u32) {
+    let field = arena.bytes_mut(u64::from(address), 4);
+    field
+        .expect("the control block is accessible")
+        .copy_from_slice(&value.to_le_bytes());
+}
+
+fn lock(arena: &SharedArena) -> MutexGuard<'_, Option<Arena>> {
+    arena.lock().unwrap_or_else(PoisonError::into_inner)
+}

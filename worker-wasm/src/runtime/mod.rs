@@ -1,0 +1,14 @@
+//! The host side: an engine per process, an instance per fragment and thread, batches in and out.
+
+mod artefact;
+mod engine;
+mod host;
+mod input;
+mod instance;
+mod memory;
+mod output;
+
+pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
+pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};
+pub use host::{GuestMemory, HostError, HostFunctions, NoHostFunctions};
+pub use instance::{Check, Instance, MemoryAccount, Param, Refused};

@@ -1,0 +1,374 @@
+//! Expressions against arrow's kernels, which DataFusion's own expressions call, row by row.
+//!
+//! Row by row, because CASE, COALESCE, AND and OR must not compute what a row does not reach.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{
+        Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch,
+        new_null_array,
+    },
+    compute::{
+        CastOptions, cast_with_options, concat,
+        kernels::{boolean, cmp, numeric},
+    },
+    datatypes::{DataType, Float32Type, Float64Type},
+    error::ArrowError,
+};
+use fastrand::Rng;
+use worker_wasm::{
+    Fragment, RunError,
+    abi::Reason,
+    fragment::{
+        ArithmeticOp, CompareOp, Expr, Input, Operator, Pipeline, Sink, Source, Type, rules,
+        verifier::verify,
+    },
+};
+
+use crate::{
+    random::{self, Exprs},
+    support::{Mix, run, seeds},
+};
+
+/// A value as an array of one row, or why there is none.
+type Reference = Result<ArrayRef, Reason>;
+
+fn reason(error: &ArrowError) -> Reason {
+    match error {
+        ArrowError::DivideByZero => Reason::DivideByZero,
+        ArrowError::ArithmeticOverflow(_) => Reason::Overflow,
+        _ => Reason::CastOutOfRange,
+    }
+}
+
+/// All NaNs as the positive one: the rule that makes answers the same on all processors.
+fn canonical(array: ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Float32 => {
+            let floats: &Float32Array = array.as_primitive();
+            Arc::new(floats.unary::<_, Float32Type>(|v| if v.is_nan() { f32::NAN } else { v }))
+        }
+        DataType::Float64 => {
+            let floats: &Float64Array = array.as_primitive();
+            Arc::new(floats.unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v }))
+        }
+        _ => array,
+    }
+}
+
+fn truth(array: &ArrayRef) -> Option<bool> {
+    array.is_valid(0).then(|| array.as_boolean().value(0))
+}
+
+fn boolean_row(value: Option<bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from(vec![value]))
+}
+
+fn type_of(expr: &Expr, row: &RecordBatch) -> DataType {
+    let schema = row.schema();
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| worker_wasm::fragment::Column {
+            ty: Type::from_arrow(field.data_type()).unwrap(),
+            nullable: true,
+            facts: worker_wasm::fragment::Facts::NONE,
+        });
+    verify(&projection(columns.collect(), vec![expr.clone()])).unwrap()[0]
+        .ty
+        .to_arrow()
+}
+
+fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
+    let kernel =
+        |result: Result<ArrayRef, ArrowError>| result.map(canonical).map_err(|e| reason(&e));
+    match expr {
+        Expr::Column(index) => Ok(canonical(Arc::clone(row.column(*index)))),
+        Expr::Param(_) => unreachable!("random expressions have no parameters"),
+        Expr::Null(ty) => Ok(new_null_array(&ty.to_arrow(), 1)),
+        Expr::Arithmetic(op, left, right) => {
+            let (left, right) = (reference(left, row)?, reference(right, row)?);
+            if left.is_null(0) || right.is_null(0) {
+                let ty = |array: &ArrayRef| Type::from_arrow(array.data_type()).unwrap();
+                let ty = rules::arithmetic(*op, &ty(&left), &ty(&right)).unwrap();
+                return Ok(new_null_array(&ty.to_arrow(), 1));
+            }
+            kernel(match op {
+                ArithmeticOp::Add => numeric::add_wrapping(&left, &right),
+                ArithmeticOp::Subtract => numeric::sub_wrapping(&left, &right),
+                ArithmeticOp::Multiply => numeric::mul_wrapping(&left, &right),
+                ArithmeticOp::Divide => numeric::div(&left, &right),
+                ArithmeticOp::Remainder => numeric::rem(&left, &right),
+            })
+        }
+        Expr::Compare(op, left, right) => {
+            let (left, right) = (reference(left, row)?, reference(right, row)?);
+            compare(*op, &left, &right)
+        }
+        Expr::And(items) => fold(items, row, false),
+        Expr::Or(items) => fold(items, row, true),
+        Expr::Not(item) => Ok(boolean_row(
+            truth(&reference(item, row)?).map(|value| !value),
+        )),
+        Expr::Negate(item) => kernel(numeric::neg_wrapping(&reference(item, row)?)),
+        Expr::IsNull(item) => Ok(boolean_row(Some(reference(item, row)?.is_null(0)))),
+        Expr::IsNotNull(item) => Ok(boolean_row(Some(reference(item, row)?.is_valid(0)))),
+        Expr::Case {
+            branches,
+            otherwise,
+        } => {
+            for (when, then) in branches {
+                if truth(&reference(when, row)?) == Some(true) {
+                    return reference(then, row);
+                }
+            }
+            match otherwise {
+                Some(value) => reference(value, row),
+                None => Ok(new_null_array(&type_of(expr, row), 1)),
+            }
+        }
+        Expr::Cast(item, to) => {
+            let strict = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
+            let item = reference(item, row)?;
+            // Arrow reports every failed cast its own way; to us they are all one reason.
+            let cast = cast_with_options(&item, &to.to_arrow(), &strict);
+            cast.map(canonical).map_err(|_| Reason::CastOutOfRange)
+        }
+        Expr::Coalesce(items) => {
+            let mut last = reference(&items[0], row)?;
+            for item in &items[1..] {
+                if last.is_valid(0) {
+                    break;
+                }
+                last = reference(item, row)?;
+            }
+            Ok(last)
+        }
+        Expr::In(value, items) => {
+            let value = reference(value, row)?;
+            let mut found = boolean_row(Some(false));
+            for item in items {
+                let equal = compare(CompareOp::Eq, &value, &reference(item, row)?)?;
+                let either = boolean::or_kleene(found.as_boolean(), equal.as_boolean()).unwrap();
+                found = Arc::new(either);
+            }
+            Ok(found)
+        }
+    }
+}
+
+fn compare(op: CompareOp, left: &ArrayRef, right: &ArrayRef) -> Reference {
+    let result = match op {
+        CompareOp::Eq => cmp::eq(left, right),
+        CompareOp::Ne => cmp::neq(left, right),
+        CompareOp::Lt => cmp::lt(left, right),
+        CompareOp::Le => cmp::lt_eq(left, right),
+        CompareOp::Gt => cmp::gt(left, right),
+        CompareOp::Ge => cmp::gt_eq(left, right),
+    };
+    Ok(Arc::new(result.unwrap()))
+}
+
+fn fold(items: &[Expr], row: &RecordBatch, deciding: bool) -> Reference {
+    let mut result = Some(!deciding);
+    for item in items {
+        match truth(&reference(item, row)?) {
+            Some(value) if value == deciding => return Ok(boolean_row(Some(deciding))),
+            Some(_) => {}
+            None => result = None,
+        }
+    }
+    Ok(boolean_row(result))
+}
+
+fn projection(columns: Vec<worker_wasm::fragment::Column>, exprs: Vec<Expr>) -> Fragment {
+    Fragment {
+        inputs: vec![Input { columns }],
+        params: Vec::new(),
+        pipelines: vec![Pipeline {
+            source: Source::Input(0),
+            operators: vec![Operator::Project(exprs)],
+            sink: Sink::Emit,
+        }],
+    }
+}
+
+fn kind(expr: &Expr) -> &'static str {
+    match expr {
+        Expr::Column(_) | Expr::Param(_) | Expr::Null(_) => "leaf",
+        Expr::Arithmetic(..) => "arithmetic",
+        Expr::Compare(..) => "compare",
+        Expr::And(_) => "and",
+        Expr::Or(_) => "or",
+        Expr::Not(_) => "not",
+        Expr::Negate(_) => "negate",
+        Expr::IsNull(_) | Expr::IsNotNull(_) => "is-null",
+        Expr::Case { .. } => "case",
+        Expr::Cast(..) => "cast",
+        Expr::Coalesce(_) => "coalesce",
+        Expr::In(..) => "in",
+    }
+}
+
+#[test]
+fn random_expressions_agree_with_arrow() {
+    let mix = Mix::default();
+    let count = if std::env::var("MURRE_LONG").is_ok() {
+        20_000
+    } else {
+        1200
+    };
+    for seed in seeds(1, count) {
+        let mut rng = Rng::with_seed(seed);
+        // Every fourth case is about decimals alone, whose arithmetic has the most variants.
+        let column = if seed % 4 == 0 {
+            random::decimal_column
+        } else {
+            random::column
+        };
+        let columns: Vec<_> = (0..rng.usize(1..5)).map(|_| column(&mut rng)).collect();
+        let (expr, ty) = Exprs { columns: &columns }.any(&mut rng, 3);
+        mix.count(kind(&expr));
+        mix.count(
+            ty.to_string()
+                .split([' ', '('])
+                .find(|part| !part.is_empty())
+                .unwrap(),
+        );
+        let fragment = projection(columns.clone(), vec![expr.clone()]);
+        let rows = random::rows(&mut rng);
+        let batch = random::batch(&mut rng, &columns, rows);
+        let context = || format!("seed {seed}: {expr}\n{fragment}");
+        let expected: Vec<_> = (0..batch.num_rows())
+            .map(|row| reference(&expr, &batch.slice(row, 1)))
+            .collect();
+        let actual = run(&fragment, &[], std::slice::from_ref(&batch));
+        let failing = expected.iter().position(Result::is_err);
+        match (failing, actual) {
+            (None, Ok(actual)) => {
+                mix.count("value");
+                let expected: Vec<_> = expected.into_iter().map(Result::unwrap).collect();
+                let expected: Vec<_> = expected.iter().map(AsRef::as_ref).collect();
+                if !expected.is_empty() {
+                    let expected = concat(&expected).unwrap();
+                    assert_eq!(&expected, actual.column(0), "{}", context());
+                }
+            }
+            (Some(row), Err(RunError::Data { reason, row: at })) => {
+                mix.count(format!("{reason:?}"));
+                let expected = *expected[row].as_ref().unwrap_err();
+                assert_eq!((expected, row as u32), (reason, at), "{}", context());
+            }
+            (failing, actual) => panic!(
+                "{}\nexpected failure {failing:?}, got {actual:?}",
+                context()
+            ),
+        }
+    }
+    mix.check(&[
+        "value",
+        "DivideByZero",
+        "Overflow",
+        "CastOutOfRange",
+        "arithmetic",
+        "compare",
+        "and",
+        "or",
+        "not",
+        "negate",
+        "is-null",
+        "case",
+        "cast",
+        "coalesce",
+        "in",
+        "boolean",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float32",
+        "float64",
+        "date32",
+        "timestamp",
+        "decimal",
+    ]);
+}
+
+#[test]
+fn random_filters_keep_the_rows_that_are_true() {
+    let mix = Mix::default();
+    let count = if std::env::var("MURRE_LONG").is_ok() {
+        10_000
+    } else {
+        400
+    };
+    for seed in seeds(1_000_000, count) {
+        let mut rng = Rng::with_seed(seed);
+        let columns: Vec<_> = (0..rng.usize(1..5))
+            .map(|_| random::column(&mut rng))
+            .collect();
+        let exprs = Exprs { columns: &columns };
+        let predicates: Vec<_> = (0..rng.usize(1..3))
+            .map(|_| exprs.boolean(&mut rng, 2))
+            .collect();
+        let mut fragment = projection(columns.clone(), Vec::new());
+        fragment.pipelines[0].operators =
+            predicates.iter().cloned().map(Operator::Filter).collect();
+        let batches: Vec<_> = (0..rng.usize(1..4))
+            .map(|_| {
+                let rows = random::rows(&mut rng);
+                random::batch(&mut rng, &columns, rows)
+            })
+            .collect();
+        let mut kept = Vec::new();
+        let mut fails = false;
+        for row in batches
+            .iter()
+            .flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)))
+        {
+            let verdict = predicates
+                .iter()
+                .try_fold(true, |keep, predicate| match keep {
+                    true => Ok(truth(&reference(predicate, &row)?) == Some(true)),
+                    false => Ok::<_, Reason>(false),
+                });
+            match verdict {
+                Ok(true) => kept.push(row),
+                Ok(false) => mix.count("dropped"),
+                Err(_) => fails = true,
+            }
+        }
+        let context = || format!("seed {seed}\n{fragment}");
+        match run(&fragment, &[], &batches) {
+            Err(RunError::Data { .. }) => {
+                mix.count("failed");
+                assert!(fails, "{}", context());
+            }
+            Err(error) => panic!("{}\n{error}", context()),
+            Ok(actual) => {
+                assert!(!fails, "{}", context());
+                mix.count("kept");
+                assert_eq!(kept.len(), actual.num_rows(), "{}", context());
+                if !kept.is_empty() {
+                    for (index, column) in actual.columns().iter().enumerate() {
+                        let rows: Vec<_> = kept
+                            .iter()
+                            .map(|row| canonical(Arc::clone(row.column(index))))
+                            .collect();
+                        let rows: Vec<_> = rows.iter().map(AsRef::as_ref).collect();
+                        assert_eq!(&concat(&rows).unwrap(), column, "{}", context());
+                    }
+                }
+            }
+        }
+    }
+    mix.check(&["kept", "dropped", "failed"]);
+}

@@ -1,0 +1,339 @@
+; What can fail runs only where AND leaves the result open, and names reason and row.
+(fragment
+  (input (column int32) (column int32))
+  (params (param int32))
+  (pipeline (input 0) (filter (and (ne c1 p0) (gt (div c0 c1) p0))) (emit)))
+
+;; the module
+(module
+  (type (;0;) (func (param i32 i32) (result i32)))
+  (type (;1;) (func (param i64 i64 i64 i64) (result i64 i64 i32)))
+  (type (;2;) (func (param i64 i64 i64 i64) (result i64 i64 i64 i64)))
+  (type (;3;) (func (param i64 i64) (result f64)))
+  (type (;4;) (func (param i32) (result i32)))
+  (type (;5;) (func (param i32 i32 i32)))
+  (type (;6;) (func (param i32) (result i32)))
+  (type (;7;) (func (param i32) (result i32)))
+  (type (;8;) (func (result i32)))
+  (type (;9;) (func (param i32) (result i32)))
+  (import "murre" "memory" (memory (;0;) 1 65536))
+  (import "murre" "raise" (func (;0;) (type 0)))
+  (export "open" (func 6))
+  (export "push_0" (func 7))
+  (export "finish_0" (func 8))
+  (export "pull" (func 9))
+  (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
+    unreachable
+  )
+  (func (;2;) (type 2) (param i64 i64 i64 i64) (result i64 i64 i64 i64)
+    unreachable
+  )
+  (func (;3;) (type 3) (param i64 i64) (result f64)
+    unreachable
+  )
+  (func (;4;) (type 4) (param i32) (result i32)
+    (local i32 i32)
+    i32.const 0
+    i32.load offset=4 align=1
+    local.set 1
+    local.get 1
+    local.get 0
+    i32.const 63
+    i32.add
+    i32.const -64
+    i32.and
+    i32.add
+    local.set 2
+    local.get 2
+    i32.const 0
+    i32.load align=1
+    i32.gt_u
+    if ;; label = @1
+      i32.const 0
+      local.get 2
+      i32.store offset=8 align=1
+      i32.const 0
+      return
+    end
+    i32.const 0
+    local.get 2
+    i32.store offset=4 align=1
+    local.get 1
+    return
+    unreachable
+  )
+  (func (;5;) (type 5) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;6;) (type 6) (param i32) (result i32)
+    i32.const 0
+    local.get 0
+    i64.load align=1
+    i64.store offset=1024 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=8 align=1
+    i64.store offset=1032 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32) (result i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    i32.const 0
+    i32.load offset=1024 align=1
+    local.set 1
+    local.get 0
+    i32.const 0
+    i32.load offset=1104 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 2
+      local.get 2
+      i32.const 8
+      i32.mul
+      call 4
+      local.set 3
+      local.get 3
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 3
+      i32.store offset=1108 align=1
+      i32.const 0
+      local.get 2
+      i32.store offset=1104 align=1
+    end
+    i32.const 0
+    i32.load offset=1136 align=1
+    local.set 4
+    i32.const 0
+    i32.load offset=64 align=1
+    local.set 6
+    local.get 6
+    i32.load align=1
+    local.set 7
+    local.get 6
+    i32.load offset=32 align=1
+    local.set 8
+    i32.const 0
+    i32.load offset=1108 align=1
+    i32.const 0
+    i32.load offset=1104 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 9
+    i32.const 0
+    i32.load offset=1108 align=1
+    i32.const 0
+    i32.load offset=1104 align=1
+    i32.const 4
+    i32.mul
+    i32.add
+    local.set 10
+    i32.const 0
+    local.set 11
+    local.get 4
+    local.get 0
+    i32.lt_u
+    if ;; label = @1
+      loop ;; label = @2
+        local.get 4
+        local.set 5
+        i32.const 0
+        local.set 12
+        i32.const 0
+        local.set 13
+        local.get 8
+        local.get 5
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 14
+        local.get 14
+        local.get 1
+        i32.ne
+        local.set 15
+        local.get 12
+        local.get 15
+        i32.eqz
+        i32.or
+        local.set 12
+        local.get 12
+        i32.eqz
+        if ;; label = @3
+          local.get 7
+          local.get 5
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 16
+          local.get 8
+          local.get 5
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 17
+          local.get 17
+          i32.eqz
+          local.set 18
+          local.get 18
+          if ;; label = @4
+            i32.const 1
+            local.get 5
+            call 0
+            return
+          end
+          local.get 16
+          i32.const -2147483648
+          i32.eq
+          local.get 17
+          i32.const -1
+          i32.eq
+          i32.and
+          local.set 19
+          local.get 19
+          if ;; label = @4
+            i32.const 2
+            local.get 5
+            call 0
+            return
+          end
+          local.get 16
+          i32.const 1
+          local.get 17
+          local.get 18
+          local.get 19
+          i32.or
+          select
+          i32.div_s
+          local.set 20
+          local.get 1
+          local.get 20
+          i32.lt_s
+          local.set 21
+          local.get 12
+          local.get 21
+          i32.eqz
+          i32.or
+          local.set 12
+        end
+        local.get 12
+        i32.eqz
+        local.set 22
+        local.get 22
+        if ;; label = @3
+          local.get 7
+          local.get 5
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 23
+          local.get 9
+          local.get 11
+          i32.const 4
+          i32.mul
+          i32.add
+          local.set 24
+          local.get 24
+          local.get 23
+          i32.store align=1
+          local.get 8
+          local.get 5
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 25
+          local.get 10
+          local.get 11
+          i32.const 4
+          i32.mul
+          i32.add
+          local.set 26
+          local.get 26
+          local.get 25
+          i32.store align=1
+          local.get 11
+          i32.const 1
+          i32.add
+          local.set 11
+        end
+        local.get 4
+        i32.const 1
+        i32.add
+        local.set 4
+        local.get 4
+        local.get 0
+        i32.lt_u
+        br_if 0 (;@2;)
+      end
+    end
+    i32.const 0
+    local.get 9
+    i32.store offset=1040 align=1
+    i32.const 0
+    local.get 11
+    i32.store offset=1056 align=1
+    i32.const 0
+    local.get 10
+    i32.store offset=1072 align=1
+    i32.const 0
+    local.get 11
+    i32.store offset=1088 align=1
+    i32.const 0
+    local.get 11
+    i32.store offset=1120 align=1
+    i32.const 0
+    i32.const 0
+    i64.load offset=32 align=1
+    local.get 0
+    i64.extend_i32_u
+    i64.add
+    i64.store offset=32 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;8;) (type 8) (result i32)
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32) (result i32)
+    (local i32)
+    i32.const 0
+    i32.load offset=1120 align=1
+    local.set 1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1120 align=1
+    i32.const 0
+    local.get 1
+    i32.store offset=24 align=1
+    i32.const 0
+    i32.const 1040
+    i32.store offset=28 align=1
+    local.get 1
+    if ;; label = @1
+      i32.const 1
+      return
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+)

@@ -1,0 +1,10 @@
+//! Fragments compiled, loaded and run, beside arrow's kernels and plain loops.
+//!
+//! Random tests print their seed and mix; `MURRE_SEED=n cargo test -p worker-wasm --test it name` replays one.
+
+mod aggregates;
+mod expressions;
+mod golden;
+mod host;
+mod random;
+mod support;

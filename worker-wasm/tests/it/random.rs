@@ -1,0 +1,333 @@
+//! Random types, values, arrays and expressions.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch},
+    datatypes::{
+        Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+        Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type,
+        UInt32Type, UInt64Type,
+    },
+};
+use fastrand::Rng;
+use worker_wasm::fragment::{ArithmeticOp, Column, CompareOp, Expr, Facts, Range, Type, rules};
+
+pub(crate) fn column_type(rng: &mut Rng) -> Type {
+    match rng.u32(0..16) {
+        0 => Type::Boolean,
+        1 => Type::Int8,
+        2 => Type::Int16,
+        3 => Type::Int32,
+        4 => Type::Int64,
+        5 => Type::UInt8,
+        6 => Type::UInt16,
+        7 => Type::UInt32,
+        8 => Type::UInt64,
+        9 => Type::Float32,
+        10 => Type::Float64,
+        11 => Type::Date32,
+        12 => Type::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        13 => decimal(15, 2),
+        14 => decimal(rng.u8(1..=38), 0),
+        _ => {
+            let precision = rng.u8(1..=38);
+            decimal(precision, rng.i8(0..=precision.min(10) as i8))
+        }
+    }
+}
+
+pub(crate) fn decimal(precision: u8, scale: i8) -> Type {
+    Type::Decimal { precision, scale }
+}
+
+/// A column of an input, with facts that `array` then keeps.
+pub(crate) fn column(rng: &mut Rng) -> Column {
+    let ty = column_type(rng);
+    column_of(rng, ty)
+}
+
+/// Wide ones more often than not: they overflow.
+pub(crate) fn decimal_column(rng: &mut Rng) -> Column {
+    let precision = [38, 37, 20, 15][rng.usize(0..4)];
+    let ty = decimal(precision, rng.i8(0..=precision.min(10) as i8));
+    column_of(rng, ty)
+}
+
+pub(crate) fn column_of(rng: &mut Rng, ty: Type) -> Column {
+    let nullable = rng.bool();
+    let range = match rng.u32(0..3) {
+        _ if !ty.is_decimal() => Range::Full,
+        0 => Range::I32,
+        1 => Range::I64,
+        _ => Range::Full,
+    };
+    let no_nulls = nullable && rng.u32(0..4) == 0;
+    Column {
+        ty,
+        nullable,
+        facts: Facts { range, no_nulls },
+    }
+}
+
+/// An integer: mostly small, sometimes anything or an extreme of `low..=high`.
+fn integer(rng: &mut Rng, low: i128, high: i128) -> i128 {
+    let value = match rng.u32(0..12) {
+        0 => low,
+        1 => high,
+        2 => 0,
+        3 => rng.i128(low..=high),
+        4..8 => rng.i128(-100_000..=100_000),
+        _ => rng.i128(-4..=4),
+    };
+    value.clamp(low, high)
+}
+
+fn float(rng: &mut Rng) -> f64 {
+    match rng.u32(0..14) {
+        0 => f64::NAN,
+        1 => f64::INFINITY,
+        2 => f64::NEG_INFINITY,
+        3 => 0.0,
+        4 => -0.0,
+        5 => f64::MAX,
+        6 => f64::MIN_POSITIVE,
+        _ => f64::from(rng.i32(-1000..1000)) / 8.0,
+    }
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    rng: &mut Rng,
+    rows: usize,
+    null_share: f64,
+    mut value: impl FnMut(&mut Rng) -> T::Native,
+) -> PrimitiveArray<T> {
+    // Null rows hold random values too, as they do in arrays that kernels give.
+    let values: Vec<_> = (0..rows).map(|_| value(rng)).collect();
+    let nulls = (null_share > 0.0).then(|| (0..rows).map(|_| rng.f64() >= null_share).collect());
+    PrimitiveArray::new(values.into(), nulls)
+}
+
+/// Values of a column, sliced out of a longer array now and then.
+pub(crate) fn array(rng: &mut Rng, column: &Column, rows: usize) -> ArrayRef {
+    let (before, after) = match rng.bool() {
+        true => (rng.usize(0..20), rng.usize(0..20)),
+        false => (0, 0),
+    };
+    let null_share = match column.nullable && !column.facts.no_nulls {
+        true => [0.0, 0.1, 0.5, 1.0][rng.usize(0..4)],
+        false => 0.0,
+    };
+    let all = before + rows + after;
+    whole_array(rng, column, all, null_share).slice(before, rows)
+}
+
+fn whole_array(rng: &mut Rng, column: &Column, rows: usize, null_share: f64) -> ArrayRef {
+    macro_rules! integers {
+        ($arrow:ident) => {{
+            type Native = <$arrow as ArrowPrimitiveType>::Native;
+            let (low, high) = (Native::MIN.into(), Native::MAX.into());
+            Arc::new(primitive::<$arrow>(rng, rows, null_share, |rng| {
+                integer(rng, low, high) as Native
+            }))
+        }};
+    }
+    match &column.ty {
+        Type::Boolean => {
+            let values: Vec<_> = (0..rows)
+                .map(|_| (rng.f64() >= null_share).then(|| rng.bool()))
+                .collect();
+            Arc::new(BooleanArray::from(values))
+        }
+        Type::Int8 => integers!(Int8Type),
+        Type::Int16 => integers!(Int16Type),
+        Type::Int32 => integers!(Int32Type),
+        Type::Int64 => integers!(Int64Type),
+        Type::UInt8 => integers!(UInt8Type),
+        Type::UInt16 => integers!(UInt16Type),
+        Type::UInt32 => integers!(UInt32Type),
+        Type::UInt64 => integers!(UInt64Type),
+        Type::Date32 => integers!(Date32Type),
+        Type::Timestamp(_, zone) => Arc::new(
+            primitive::<TimestampMicrosecondType>(rng, rows, null_share, |rng| {
+                integer(rng, i64::MIN.into(), i64::MAX.into()) as i64
+            })
+            .with_timezone_opt(zone.clone()),
+        ),
+        Type::Float32 => Arc::new(primitive::<Float32Type>(rng, rows, null_share, |rng| {
+            float(rng) as f32
+        })),
+        Type::Float64 => Arc::new(primitive::<Float64Type>(rng, rows, null_share, float)),
+        Type::Decimal { precision, scale } => {
+            let digits = 10i128.pow(u32::from(*precision)) - 1;
+            let limit = match column.facts.range {
+                Range::I32 => digits.min(i32::MAX.into()),
+                Range::I64 => digits.min(i64::MAX.into()),
+                Range::Full => digits,
+            };
+            let values = primitive::<Decimal128Type>(rng, rows, null_share, |rng| {
+                integer(rng, -limit, limit)
+            });
+            Arc::new(values.with_precision_and_scale(*precision, *scale).unwrap())
+        }
+    }
+}
+
+pub(crate) fn batch(rng: &mut Rng, columns: &[Column], rows: usize) -> RecordBatch {
+    let fields: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            Field::new(format!("c{index}"), column.ty.to_arrow(), column.nullable)
+        })
+        .collect();
+    let arrays: Vec<_> = columns
+        .iter()
+        .map(|column| array(rng, column, rows))
+        .collect();
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).unwrap()
+}
+
+/// Rows of a batch: none, one, around multiples of what code handles at once, many.
+pub(crate) fn rows(rng: &mut Rng) -> usize {
+    match rng.u32(0..6) {
+        0 => rng.usize(0..3),
+        1 => rng.usize(14..18),
+        2 => rng.usize(62..66),
+        _ => rng.usize(3..200),
+    }
+}
+
+/// Makes expressions over columns. Parameters are columns' concern of their own: see the tests that use them.
+pub(crate) struct Exprs<'a> {
+    pub(crate) columns: &'a [Column],
+}
+
+impl Exprs<'_> {
+    /// An expression and its type, at most `depth` operators deep.
+    pub(crate) fn any(&self, rng: &mut Rng, depth: u32) -> (Expr, Type) {
+        if depth == 0 || rng.u32(0..8) == 0 {
+            let index = rng.usize(0..self.columns.len());
+            return (Expr::Column(index), self.columns[index].ty.clone());
+        }
+        if rng.u32(0..3) == 0 {
+            return (self.boolean(rng, depth), Type::Boolean);
+        }
+        let (item, ty) = self.any(rng, depth - 1);
+        match rng.u32(0..6) {
+            0 => self.cast(rng, item, ty),
+            1 if ty.is_signed() || ty.is_float() || ty.is_decimal() => {
+                (Expr::Negate(Box::new(item)), ty)
+            }
+            2 => {
+                let branches = (0..rng.usize(1..3))
+                    .map(|_| (self.boolean(rng, depth - 1), self.of(rng, &ty, depth - 1)))
+                    .collect();
+                let otherwise = rng.bool().then(|| Box::new(item));
+                (
+                    Expr::Case {
+                        branches,
+                        otherwise,
+                    },
+                    ty,
+                )
+            }
+            3 => {
+                let last = self.of(rng, &ty, depth - 1);
+                (Expr::Coalesce(vec![item, last]), ty)
+            }
+            _ => self.arithmetic(rng, item, ty, depth),
+        }
+    }
+
+    fn arithmetic(&self, rng: &mut Rng, left: Expr, ty: Type, depth: u32) -> (Expr, Type) {
+        let op = [
+            ArithmeticOp::Add,
+            ArithmeticOp::Subtract,
+            ArithmeticOp::Multiply,
+            ArithmeticOp::Divide,
+            ArithmeticOp::Remainder,
+        ][rng.usize(0..5)];
+        let (right, right_type) = match ty.is_decimal() {
+            true => self.decimal(rng),
+            false => (self.of(rng, &ty, depth - 1), ty.clone()),
+        };
+        match rules::arithmetic(op, &ty, &right_type) {
+            Some(result) => (
+                Expr::Arithmetic(op, Box::new(left), Box::new(right)),
+                result,
+            ),
+            None => (left, ty),
+        }
+    }
+
+    fn decimal(&self, rng: &mut Rng) -> (Expr, Type) {
+        let decimals: Vec<_> = (0..self.columns.len())
+            .filter(|index| self.columns[*index].ty.is_decimal())
+            .collect();
+        match decimals.is_empty() {
+            true => (Expr::Null(decimal(9, 3)), decimal(9, 3)),
+            false => {
+                let index = decimals[rng.usize(0..decimals.len())];
+                (Expr::Column(index), self.columns[index].ty.clone())
+            }
+        }
+    }
+
+    fn cast(&self, rng: &mut Rng, item: Expr, ty: Type) -> (Expr, Type) {
+        let to = column_type(rng);
+        match rules::can_cast(&ty, &to) {
+            true => (Expr::Cast(Box::new(item), to.clone()), to),
+            false => (item, ty),
+        }
+    }
+
+    /// An expression of a given type.
+    fn of(&self, rng: &mut Rng, ty: &Type, depth: u32) -> Expr {
+        for _ in 0..8 {
+            let (expr, found) = self.any(rng, depth.min(1));
+            if found == *ty {
+                return expr;
+            }
+        }
+        let same = (0..self.columns.len()).find(|index| self.columns[*index].ty == *ty);
+        same.map_or_else(|| Expr::Null(ty.clone()), Expr::Column)
+    }
+
+    pub(crate) fn boolean(&self, rng: &mut Rng, depth: u32) -> Expr {
+        let depth = depth.saturating_sub(1);
+        let some = |rng: &mut Rng| {
+            (0..rng.usize(2..4))
+                .map(|_| self.boolean(rng, depth))
+                .collect()
+        };
+        match rng.u32(0..9) {
+            0 if depth > 0 => Expr::And(some(rng)),
+            1 if depth > 0 => Expr::Or(some(rng)),
+            2 if depth > 0 => Expr::Not(Box::new(self.boolean(rng, depth))),
+            3 => Expr::IsNull(Box::new(self.any(rng, depth).0)),
+            4 => Expr::IsNotNull(Box::new(self.any(rng, depth).0)),
+            5 => {
+                let (value, ty) = self.any(rng, depth);
+                let items = (0..rng.usize(1..4))
+                    .map(|_| self.of(rng, &ty, depth))
+                    .collect();
+                Expr::In(Box::new(value), items)
+            }
+            _ => {
+                let (left, ty) = self.any(rng, depth);
+                let op = [
+                    CompareOp::Eq,
+                    CompareOp::Ne,
+                    CompareOp::Lt,
+                    CompareOp::Le,
+                    CompareOp::Gt,
+                    CompareOp::Ge,
+                ][rng.usize(0..6)];
+                let right = self.of(rng, &ty, depth);
+                Expr::Compare(op, Box::new(left), Box::new(right))
+            }
+        }
+    }
+}
