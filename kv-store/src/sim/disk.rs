@@ -30,6 +30,15 @@ pub enum Fate {
     Perhaps(u64),
 }
 
+/// An operation on a file that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The disk is full: half of the bytes are written.
+    Write,
+    Sync,
+    SetLen,
+}
+
 /// Called after every operation with what was done; see [`SimDisk::observe`].
 type Observer = Box<dyn FnMut(&SimDisk) + Send>;
 
@@ -52,6 +61,8 @@ struct State {
     num_syncs: u64,
     /// Syncs of files answer and do nothing.
     lies: bool,
+    /// To come, each at the next operation of its kind.
+    faults: Vec<Fault>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -156,6 +167,7 @@ impl SimDisk {
             name_changes: Vec::new(),
             num_syncs: 0,
             lies: state.lies,
+            faults: Vec::new(),
         })
     }
 
@@ -167,6 +179,17 @@ impl SimDisk {
     /// From now on fsyncs of files answer and do nothing, which a test of durability must notice.
     pub fn lie_about_syncs(&self) {
         self.state.lock().lies = true;
+    }
+
+    /// The next operation of this kind fails, once.
+    pub fn fail_next(&self, fault: Fault) {
+        self.state.lock().faults.push(fault);
+    }
+
+    fn take_fault(&self, fault: Fault) -> bool {
+        let faults = &mut self.state.lock().faults;
+        let at = faults.iter().position(|known| *known == fault);
+        at.map(|at| faults.remove(at)).is_some()
     }
 
     /// Fsyncs of files so far.
@@ -279,7 +302,12 @@ impl SimFile {
 impl DiskFile for SimFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut at = usize::try_from(offset).map_err(io::Error::other)?;
-        let mut rest = bytes;
+        let is_full = self.disk.take_fault(Fault::Write);
+        let mut rest = if is_full {
+            &bytes[..bytes.len() / 2]
+        } else {
+            bytes
+        };
         while !rest.is_empty() {
             let (page, behind) = rest.split_at(rest.len().min(PAGE - at % PAGE));
             self.with(|contents| {
@@ -292,6 +320,9 @@ impl DiskFile for SimFile {
             self.disk.notify();
             at += page.len();
             rest = behind;
+        }
+        if is_full {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
     }
@@ -309,6 +340,9 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if self.disk.take_fault(Fault::Sync) {
+            return Err(io::Error::other("the disk is broken"));
+        }
         let lies = self.disk.state.lock().lies;
         if !lies {
             self.with(|contents| contents.durable = Arc::clone(&contents.now));
@@ -320,6 +354,9 @@ impl DiskFile for SimFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let len = usize::try_from(len).map_err(io::Error::other)?;
+        if self.disk.take_fault(Fault::SetLen) {
+            return Err(io::Error::other("the disk is broken"));
+        }
         self.with(|contents| Arc::make_mut(&mut contents.now).resize(len, 0));
         self.disk.notify();
         Ok(())

@@ -10,7 +10,7 @@ mod engine;
 mod model_map;
 mod random;
 
-pub use disk::{Fate, SimDisk};
+pub use disk::{Fate, Fault, SimDisk};
 pub use engine::ModelEngine;
 pub use model_map::ModelMap;
 pub use random::Random;

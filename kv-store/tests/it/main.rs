@@ -3,4 +3,5 @@
 mod engine_power_loss;
 mod simulation;
 mod state_model;
+mod wal_faults;
 mod wal_power_loss;
