@@ -7,7 +7,7 @@
 use super::{
     builder::{F64, Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Row, Scalar},
-    hash_table::HashTable,
+    hash_table::{Directory, HashTable},
     memory::{StateArea, field, set_field},
     pipeline::Context,
 };
@@ -69,6 +69,10 @@ enum Place<'a> {
 
 /// The cells of the one group while a batch goes through; empty with keys.
 pub(crate) struct Accumulators(Vec<Scalar>);
+
+/// Where a block's rows find their group; none without keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Block(Option<Directory>);
 
 impl<'a> Aggregation<'a> {
     pub(crate) fn new(
@@ -150,10 +154,13 @@ impl<'a> Aggregation<'a> {
         }
     }
 
-    pub(crate) fn make_room(&self, f: &mut Function) {
-        if let Groups::Keyed(table, _) = &self.groups {
-            table.make_room(f);
-        }
+    /// At the start of a block: leaves the call where room has to be made first.
+    pub(crate) fn begin_block(&self, f: &mut Function) -> Block {
+        let Groups::Keyed(table, _) = &self.groups else {
+            return Block(None);
+        };
+        table.make_room(f);
+        Block(Some(table.directory(f)))
     }
 
     /// At the start of a batch.
@@ -181,13 +188,22 @@ impl<'a> Aggregation<'a> {
     }
 
     /// Adds a row to its group.
-    pub(crate) fn put(&self, f: &mut Function, accumulators: &Accumulators, row: &Row<'_>) {
+    pub(crate) fn put(
+        &self,
+        f: &mut Function,
+        accumulators: &Accumulators,
+        block: Block,
+        row: &Row<'_>,
+    ) {
         let place = match &self.groups {
             Groups::One(_) => Place::Locals(&accumulators.0),
             Groups::Keyed(table, offset) => {
                 let keys = self.aggregate.keys.iter();
                 let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
-                let entry = table.find(f, &keys, |f, entry| self.clear(f, entry, *offset));
+                let directory = block.0.expect("a block of keyed rows has a directory");
+                let entry = table.find(f, directory, &keys, |f, entry| {
+                    self.clear(f, entry, *offset)
+                });
                 Place::Memory(f.let_(entry.get() + *offset))
             }
         };
