@@ -102,7 +102,7 @@
     unreachable
   )
   (func (;7;) (type 7) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
     i32.const 0
     i32.load offset=1044 align=1
     if ;; label = @1
@@ -186,7 +186,7 @@
           local.get 5
           i32.const 1023
           i32.and
-          i32.const 40
+          i32.const 32
           i32.mul
           i32.add
           local.set 10
@@ -305,7 +305,7 @@
         local.get 19
         i32.lt_u
         if ;; label = @3
-          i32.const 40960
+          i32.const 32768
           call 4
           local.set 20
           local.get 20
@@ -460,7 +460,7 @@
                   local.get 36
                   i32.const 1023
                   i32.and
-                  i32.const 40
+                  i32.const 32
                   i32.mul
                   i32.add
                   local.set 37
@@ -478,9 +478,6 @@
                   local.get 33
                   i64.const 0
                   i64.store offset=24 align=1
-                  local.get 33
-                  i64.const 0
-                  i64.store offset=32 align=1
                   local.get 24
                   local.get 35
                   i32.const 3
@@ -570,16 +567,6 @@
             f64.ne
             select
             f64.store offset=8 align=1
-            local.get 40
-            i64.load offset=16 align=1
-            local.set 46
-            local.get 46
-            i64.const 1
-            i64.add
-            local.set 47
-            local.get 40
-            local.get 47
-            i64.store offset=16 align=1
             local.get 13
             i32.const 1
             i32.add
@@ -727,7 +714,7 @@
           local.get 10
           i32.const 1023
           i32.and
-          i32.const 40
+          i32.const 32
           i32.mul
           i32.add
           local.set 13
@@ -753,7 +740,7 @@
           f64.div
           local.set 19
           local.get 15
-          i64.load offset=16 align=1
+          i64.load align=1
           local.set 20
           local.get 20
           i64.eqz
