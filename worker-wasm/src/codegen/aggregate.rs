@@ -1,20 +1,20 @@
 //! The sink that aggregates, with and without keys.
 //!
-//! Each call has one to three cells: a count, a value, and whether a value was seen. They lie in a group's entry, or,
+//! Each call has up to three cells: a count, a value, and whether a value was seen; calls share what is equal. They lie in a group's entry, or,
 //! without keys, in the state area, from where a batch takes them into locals.
 //! Sums of integers and decimals wrap, as DataFusion's do; minima and maxima of floats are in total order.
 
 use super::{
     builder::{F64, Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Row, Scalar},
-    hash_table::HashTable,
+    hash_table::{Directory, HashTable},
     memory::{StateArea, field, set_field},
     pipeline::Context,
 };
 use crate::{
     abi::Reason,
     fragment::{
-        Aggregate, AggregateFunction, Call, Lane, Mode, Storage, Type, ValueType, rules,
+        Aggregate, AggregateFunction, Call, Expr, Lane, Mode, Storage, Type, ValueType, rules,
         verifier::{self, Scope},
     },
 };
@@ -45,6 +45,13 @@ enum Groups {
 #[derive(Debug, Clone)]
 struct Cells<'a> {
     call: &'a Call,
+    /// Of calls that count: the expression whose nulls do not, or in `Final` mode the state; `None` inside counts rows.
+    counts: Option<Option<&'a Expr>>,
+    /// Whether the value cell is a sum.
+    adds: bool,
+    /// False where an earlier call with the same argument and filter does it: `sum(x)` and `avg(x)` share their sum.
+    updates_count: bool,
+    updates_value: bool,
     /// Type of the value cell.
     ty: Type,
     count: Option<usize>,
@@ -70,6 +77,10 @@ enum Place<'a> {
 /// The cells of the one group while a batch goes through; empty with keys.
 pub(crate) struct Accumulators(Vec<Scalar>);
 
+/// Where a block's rows find their group; none without keys.
+#[derive(Clone, Copy)]
+pub(crate) struct Block(Option<Directory>);
+
 impl<'a> Aggregation<'a> {
     pub(crate) fn new(
         context: &Context<'a>,
@@ -92,10 +103,12 @@ impl<'a> Aggregation<'a> {
             end += storage.bytes().next_multiple_of(8);
             Some(cells.len() - 1)
         };
-        let calls = aggregate.calls.iter().map(|call| {
+        let mut calls: Vec<Cells<'a>> = Vec::new();
+        for call in &aggregate.calls {
             let argument = call.arguments.last();
-            let argument = argument.map(|expr| scope.value_type(expr).expect("verified").ty);
-            let ty = match (&call.function, argument) {
+            let argument = argument.map(|expr| scope.value_type(expr).expect("verified"));
+            let nullable = argument.as_ref().is_some_and(|of| of.nullable);
+            let ty = match (&call.function, argument.map(|of| of.ty)) {
                 (AggregateFunction::Sum, Some(ty)) if aggregate.mode != Mode::Final => {
                     rules::sum(&ty).expect("verified")
                 }
@@ -105,16 +118,46 @@ impl<'a> Aggregation<'a> {
                 call.function,
                 AggregateFunction::Count | AggregateFunction::Avg(_)
             );
-            let values = call.function != AggregateFunction::Count;
-            Cells {
+            let adds = matches!(
+                call.function,
+                AggregateFunction::Sum | AggregateFunction::Avg(_)
+            );
+            // A group made by a row that always has a value needs no flag for it.
+            let always_adds =
+                adds && !nullable && call.filter.is_none() && !aggregate.keys.is_empty();
+            let counted = match aggregate.mode {
+                Mode::Final => call.arguments.first(),
+                Mode::Single | Mode::Partial => call.arguments.last().filter(|_| nullable),
+            };
+            let same_count = calls.iter().find(|other| {
+                counts && other.counts == Some(counted) && other.call.filter == call.filter
+            });
+            let same_sum = calls.iter().find(|other| {
+                let arguments = other.call.arguments.last() == call.arguments.last();
+                let lanes = other.ty.storage() == ty.storage();
+                adds && other.adds && lanes && arguments && other.call.filter == call.filter
+            });
+            let (shared_count, shared_sum) = (
+                same_count.and_then(|other| other.count),
+                same_sum.and_then(|other| other.value),
+            );
+            let mut own = |wanted: bool, ty: &Type, storage| match wanted {
+                true => cell(ty, storage),
+                false => None,
+            };
+            calls.push(Cells {
                 call,
-                count: counts.then(|| cell(&Type::Int64, Storage::I64)).flatten(),
-                value: values.then(|| cell(&ty, ty.storage())).flatten(),
-                seen: (!counts).then(|| cell(&Type::UInt8, Storage::U8)).flatten(),
+                counts: counts.then_some(counted),
+                adds,
+                updates_count: counts && shared_count.is_none(),
+                updates_value: shared_sum.is_none(),
+                count: shared_count.or_else(|| own(counts, &Type::Int64, Storage::I64)),
+                value: shared_sum
+                    .or_else(|| own(call.function != AggregateFunction::Count, &ty, ty.storage())),
+                seen: own(!counts && !always_adds, &Type::UInt8, Storage::U8),
                 ty,
-            }
-        });
-        let calls = calls.collect();
+            });
+        }
         let columns = verifier::aggregate_columns(&scope, aggregate).expect("verified");
         let groups = match aggregate.keys.len() {
             0 => Groups::One(state.place(end)),
@@ -150,10 +193,13 @@ impl<'a> Aggregation<'a> {
         }
     }
 
-    pub(crate) fn make_room(&self, f: &mut Function) {
-        if let Groups::Keyed(table, _) = &self.groups {
-            table.make_room(f);
-        }
+    /// At the start of a block: leaves the call where room has to be made first.
+    pub(crate) fn begin_block(&self, f: &mut Function) -> Block {
+        let Groups::Keyed(table, _) = &self.groups else {
+            return Block(None);
+        };
+        table.make_room(f);
+        Block(Some(table.directory(f)))
     }
 
     /// At the start of a batch.
@@ -181,13 +227,22 @@ impl<'a> Aggregation<'a> {
     }
 
     /// Adds a row to its group.
-    pub(crate) fn put(&self, f: &mut Function, accumulators: &Accumulators, row: &Row<'_>) {
+    pub(crate) fn put(
+        &self,
+        f: &mut Function,
+        accumulators: &Accumulators,
+        block: Block,
+        row: &Row<'_>,
+    ) {
         let place = match &self.groups {
             Groups::One(_) => Place::Locals(&accumulators.0),
             Groups::Keyed(table, offset) => {
                 let keys = self.aggregate.keys.iter();
                 let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
-                let entry = table.find(f, &keys, |f, entry| self.clear(f, entry, *offset));
+                let directory = block.0.expect("a block of keyed rows has a directory");
+                let entry = table.find(f, directory, &keys, |f, entry| {
+                    self.clear(f, entry, *offset)
+                });
                 Place::Memory(f.let_(entry.get() + *offset))
             }
         };
@@ -238,7 +293,7 @@ impl<'a> Aggregation<'a> {
         let arguments: Vec<_> = arguments.map(|argument| row.value(f, argument)).collect();
         let valid = arguments.last().and_then(|argument| argument.null);
         let valid = valid.map(|null| f.let_(null.get().eqz()));
-        if let Some(count) = cells.count {
+        if let Some(count) = cells.count.filter(|_| cells.updates_count) {
             let more = match (self.aggregate.mode, arguments.as_slice(), valid) {
                 (Mode::Final, [states, ..], _) => match states.value {
                     Scalar::I64(count) => count.get(),
@@ -275,8 +330,11 @@ impl<'a> Aggregation<'a> {
         argument: &Datum,
         valid: Option<Local<I32>>,
     ) {
-        let sum = self.get(f, place, cells.value);
-        let sum = match sum {
+        self.note_seen(f, place, cells, valid);
+        if !cells.updates_value {
+            return;
+        }
+        let sum = match self.get(f, place, cells.value) {
             Scalar::I64(sum) => {
                 let addend = match argument.value {
                     Scalar::I32(v) if argument.ty.is_unsigned() => v.get().to_i64_u(),
@@ -321,7 +379,6 @@ impl<'a> Aggregation<'a> {
             other => unreachable!("there is no sum in {other:?}"),
         };
         self.set(f, place, cells.value, sum);
-        self.note_seen(f, place, cells, valid);
     }
 
     fn note_seen(
@@ -420,12 +477,11 @@ impl<'a> Aggregation<'a> {
     ) -> Vec<Datum> {
         let count = cells.count.map(|_| self.get(f, place, cells.count));
         let value = cells.value.map(|_| self.get(f, place, cells.value));
-        let none = match count {
-            Some(Scalar::I64(count)) => f.let_(count.get().eqz()),
-            _ => match self.get(f, place, cells.seen) {
-                Scalar::I32(seen) => f.let_(seen.get().eqz()),
-                other => unreachable!("a flag has 32 bits, not {other:?}"),
-            },
+        let seen = cells.seen.map(|_| self.get(f, place, cells.seen));
+        let none: Local<I32> = match (count, seen) {
+            (Some(Scalar::I64(count)), _) => f.let_(count.get().eqz()),
+            (_, Some(Scalar::I32(seen))) => f.let_(seen.get().eqz()),
+            _ => f.let_(0),
         };
         match (&call.function, count, value) {
             (AggregateFunction::Count, Some(count), _) => {

@@ -63,6 +63,41 @@ struct Key {
     null_offset: Option<u32>,
 }
 
+/// Where a block's rows are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Directory {
+    start: Local<I32>,
+    mask: Local<I32>,
+}
+
+impl Directory {
+    fn address(self, slot: Local<I32>) -> Value<I32> {
+        self.start.get() + (slot.get() << 3)
+    }
+
+    fn next(self, f: &mut Function, slot: Local<I32>) {
+        f.set(slot, (slot.get() + 1) & self.mask);
+    }
+
+    /// Puts an existing entry into the first free slot.
+    fn insert(self, f: &mut Function, entry: Local<I32>) {
+        let hash: Local<I32> = f.let_(entry.get().load::<I32>(0));
+        let slot: Local<I32> = f.let_(hash.get() & self.mask);
+        f.block(|f, free| {
+            f.repeat(|f, again| {
+                f.branch_if(free, self.address(slot).load::<I64>(0).eqz());
+                self.next(f, slot);
+                f.branch(again);
+            });
+        });
+        f.store(self.address(slot), 0, slot_word(hash, entry));
+    }
+}
+
+fn slot_word(hash: Local<I32>, entry: Local<I32>) -> Value<I64> {
+    (hash.get().to_i64_u() << 32i64) | entry.get().to_i64_u()
+}
+
 impl HashTable {
     /// A table whose entries have `accumulator_bytes` behind their keys; their offset comes with it.
     pub(crate) fn new(
@@ -155,9 +190,10 @@ impl HashTable {
             let left: Local<I32> = f.let_(field(self.groups) - number);
             let length = select::<I32>(left.get().lt_u(INSERT_ENTRIES), left, INSERT_ENTRIES);
             let end: Local<I32> = f.let_(number.get() + length);
+            let directory = self.directory(f);
             f.count_up(number, end, |f| {
                 let entry = self.entry(f, number);
-                self.insert(f, entry);
+                directory.insert(f, entry);
             });
             set_field(f, self.inserted, end);
             f.if_(end.get().lt_u(field(self.groups)), |f| {
@@ -175,46 +211,29 @@ impl HashTable {
         f.let_(start + within)
     }
 
-    fn slot_address(&self, slot: Local<I32>) -> Value<I32> {
-        field(self.directory) + (slot.get() << 3)
-    }
-
-    fn next_slot(&self, f: &mut Function, slot: Local<I32>) {
-        f.set(slot, (slot.get() + 1) & (field(self.capacity) - 1));
-    }
-
-    fn slot_word(hash: Local<I32>, entry: Local<I32>) -> Value<I64> {
-        (hash.get().to_i64_u() << 32i64) | entry.get().to_i64_u()
-    }
-
-    /// Puts an existing entry into the first free slot.
-    fn insert(&self, f: &mut Function, entry: Local<I32>) {
-        let hash: Local<I32> = f.let_(entry.get().load::<I32>(0));
-        let slot: Local<I32> = f.let_(hash.get() & (field(self.capacity) - 1));
-        f.block(|f, free| {
-            f.repeat(|f, again| {
-                f.branch_if(free, self.slot_address(slot).load::<I64>(0).eqz());
-                self.next_slot(f, slot);
-                f.branch(again);
-            });
-        });
-        f.store(self.slot_address(slot), 0, Self::slot_word(hash, entry));
+    /// The directory in locals, for as long as no call to [`Self::make_room`] comes between.
+    pub(crate) fn directory(&self, f: &mut Function) -> Directory {
+        Directory {
+            start: f.let_(field(self.directory)),
+            mask: f.let_(field(self.capacity) - 1),
+        }
     }
 
     /// The entry of a row's keys, a new one with accumulators cleared by `start` where there is none.
     pub(crate) fn find(
         &self,
         f: &mut Function,
+        directory: Directory,
         keys: &[Datum],
         start: impl FnOnce(&mut Function, Local<I32>),
     ) -> Local<I32> {
         let hash = hash(f, keys);
         let entry = f.local::<I32>();
         let word = f.local::<I64>();
-        let slot: Local<I32> = f.let_(hash.get() & (field(self.capacity) - 1));
+        let slot: Local<I32> = f.let_(hash.get() & directory.mask);
         f.block(|f, found| {
             f.repeat(|f, again| {
-                f.set(word, self.slot_address(slot).load::<I64>(0));
+                f.set(word, directory.address(slot).load::<I64>(0));
                 f.if_(word.get().eqz(), |f| {
                     let number: Local<I32> = f.let_(field(self.groups));
                     let new = self.entry(f, number);
@@ -222,7 +241,7 @@ impl HashTable {
                     f.store::<I32>(entry, 0, hash);
                     self.store_keys(f, entry, keys);
                     start(f, entry);
-                    f.store(self.slot_address(slot), 0, Self::slot_word(hash, entry));
+                    f.store(directory.address(slot), 0, slot_word(hash, entry));
                     set_field(f, self.groups, number.get() + 1);
                     f.branch(found);
                 });
@@ -231,7 +250,7 @@ impl HashTable {
                     let same = self.same_keys(f, entry, keys);
                     f.branch_if(found, same);
                 });
-                self.next_slot(f, slot);
+                directory.next(f, slot);
                 f.branch(again);
             });
         });

@@ -177,7 +177,7 @@ impl<'a> Compiled<'a> {
                         // Leaving here, the call comes back to this block.
                         set_field(f, self.selected, selected);
                         set_field(f, self.position, position);
-                        aggregation.make_room(f);
+                        let rows = aggregation.begin_block(f);
                         let left = selected.get() - position;
                         let left: Local<I32> = f.let_(left);
                         let block = hash_table::BLOCK_ROWS;
@@ -187,7 +187,7 @@ impl<'a> Compiled<'a> {
                             survivor(f);
                             let row = row.take().expect("the body is written once");
                             apply(f, row, operators, &mut |f, row| {
-                                aggregation.put(f, &accumulators, row);
+                                aggregation.put(f, &accumulators, rows, row);
                             });
                         });
                         f.branch(next_block);

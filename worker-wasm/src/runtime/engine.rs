@@ -144,6 +144,9 @@ pub struct RuntimeConfig {
     pub protection: Protection,
     /// Guest memories kept warm for the next fragment.
     pub idle_memories_max: usize,
+    /// Bytes that each of them keeps of its private and of its input window; the rest goes back to the system.
+    /// Faulting pages in again costs several times what copying into them does.
+    pub idle_memory_bytes: u64,
     /// Lets `perf` name generated code by a map file in /tmp.
     pub perf_map: bool,
     pub artefacts: ArtefactCache,
@@ -172,6 +175,7 @@ impl Runtime {
             config.protection.windows(),
             config.protection.guard_bytes(),
             config.idle_memories_max,
+            config.idle_memory_bytes,
         ));
         let mut engine = engine_config(baseline, config.protection).map_err(failed)?;
         engine.with_host_memory(Arc::new(Creator(Arc::clone(&arenas))));

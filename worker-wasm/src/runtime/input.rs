@@ -4,9 +4,9 @@
 //! Errors: [`RunError::Fact`] before the guest has seen anything of the batch; [`RunError::Shape`] for other types.
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
+    array::{Array, ArrayRef, AsArray, RecordBatch},
     buffer::{BooleanBuffer, NullBuffer},
-    datatypes::{ArrowPrimitiveType, DataType, Decimal128Type},
+    datatypes::{DataType, Decimal128Type},
 };
 
 use super::memory::Arena;
@@ -100,16 +100,14 @@ fn copy_values(
     let storage = expected.storage();
     let (address, target) = writer.buffer(storage.buffer_bytes(array.len()))?;
     match (array.data_type(), storage) {
-        (DataType::Boolean, _) => copy_bits(target, boolean_values(array.as_boolean())),
+        (DataType::Boolean, _) => copy_bits(target, array.as_boolean().values()),
         (DataType::Decimal128(..), Storage::I32) => {
-            narrow::<4>(target, array, i128::from(i32::MAX))
-                .then_some(())
-                .ok_or_else(|| broken("i32"))?;
+            let fits = narrow::<4>(target, array, i32::MIN.into(), |low| (low as i32).into());
+            fits.then_some(()).ok_or_else(|| broken("i32"))?;
         }
         (DataType::Decimal128(..), Storage::I64) => {
-            narrow::<8>(target, array, i128::from(i64::MAX))
-                .then_some(())
-                .ok_or_else(|| broken("i64"))?;
+            let fits = narrow::<8>(target, array, i64::MIN, |low| low);
+            fits.then_some(()).ok_or_else(|| broken("i64"))?;
         }
         _ => {
             let data = array.to_data();
@@ -121,32 +119,31 @@ fn copy_values(
     Ok(address)
 }
 
-/// Decimals as the lowest `WIDTH` bytes of each, nulls as 0. Whether the magnitude of all of them is at most `limit`.
-fn narrow<const WIDTH: usize>(target: &mut [u8], array: &ArrayRef, limit: i128) -> bool {
-    let decimals = array.as_primitive::<Decimal128Type>();
-    let values: &[<Decimal128Type as ArrowPrimitiveType>::Native] = decimals.values();
-    let lanes = target.as_chunks_mut::<WIDTH>().0;
-    let mut fits = true;
-    if let Some(nulls) = array.nulls() {
-        for ((lane, value), valid) in lanes.iter_mut().zip(values).zip(nulls.iter()) {
-            let value = if valid { *value } else { 0 };
-            fits &= (-limit..=limit).contains(&value);
-            lane.copy_from_slice(&value.to_le_bytes()[..WIDTH]);
-        }
-        return fits;
+/// Decimals as their lowest bytes, nulls as 0. Whether `extend` gets every number back from its low half, and none is
+/// `lowest`, so that magnitudes need one bit less than the lane has.
+///
+/// Written without branches: numbers that do not fit leave bits in `lost`.
+fn narrow<const WIDTH: usize>(
+    target: &mut [u8],
+    array: &ArrayRef,
+    lowest: i64,
+    extend: impl Fn(i64) -> i64,
+) -> bool {
+    let decimals: &[i128] = array.as_primitive::<Decimal128Type>().values();
+    let lanes = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(decimals);
+    let mut lost = 0i64;
+    let mut put = |lane: &mut [u8; WIDTH], value: i128| {
+        let (low, high) = (value as i64, (value >> 64) as i64);
+        lost |= (high ^ (low >> 63)) | (low ^ extend(low)) | i64::from(low == lowest);
+        lane.copy_from_slice(&low.to_le_bytes()[..WIDTH]);
+    };
+    match array.nulls().filter(|nulls| nulls.null_count() > 0) {
+        Some(nulls) => lanes.zip(nulls.iter()).for_each(|((lane, value), valid)| {
+            put(lane, if valid { *value } else { 0 });
+        }),
+        None => lanes.for_each(|(lane, value)| put(lane, *value)),
     }
-    // One test per value without a branch: it is the low half's sign extension, and not the lowest of all.
-    for (lane, value) in lanes.iter_mut().zip(values) {
-        let shift = 128 - 8 * WIDTH as u32;
-        let extended = (*value << shift) >> shift;
-        fits &= (extended == *value) & (extended != !limit);
-        lane.copy_from_slice(&value.to_le_bytes()[..WIDTH]);
-    }
-    fits
-}
-
-fn boolean_values(array: &BooleanArray) -> &BooleanBuffer {
-    array.values()
+    lost == 0
 }
 
 fn copy_validity(

@@ -14,10 +14,7 @@ use std::{
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
-use crate::abi::Windows;
-
-/// Private and input memory an arena keeps when it is recycled; what is above goes back to the system.
-const WARM_BYTES: u64 = 32 << 20;
+use crate::abi::{PAGE_BYTES, Windows};
 
 /// A reserved piece of address space with the windows of one guest memory.
 #[derive(Debug)]
@@ -115,8 +112,9 @@ impl Arena {
         Ok(())
     }
 
-    /// Takes the arena from its owner: memory above the warm size goes back to the system and reads as zero when used again.
-    fn vacate(&mut self) {
+    /// Takes the arena from its owner. Of each window, what is above `warm_bytes` goes back to the system and reads as zero
+    /// when used again.
+    fn vacate(&mut self, warm_bytes: u64) {
         let give_back = |start: u64, end: u64| {
             // SAFETY: the range lies in our own reservation and no guest runs in it: the arena has no owner now.
             unsafe {
@@ -127,19 +125,19 @@ impl Arena {
                 )
             };
         };
-        if self.accessible_bytes > WARM_BYTES {
-            give_back(WARM_BYTES, self.accessible_bytes);
+        if self.accessible_bytes > warm_bytes {
+            give_back(warm_bytes, self.accessible_bytes);
             // Where the system refuses, the next owner's stray accesses there read zeros instead of trapping.
             if self
-                .protect(WARM_BYTES, self.accessible_bytes, libc::PROT_NONE)
+                .protect(warm_bytes, self.accessible_bytes, libc::PROT_NONE)
                 .is_ok()
             {
-                self.accessible_bytes = WARM_BYTES;
+                self.accessible_bytes = warm_bytes;
             }
         }
         let inputs = self.windows.private_end;
-        if self.inputs_bytes > WARM_BYTES {
-            give_back(inputs + WARM_BYTES, inputs + self.inputs_bytes);
+        if self.inputs_bytes > warm_bytes {
+            give_back(inputs + warm_bytes, inputs + self.inputs_bytes);
         }
         self.private_bytes = 0;
         self.inputs_bytes = 0;
@@ -182,15 +180,23 @@ pub(crate) struct Arenas {
     windows: Windows,
     guard_bytes: usize,
     idle_max: usize,
+    /// What a recycled arena keeps of its private and of its input window. A multiple of the page size.
+    warm_bytes: u64,
     idle: Mutex<Vec<Arena>>,
 }
 
 impl Arenas {
-    pub(crate) fn new(windows: Windows, guard_bytes: usize, idle_max: usize) -> Self {
+    pub(crate) fn new(
+        windows: Windows,
+        guard_bytes: usize,
+        idle_max: usize,
+        warm_bytes: u64,
+    ) -> Self {
         Self {
             windows,
             guard_bytes,
             idle_max,
+            warm_bytes: warm_bytes.next_multiple_of(PAGE_BYTES),
             idle: Mutex::default(),
         }
     }
@@ -205,7 +211,7 @@ impl Arenas {
     }
 
     fn give_back(&self, mut arena: Arena) {
-        arena.vacate();
+        arena.vacate(self.warm_bytes);
         let mut idle = self.lock();
         if idle.len() < self.idle_max {
             idle.push(arena);
@@ -333,7 +339,8 @@ mod tests {
 
     #[test]
     fn a_recycled_arena_is_the_same_and_large_ones_are_trimmed() {
-        let arenas = Arenas::new(Windows::SMALL, 0, 1);
+        const WARM_BYTES: u64 = 1 << 20;
+        let arenas = Arenas::new(Windows::SMALL, 0, 1, WARM_BYTES);
         let mut arena = arenas.take().unwrap();
         arena.grow_private(WARM_BYTES + 65_536).unwrap();
         arena.bytes_mut(0, 1).unwrap()[0] = 7;

@@ -218,7 +218,7 @@ fn kind(expr: &Expr) -> &'static str {
 fn random_expressions_agree_with_arrow() {
     let mix = Mix::default();
     let count = if std::env::var("MURRE_LONG").is_ok() {
-        20_000
+        10_000
     } else {
         1200
     };

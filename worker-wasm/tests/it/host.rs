@@ -557,6 +557,7 @@ fn with_folder(path: &std::path::Path, mac_key: [u8; 32], disk_bytes_max: u64) -
     Runtime::new(RuntimeConfig {
         protection: Protection::Guarded,
         idle_memories_max: 1,
+        idle_memory_bytes: 8 << 20,
         perf_map: false,
         artefacts: ArtefactCache::new(limits, Some(folder)),
     })

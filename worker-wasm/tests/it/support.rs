@@ -15,6 +15,7 @@ pub(crate) fn runtime(protection: Protection) -> Runtime {
     Runtime::new(RuntimeConfig {
         protection,
         idle_memories_max: 2,
+        idle_memory_bytes: 8 << 20,
         perf_map: false,
         artefacts: ArtefactCache::new(
             ArtefactLimits {

@@ -102,7 +102,7 @@
     unreachable
   )
   (func (;7;) (type 7) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
     i32.const 0
     i32.load offset=1044 align=1
     if ;; label = @1
@@ -161,6 +161,14 @@
       select
       i32.add
       local.set 7
+      i32.const 0
+      i32.load offset=1024 align=1
+      local.set 8
+      i32.const 0
+      i32.load offset=1028 align=1
+      i32.const 1
+      i32.sub
+      local.set 9
       local.get 5
       local.get 7
       i32.lt_u
@@ -178,54 +186,46 @@
           local.get 5
           i32.const 1023
           i32.and
-          i32.const 40
+          i32.const 32
           i32.mul
           i32.add
-          local.set 8
-          local.get 8
-          i32.load align=1
-          local.set 9
-          local.get 9
-          i32.const 0
-          i32.load offset=1028 align=1
-          i32.const 1
-          i32.sub
-          i32.and
           local.set 10
+          local.get 10
+          i32.load align=1
+          local.set 11
+          local.get 11
+          local.get 9
+          i32.and
+          local.set 12
           block ;; label = @4
             loop ;; label = @5
-              i32.const 0
-              i32.load offset=1024 align=1
-              local.get 10
+              local.get 8
+              local.get 12
               i32.const 3
               i32.shl
               i32.add
               i64.load align=1
               i64.eqz
               br_if 1 (;@4;)
-              local.get 10
+              local.get 12
               i32.const 1
               i32.add
-              i32.const 0
-              i32.load offset=1028 align=1
-              i32.const 1
-              i32.sub
+              local.get 9
               i32.and
-              local.set 10
+              local.set 12
               br 0 (;@5;)
             end
           end
-          i32.const 0
-          i32.load offset=1024 align=1
-          local.get 10
+          local.get 8
+          local.get 12
           i32.const 3
           i32.shl
           i32.add
-          local.get 9
+          local.get 11
           i64.extend_i32_u
           i64.const 32
           i64.shl
-          local.get 8
+          local.get 10
           i64.extend_i32_u
           i64.or
           i64.store align=1
@@ -256,27 +256,27 @@
     end
     i32.const 0
     i32.load offset=1072 align=1
-    local.set 11
+    local.set 13
     i32.const 0
     i32.load offset=64 align=1
-    local.set 13
-    local.get 13
-    i32.load align=1
-    local.set 14
-    local.get 13
-    i32.load offset=32 align=1
     local.set 15
+    local.get 15
+    i32.load align=1
+    local.set 16
+    local.get 15
+    i32.load offset=32 align=1
+    local.set 17
     block ;; label = @1
       loop ;; label = @2
         local.get 0
-        local.get 11
+        local.get 13
         i32.le_u
         br_if 1 (;@1;)
         i32.const 0
         local.get 0
         i32.store offset=1076 align=1
         i32.const 0
-        local.get 11
+        local.get 13
         i32.store offset=1072 align=1
         i32.const 0
         i32.load offset=1036 align=1
@@ -284,31 +284,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 16
-          local.get 16
+          local.set 18
+          local.get 18
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 16
+          local.get 18
           i32.store offset=1036 align=1
         end
         i32.const 0
         i32.load offset=1032 align=1
         i32.const 1024
         i32.add
-        local.set 17
+        local.set 19
         i32.const 0
         i32.load offset=1040 align=1
-        local.get 17
+        local.get 19
         i32.lt_u
         if ;; label = @3
-          i32.const 40960
+          i32.const 32768
           call 4
-          local.set 18
-          local.get 18
+          local.set 20
+          local.get 20
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -323,7 +323,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 18
+          local.get 20
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -334,7 +334,7 @@
         end
         i32.const 0
         i32.load offset=1028 align=1
-        local.get 17
+        local.get 19
         i32.const 1
         i32.shl
         i32.lt_u
@@ -343,28 +343,28 @@
           i32.load offset=1028 align=1
           i32.const 1
           i32.shl
-          local.set 19
-          local.get 19
+          local.set 21
+          local.get 21
           i32.const 4096
-          local.get 19
+          local.get 21
           select
-          local.set 20
-          local.get 20
+          local.set 22
+          local.get 22
           i32.const 3
           i32.shl
           call 4
-          local.set 21
-          local.get 21
+          local.set 23
+          local.get 23
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 21
+          local.get 23
           i32.store offset=1024 align=1
           i32.const 0
-          local.get 20
+          local.get 22
           i32.store offset=1028 align=1
           i32.const 0
           i32.const 0
@@ -378,214 +378,201 @@
           i32.const 1
           return
         end
-        local.get 0
-        local.get 11
+        i32.const 0
+        i32.load offset=1024 align=1
+        local.set 24
+        i32.const 0
+        i32.load offset=1028 align=1
+        i32.const 1
         i32.sub
-        local.set 22
-        local.get 11
-        local.get 22
+        local.set 25
+        local.get 0
+        local.get 13
+        i32.sub
+        local.set 26
+        local.get 13
+        local.get 26
         i32.const 1024
-        local.get 22
+        local.get 26
         i32.const 1024
         i32.lt_u
         select
         i32.add
-        local.set 23
-        local.get 11
-        local.get 23
+        local.set 27
+        local.get 13
+        local.get 27
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            local.get 11
-            local.set 12
+            local.get 13
+            local.set 14
+            local.get 16
             local.get 14
-            local.get 12
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 24
+            local.set 28
             i64.const 2685821657736338717
-            local.set 25
-            local.get 25
-            local.get 24
+            local.set 29
+            local.get 29
+            local.get 28
             i64.xor
             i64.const -7046029254386353131
             i64.mul_wide_u
-            local.set 27
-            local.set 26
-            local.get 26
-            local.get 27
-            i64.xor
-            local.set 25
-            local.get 25
-            i32.wrap_i64
-            local.set 28
-            local.get 28
-            i32.const 0
-            i32.load offset=1028 align=1
-            i32.const 1
-            i32.sub
-            i32.and
             local.set 31
+            local.set 30
+            local.get 30
+            local.get 31
+            i64.xor
+            local.set 29
+            local.get 29
+            i32.wrap_i64
+            local.set 32
+            local.get 32
+            local.get 25
+            i32.and
+            local.set 35
             block ;; label = @5
               loop ;; label = @6
-                i32.const 0
-                i32.load offset=1024 align=1
-                local.get 31
+                local.get 24
+                local.get 35
                 i32.const 3
                 i32.shl
                 i32.add
                 i64.load align=1
-                local.set 30
-                local.get 30
+                local.set 34
+                local.get 34
                 i64.eqz
                 if ;; label = @7
                   i32.const 0
                   i32.load offset=1032 align=1
-                  local.set 32
+                  local.set 36
                   i32.const 0
                   i32.load offset=1036 align=1
-                  local.get 32
+                  local.get 36
                   i32.const 10
                   i32.shr_u
                   i32.const 2
                   i32.shl
                   i32.add
                   i32.load align=1
-                  local.get 32
+                  local.get 36
                   i32.const 1023
                   i32.and
-                  i32.const 40
+                  i32.const 32
                   i32.mul
                   i32.add
+                  local.set 37
+                  local.get 37
                   local.set 33
                   local.get 33
-                  local.set 29
-                  local.get 29
-                  local.get 28
+                  local.get 32
                   i32.store align=1
-                  local.get 29
-                  local.get 24
+                  local.get 33
+                  local.get 28
                   i64.store offset=8 align=1
-                  local.get 29
+                  local.get 33
                   i64.const 0
                   i64.store offset=16 align=1
-                  local.get 29
+                  local.get 33
                   i64.const 0
                   i64.store offset=24 align=1
-                  local.get 29
-                  i64.const 0
-                  i64.store offset=32 align=1
-                  i32.const 0
-                  i32.load offset=1024 align=1
-                  local.get 31
+                  local.get 24
+                  local.get 35
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.get 28
+                  local.get 32
                   i64.extend_i32_u
                   i64.const 32
                   i64.shl
-                  local.get 29
+                  local.get 33
                   i64.extend_i32_u
                   i64.or
                   i64.store align=1
                   i32.const 0
-                  local.get 32
+                  local.get 36
                   i32.const 1
                   i32.add
                   i32.store offset=1032 align=1
                   br 2 (;@5;)
                 end
-                local.get 30
+                local.get 34
                 i64.const 32
                 i64.shr_u
                 i32.wrap_i64
-                local.get 28
+                local.get 32
                 i32.eq
                 if ;; label = @7
-                  local.get 30
-                  i32.wrap_i64
-                  local.set 29
-                  i32.const 1
-                  local.set 34
-                  local.get 29
-                  i64.load offset=8 align=1
-                  local.set 35
                   local.get 34
-                  local.get 35
-                  local.get 24
+                  i32.wrap_i64
+                  local.set 33
+                  i32.const 1
+                  local.set 38
+                  local.get 33
+                  i64.load offset=8 align=1
+                  local.set 39
+                  local.get 38
+                  local.get 39
+                  local.get 28
                   i64.eq
                   i32.and
-                  local.set 34
-                  local.get 34
+                  local.set 38
+                  local.get 38
                   br_if 2 (;@5;)
                 end
-                local.get 31
+                local.get 35
                 i32.const 1
                 i32.add
-                i32.const 0
-                i32.load offset=1028 align=1
-                i32.const 1
-                i32.sub
+                local.get 25
                 i32.and
-                local.set 31
+                local.set 35
                 br 0 (;@6;)
               end
             end
-            local.get 29
+            local.get 33
             i32.const 16
             i32.add
-            local.set 36
-            local.get 15
-            local.get 12
+            local.set 40
+            local.get 17
+            local.get 14
             i32.const 8
             i32.mul
             i32.add
             f64.load align=1
-            local.set 37
-            local.get 36
-            i64.load align=1
-            local.set 38
-            local.get 38
-            i64.const 1
-            i64.add
-            local.set 39
-            local.get 36
-            local.get 39
-            i64.store align=1
-            local.get 36
-            f64.load offset=8 align=1
-            local.set 40
-            local.get 40
-            local.get 37
-            f64.add
             local.set 41
-            local.get 36
-            f64.const nan (;=NaN;)
-            local.get 41
-            local.get 41
-            local.get 41
-            f64.ne
-            select
-            f64.store offset=8 align=1
-            local.get 36
-            i64.load offset=16 align=1
+            local.get 40
+            i64.load align=1
             local.set 42
             local.get 42
             i64.const 1
             i64.add
             local.set 43
-            local.get 36
+            local.get 40
             local.get 43
-            i64.store offset=16 align=1
-            local.get 11
+            i64.store align=1
+            local.get 40
+            f64.load offset=8 align=1
+            local.set 44
+            local.get 44
+            local.get 41
+            f64.add
+            local.set 45
+            local.get 40
+            f64.const nan (;=NaN;)
+            local.get 45
+            local.get 45
+            local.get 45
+            f64.ne
+            select
+            f64.store offset=8 align=1
+            local.get 13
             i32.const 1
             i32.add
-            local.set 11
-            local.get 11
-            local.get 23
+            local.set 13
+            local.get 13
+            local.get 27
             i32.lt_u
             br_if 0 (;@4;)
           end
@@ -727,7 +714,7 @@
           local.get 10
           i32.const 1023
           i32.and
-          i32.const 40
+          i32.const 32
           i32.mul
           i32.add
           local.set 13
@@ -753,7 +740,7 @@
           f64.div
           local.set 19
           local.get 15
-          i64.load offset=16 align=1
+          i64.load align=1
           local.set 20
           local.get 20
           i64.eqz

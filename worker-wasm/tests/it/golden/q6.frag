@@ -146,7 +146,7 @@
     unreachable
   )
   (func (;7;) (type 7) (param i32) (result i32)
-    (local i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i32 i32)
+    (local i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i64 i64 i64 i32 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -427,27 +427,27 @@
             local.get 44
             i64.mul
             local.set 45
+            i32.const 1
+            local.set 46
+            local.get 46
+            local.set 40
             local.get 45
             local.get 45
             i64.const 63
             i64.shr_s
+            local.set 48
             local.set 47
-            local.set 46
             local.get 38
             local.get 39
-            local.get 46
             local.get 47
-            i64.add128
-            local.set 49
-            local.set 48
             local.get 48
+            i64.add128
+            local.set 50
+            local.set 49
             local.get 49
+            local.get 50
             local.set 39
             local.set 38
-            i32.const 1
-            local.set 50
-            local.get 50
-            local.set 40
             local.get 30
             i32.const 1
             i32.add
