@@ -4,6 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/murre-ci
 export MURRE_TPCH_DIR ?= $(HOME)/.cache/murre/tpch
 BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
+KV_SEEDS ?= 0..12000
 
 .PHONY: help build demo check test long features bench-peers bench-flight
 
@@ -26,9 +27,10 @@ test: ## every test, real servers and clients included
 	cargo test --locked --workspace --no-fail-fast
 	integration/clients/python/run.sh
 
-long: ## what takes long: scale factor 1
+long: ## what takes long: scale factor 1, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
 	cargo build --locked --workspace --all-targets
 	MURRE_LONG=1 cargo test --locked -p integration -- tpch
+	KV_SEEDS=$(KV_SEEDS) cargo test --locked -p kv-store --test it simulation::no_seed -- --nocapture
 
 features: ## dependencies that one member alone would build again
 	.ci/features.sh

@@ -1,6 +1,7 @@
 //! Tests of the store from outside.
 
 mod engine_power_loss;
+mod replay;
 mod simulation;
 mod state_model;
 mod wal_faults;

@@ -1,7 +1,7 @@
 //! What every fragment keeps; code generation relies on it and checks nothing again.
 //!
 //! - Positions exist; every input is read by one pipeline; groups come from an earlier aggregation that is read once.
-//! - The last pipeline emits, and no other does.
+//! - The last pipeline emits, and no other does; groups go out and are not aggregated again in the same fragment.
 //! - Expressions have a type by [`rules`]; predicates are boolean; facts about ranges are about decimals.
 //! - Decimals have 1 to 38 digits, and no more places than digits.
 
@@ -58,6 +58,10 @@ pub fn verify(fragment: &Fragment) -> Verified<Vec<ValueType>> {
         let last = index + 1 == fragment.pipelines.len();
         if last != (pipeline.sink == Sink::Emit) {
             return Err(fail("the last pipeline emits, and only that"));
+        }
+        // Groups are walked while the last pipeline emits; nothing walks them into another aggregation.
+        if !last && matches!(pipeline.source, Source::Groups(_)) {
+            return Err(fail("groups are aggregated again"));
         }
         let columns = match pipeline.source {
             Source::Input(input) => input_columns(fragment, input)?,

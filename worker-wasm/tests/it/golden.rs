@@ -96,6 +96,13 @@ fn fragments_that_break_a_rule_are_refused() {
     );
     check(
         int,
+        "(pipeline (input 0) (aggregate single (keys c0) (call count)))
+         (pipeline (groups 0) (aggregate single (keys) (call count)))
+         (pipeline (groups 1) (emit))",
+        "pipeline 1: groups are aggregated again",
+    );
+    check(
+        int,
         "(pipeline (input 0) (project p0) (emit))",
         "parameter 0 does not exist",
     );

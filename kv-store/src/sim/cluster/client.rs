@@ -110,6 +110,10 @@ impl Client {
                     self.phase = Phase::Watching;
                 } else {
                     self.phase = Phase::Beginning;
+                    // Some ask a node that led once and does not know better.
+                    if random.chance(25) {
+                        self.node = random.below(self.num_nodes);
+                    }
                 }
             }
             Phase::Beginning => self.node = random.below(self.num_nodes),

@@ -392,7 +392,7 @@ impl Cluster {
             return;
         }
         let delay = match self.random.below(100) {
-            0..4 => 20 + self.random.below(900) as Time,
+            0..6 => 20 + self.random.below(900) as Time,
             _ => 1 + self.random.below(4) as Time,
         };
         let jitter = self.random.below(MS as usize) as Time;
@@ -429,11 +429,14 @@ impl Cluster {
         }
         let next = (300 + self.random.below(1_000) as Time) * MS;
         self.after(next, Event::Break);
+        // The first breakage is a leader's crash, so that every run has one, and another leader.
+        let is_first = self.mix.crashes == 0;
         let victim = match self.leader() {
-            Some(leader) if self.random.chance(60) => leader,
+            Some(leader) if is_first || self.random.chance(60) => leader,
+            None if is_first => return,
             _ => self.random.below(self.nodes.len()),
         };
-        if self.random.chance(45) {
+        if is_first || self.random.chance(45) {
             self.crash(victim);
             // A power cut takes all of them at times.
             if self.random.chance(15) {

@@ -382,10 +382,11 @@ impl Node {
                     }
                     self.wait_for_leader(now, random);
                 }
-                let matched = if term < self.term {
-                    Err(0)
+                // A message of an earlier term answers no round: its sender may lead again, and count rounds from 1.
+                let (matched, round) = if term < self.term {
+                    (Err(0), 0)
                 } else {
-                    self.take_entries(prev, &entries)
+                    (self.take_entries(prev, &entries), round)
                 };
                 if let Ok(matched) = matched {
                     self.commit = self.commit.max(commit.min(matched));
