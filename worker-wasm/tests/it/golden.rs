@@ -96,8 +96,8 @@ fn fragments_that_break_a_rule_are_refused() {
     );
     check(
         int,
-        "(pipeline (input 0) (aggregate single (keys c0) (call count)))
-         (pipeline (groups 0) (aggregate single (keys) (call count)))
+        "(pipeline (input 0) (aggregate single (keys c0) (count)))
+         (pipeline (groups 0) (aggregate single (keys) (count)))
          (pipeline (groups 1) (emit))",
         "pipeline 1: groups are aggregated again",
     );
