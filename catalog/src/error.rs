@@ -75,6 +75,9 @@ pub enum CatalogError {
         #[source]
         source: parquet::errors::ParquetError,
     },
+    /// Another statement committed between planning this one and its turn to write.
+    #[error("table \"{name}\" was changed by another statement meanwhile; nothing was written")]
+    Changed { name: TableName },
     /// The statement was cancelled before its commit began.
     #[error("the write was given up")]
     Abandoned,
@@ -96,6 +99,7 @@ impl CatalogError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unsupported { hint, .. } => *hint,
+            Self::Changed { .. } => Some("run the statement again"),
             Self::FolderInUse { .. } => Some(
                 "connect to the running server instead (murre sql --connect URL), or use another --data-dir",
             ),

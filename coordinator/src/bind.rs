@@ -66,7 +66,11 @@ pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
         }
         None => None,
     };
-    let plan = to_plan(ctx, statement).await?;
+    let plan = to_plan(ctx, statement).await;
+    let plan = match &source {
+        Some(source) => plan.map_err(|e| insert::about_source(e, source))?,
+        None => plan?,
+    };
     match plan {
         LogicalPlan::Ddl(ddl) => ddl_command(ctx, ddl, temporary).map(Bound::Command),
         LogicalPlan::Dml(dml) => {

@@ -204,6 +204,9 @@ async fn apply(
                 or_replace: *or_replace,
             };
             let writer = store.create_table(table).await?;
+            if *or_replace && rows.is_some() {
+                check_unchanged(ctx, name)?;
+            }
             match rows {
                 Some(rows) => write::to_store(ctx, rows, writer)
                     .await
@@ -242,6 +245,11 @@ async fn apply(
             overwrite,
         } => {
             let writer = store.insert(name, *overwrite).await?;
+            if *overwrite {
+                check_unchanged(ctx, name)?;
+            } else {
+                check_same_columns(ctx, name)?;
+            }
             write::to_store(ctx, rows, writer)
                 .await
                 .map(Outcome::changed)
@@ -412,6 +420,25 @@ async fn create_view(
         .define(name, Relation::View(view), or_replace)
         .await?;
     Ok(Outcome::done())
+}
+
+/// Refuses to replace rows that the statement has not seen: while it waited for its turn, another one committed.
+fn check_unchanged(ctx: &QueryContext, name: &TableName) -> Result<(), QueryError> {
+    let now = ctx.engine.store().snapshot();
+    match (ctx.snapshot.entry(name), now.entry(name)) {
+        (None, None) => Ok(()),
+        (Some(bound), Some(now)) if Arc::ptr_eq(bound, now) => Ok(()),
+        _ => Err(catalog::CatalogError::Changed { name: name.clone() }.into()),
+    }
+}
+
+/// Refuses to write rows into a table that was given other columns while the statement waited for its turn.
+fn check_same_columns(ctx: &QueryContext, name: &TableName) -> Result<(), QueryError> {
+    let now = ctx.engine.store().snapshot();
+    match ctx.snapshot.managed(name)?.schema == now.managed(name)?.schema {
+        true => Ok(()),
+        false => Err(catalog::CatalogError::Changed { name: name.clone() }.into()),
+    }
 }
 
 /// The first view or table on the way from the new view's text back to its own name.

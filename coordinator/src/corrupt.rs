@@ -10,7 +10,10 @@ use std::{
 
 use datafusion::{
     common::DataFusionError,
-    datasource::{physical_plan::FileScanConfig, source::DataSourceExec},
+    datasource::{
+        physical_plan::{FileScanConfig, ParquetSource},
+        source::DataSourceExec,
+    },
     execution::SendableRecordBatchStream,
     object_store::{ObjectStore, ObjectStoreExt, path::Path},
     parquet::arrow::{ParquetRecordBatchStreamBuilder, async_reader::ParquetObjectReader},
@@ -110,6 +113,10 @@ fn collect_files(
 ) {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = scan.data_source().downcast_ref::<FileScanConfig>()
+        && config
+            .file_source()
+            .downcast_ref::<ParquetSource>()
+            .is_some()
         && let Ok(store) = ctx
             .state
             .runtime_env()

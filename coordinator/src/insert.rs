@@ -14,6 +14,8 @@ use datafusion::{
     },
 };
 
+use crate::QueryError;
+
 /// Takes the source of an INSERT out of the statement where it is a query, not a list of values.
 pub(crate) fn take_source(statement: &mut Statement) -> Result<Option<Statement>> {
     let Some(source) = source_of(statement) else {
@@ -33,6 +35,25 @@ pub(crate) fn put_stand_in(statement: &mut Statement, plan: &LogicalPlan) -> Res
         *source = stand_in(plan.schema().fields().len())?;
     }
     Ok(())
+}
+
+/// An error about the stand-in, said of the query it stands for.
+pub(crate) fn about_source(error: QueryError, source: &LogicalPlan) -> QueryError {
+    match &error {
+        QueryError::Plan { source: reason }
+            if reason
+                .to_string()
+                .contains("Inconsistent data length across values list") =>
+        {
+            let columns = source.schema().fields().len();
+            let text =
+                format!("the query gives {columns} columns, and the INSERT takes another number");
+            QueryError::Plan {
+                source: DataFusionError::Plan(text),
+            }
+        }
+        _ => error,
+    }
 }
 
 fn source_of(statement: &mut Statement) -> Option<&mut Query> {

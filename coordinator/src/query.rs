@@ -9,6 +9,7 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
+use catalog::Snapshot;
 use datafusion::{execution::context::SessionState, logical_expr::LogicalPlan};
 use parking_lot::Mutex;
 
@@ -171,8 +172,9 @@ pub struct QueryContext {
     pub(crate) engine: Arc<Engine>,
     pub(crate) session: Arc<Session>,
     pub(crate) sql: String,
-    /// The session's settings and functions, with all names bound to one catalog version.
+    /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pool: Arc<QueryPool>,
     /// The session's statement timeout when the statement began.
     pub(crate) timeout: Option<Duration>,

@@ -97,7 +97,8 @@ impl Session {
         let mut state = self.state.read().clone();
         // now() is the same for the whole statement.
         state.mark_start_execution();
-        let names = Names::new(&state, self.engine.store().snapshot(), self.temporary.all());
+        let snapshot = self.engine.store().snapshot();
+        let names = Names::new(&state, Arc::clone(&snapshot), self.temporary.all());
         state.register_catalog_list(Arc::new(names));
         let settings = MurreSettings::of(state.config_options());
         let listed =
@@ -114,6 +115,7 @@ impl Session {
             )),
             timeout: settings.statement_timeout(),
             state,
+            snapshot,
             listed,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{any::Any, time::Duration};
 
+use arrow::array::timezone::Tz;
 use datafusion::{
     common::{
         DataFusionError,
@@ -213,7 +214,32 @@ fn check_value(name: &str, value: &str, threads: usize) -> Result<(), String> {
             )),
             Err(_) => Err(format!("\"{value}\" is not a number of threads")),
         },
+        "datafusion.execution.time_zone" => match value.parse::<Tz>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("\"{value}\" is not a time zone")),
+        },
+        _ if name.starts_with("datafusion.execution.") => match value.parse::<u64>() {
+            Ok(number) => check_number(name, number, threads),
+            // Not a number: DataFusion checks it.
+            Err(_) => Ok(()),
+        },
         _ => Ok(()),
+    }
+}
+
+/// DataFusion takes any number, and some of them end the server or every result: no rows a batch give no rows at all.
+fn check_number(name: &str, number: u64, threads: usize) -> Result<(), String> {
+    let many = threads_max(threads) as u64;
+    let counted = ["partitions", "concurrency", "parallel", "buffered"];
+    let (least, most) = match name {
+        "datafusion.execution.batch_size" => (1, 1 << 20),
+        _ if counted.iter().any(|word| name.contains(word)) => (1, many),
+        _ if name.ends_with("_bytes") || name.ends_with("_hint") => (0, 1 << 40),
+        _ => (1, 1 << 40),
+    };
+    match (least..=most).contains(&number) {
+        true => Ok(()),
+        false => Err(format!("{number} is not between {least} and {most}")),
     }
 }
 
@@ -327,6 +353,27 @@ mod tests {
             ("murre.statement_timeout", "soon", "not a length of time"),
             ("murre.nothing", "1", "nothing"),
             ("datafusion.runtime.memory_limit", "1G", "whole server"),
+            ("datafusion.execution.batch_size", "0", "between 1 and"),
+            (
+                "datafusion.execution.batch_size",
+                "99999999",
+                "between 1 and",
+            ),
+            (
+                "datafusion.execution.target_partitions",
+                "1000000000",
+                "between 1 and 256",
+            ),
+            (
+                "datafusion.execution.meta_fetch_concurrency",
+                "0",
+                "between 1 and",
+            ),
+            (
+                "datafusion.execution.time_zone",
+                "Nowhere/X",
+                "not a time zone",
+            ),
             ("nonsense", "1", "nonsense"),
         ] {
             let error = apply(&config(), name, Some(value), 8)

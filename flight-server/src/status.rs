@@ -66,6 +66,7 @@ fn catalog_code(error: &CatalogError) -> Code {
         | CatalogError::Location { .. } => Code::InvalidArgument,
         CatalogError::Unsupported { .. } => Code::Unimplemented,
         CatalogError::Abandoned => Code::Cancelled,
+        CatalogError::Changed { .. } => Code::Aborted,
         CatalogError::FolderInUse { .. } | CatalogError::Poisoned => Code::Unavailable,
         CatalogError::Damaged { .. } => Code::DataLoss,
         CatalogError::FolderVersion { .. }
@@ -243,6 +244,7 @@ mod tests {
             ),
             (CatalogError::Abandoned.into(), Code::Cancelled),
             (CatalogError::Poisoned.into(), Code::Unavailable),
+            (CatalogError::Changed { name: name() }.into(), Code::Aborted),
             (
                 CatalogError::FolderInUse {
                     path: "x".into(),

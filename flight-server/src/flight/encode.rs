@@ -75,26 +75,23 @@ impl Encoder {
 
     /// Adds a batch: to the message that is being gathered, or as several messages where it is large.
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let rows = batch.num_rows();
+        if self.layouts.is_none() {
+            return self.copied(batch);
+        }
         let bytes: usize = batch
             .columns()
             .iter()
             .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
             .sum();
-        let pieces = bytes.div_ceil(BODY_BYTES_MAX).clamp(1, rows.max(1));
-        let rows_each = rows.div_ceil(pieces).max(1);
-        for start in (0..rows.max(1)).step_by(rows_each) {
-            let piece = batch.slice(start, rows_each.min(rows - start));
-            if self.layouts.is_none() {
-                self.copied(&piece)?;
-                continue;
-            }
-            if self.gathered_bytes + bytes / pieces > BODY_BYTES_MAX {
-                self.flush();
-            }
-            self.gathered.push(piece);
-            self.gathered_bytes += bytes / pieces;
+        if let Some((front, back)) = halves(batch).filter(|_| bytes > BODY_BYTES_MAX) {
+            self.batch(&front)?;
+            return self.batch(&back);
         }
+        if self.gathered_bytes + bytes > BODY_BYTES_MAX {
+            self.flush();
+        }
+        self.gathered.push(batch.clone());
+        self.gathered_bytes += bytes;
         Ok(())
     }
 
@@ -121,9 +118,22 @@ impl Encoder {
             &mut self.compression,
         )?;
         self.messages.extend(dictionaries.into_iter().map(whole));
+        // What nested rows take is known only once they are encoded.
+        if let Some((front, back)) =
+            halves(batch).filter(|_| rows.arrow_data.len() > BODY_BYTES_MAX)
+        {
+            self.copied(&front)?;
+            return self.copied(&back);
+        }
         self.messages.push_back(whole(rows));
         Ok(())
     }
+}
+
+fn halves(batch: &RecordBatch) -> Option<(RecordBatch, RecordBatch)> {
+    let rows = batch.num_rows();
+    let half = rows / 2;
+    (rows > 1).then(|| (batch.slice(0, half), batch.slice(half, rows - half)))
 }
 
 fn whole(encoded: EncodedData) -> Segments {
@@ -289,6 +299,31 @@ mod tests {
         let (got, messages) = sent(&all.schema(), &[all.slice(1, 99_999)]);
         assert_eq!(got, all.slice(1, 99_999));
         assert!(messages > 3, "{messages} messages");
+    }
+
+    #[test]
+    fn no_message_is_larger_than_clients_take_however_rows_differ() {
+        let long = |i: usize| "x".repeat(if i < 100 { 60_000 } else { 1 });
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..8000).map(long)));
+        let offsets = arrow::buffer::OffsetBuffer::from_lengths((0..8000).map(|_| 1));
+        let item = Arc::new(arrow::datatypes::Field::new_list_field(
+            texts.data_type().clone(),
+            true,
+        ));
+        let lists: ArrayRef = Arc::new(ListArray::new(item, offsets, Arc::clone(&texts), None));
+        for column in [texts, lists] {
+            let batch = RecordBatch::try_from_iter([("c", column)]).unwrap();
+            let mut encoder = Encoder::new(&batch.schema());
+            encoder.batch(&batch).unwrap();
+            encoder.flush();
+            let mut sizes = Vec::new();
+            while let Some(message) = encoder.message() {
+                sizes.push(message.remaining());
+            }
+            assert!(sizes.iter().all(|size| *size < 4 << 20), "{sizes:?}");
+            assert!(sizes.len() < 20, "{sizes:?}");
+            assert_eq!(sent(&batch.schema(), std::slice::from_ref(&batch)).0, batch);
+        }
     }
 
     #[test]

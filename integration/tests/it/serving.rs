@@ -293,6 +293,43 @@ async fn a_query_over_its_memory_limit_fails_alone() -> Result<()> {
     Ok(())
 }
 
+/// What an earlier statement has been promised stays, also when a later one has read the table before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_overwrite_that_waited_does_not_undo_what_it_waited_for() -> Result<()> {
+    const ROWS: i64 = 20_000_000;
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let (mut first, mut second) = (server.client().await?, server.client().await?);
+    let mut watcher = server.client().await?;
+    update(&mut first, "CREATE TABLE t AS SELECT 0 AS id").await?;
+    let slow = tokio::spawn(async move {
+        let sql = format!("INSERT INTO t SELECT value FROM generate_series(1, {ROWS})");
+        update(&mut first, &sql).await
+    });
+    until("the slow INSERT", async || {
+        let list = table(&mut watcher, "SHOW PROCESSLIST").await?;
+        Ok(list.contains("INSERT INTO t") && list.contains("running"))
+    })
+    .await?;
+    let overwrite = update(&mut second, "INSERT OVERWRITE t SELECT id + 1 FROM t").await;
+    ensure!(slow.await?? == ROWS);
+    let error = overwrite.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(
+        error.contains("was changed by another statement"),
+        "{error}"
+    );
+    let count = table(
+        &mut watcher,
+        "SELECT count(*) AS n, min(id) AS least FROM t",
+    )
+    .await?;
+    ensure!(count.contains("| 20000001 | 0 "), "{count}");
+    // Nobody is in its way now.
+    let changed = update(&mut second, "INSERT OVERWRITE t SELECT max(id) FROM t").await?;
+    ensure!(changed == 1, "{changed}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heavy_queries_do_not_keep_others_waiting() -> Result<()> {
     let dir = tempfile::tempdir()?;
