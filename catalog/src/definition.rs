@@ -22,6 +22,7 @@ pub struct TableName {
 }
 
 impl TableName {
+    /// Names are taken as they are: folding unquoted ones to lower case is the parser's.
     pub fn new(schema: impl Into<String>, table: impl Into<String>) -> Self {
         Self {
             schema: schema.into(),
@@ -44,6 +45,7 @@ impl fmt::Display for TableName {
 pub struct TableId(pub String);
 
 impl TableId {
+    /// A new one; 128 random bits do not meet again.
     pub fn random() -> Self {
         Self(uuid::Uuid::now_v7().simple().to_string())
     }
@@ -78,6 +80,7 @@ pub struct ManagedTable {
 }
 
 impl ManagedTable {
+    /// Rows of all its files.
     pub fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
@@ -110,6 +113,7 @@ pub struct View {
     pub default_schema: String,
 }
 
+/// What a name in a schema stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {

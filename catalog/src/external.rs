@@ -10,17 +10,14 @@ use datafusion::{
     catalog::{TableProvider, TableProviderFactory},
     common::{DataFusionError, Result, plan_err},
     datasource::{
-        listing::{
-            ListingOptions, ListingTable, ListingTableConfig, ListingTableConfigExt,
-            ListingTableUrl,
-        },
+        listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
         listing_table_factory::ListingTableFactory,
     },
     execution::context::SessionState,
     logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan},
     sql::parser::Statement,
 };
-use futures::FutureExt;
+use futures::{FutureExt, TryStreamExt};
 
 use crate::ExternalTable;
 
@@ -128,11 +125,11 @@ pub fn looks_like_path(name: &str) -> bool {
 /// The scan of a file, folder or glob named in `FROM`.
 pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn TableProvider>> {
     let location = absolute(name)?;
-    let config = ListingTableConfig::new(listing_url(&location)?);
+    let url = listing_url(&location)?;
     let looked_at = async {
-        config
-            .infer_options(state)
-            .await?
+        let options = options_by_name(state, &url).await?;
+        ListingTableConfig::new(url)
+            .with_listing_options(options)
             .infer_partitions_from_path(state)
             .await?
             .infer_schema(state)
@@ -140,12 +137,6 @@ pub async fn open_path(state: &SessionState, name: &str) -> Result<Arc<dyn Table
     };
     let config = match AssertUnwindSafe(looked_at).catch_unwind().await {
         Ok(Ok(config)) => config,
-        // DataFusion says the same as an internal error.
-        Ok(Err(DataFusionError::Internal(_))) => {
-            return plan_err!(
-                "cannot read \"{name}\": no files there; a pattern applies to file names, not to folders"
-            );
-        }
         Ok(Err(error)) => return plan_err!("cannot read \"{name}\": {}", error.strip_backtrace()),
         // A nonsense footer makes the Parquet reader of arrow-rs 58 panic.
         Err(_) => return plan_err!("cannot read \"{name}\": the file is damaged"),
@@ -168,20 +159,71 @@ fn listing_url(location: &str) -> Result<ListingTableUrl> {
     }
 }
 
-fn format_of(name: &str) -> Option<&'static str> {
-    const COMPRESSIONS: [&str; 4] = [".gz", ".bz2", ".xz", ".zst"];
+/// How to read the files at `url`: as the first one whose name says what it is. Files with other endings are left out.
+/// What writers put beside their data, under names that begin with `_` or a dot, does not decide.
+async fn options_by_name(state: &SessionState, url: &ListingTableUrl) -> Result<ListingOptions> {
+    let store = state.runtime_env().object_store(url)?;
+    let mut files = url.list_all_files(state, store.as_ref(), "").await?;
+    let mut any = false;
+    while let Some(file) = files.try_next().await? {
+        any = true;
+        let hidden = url
+            .strip_prefix(&file.location)
+            .is_some_and(|mut parts| parts.any(|part| part.starts_with(['_', '.'])));
+        let name = file.location.filename().unwrap_or_default();
+        let Some(format) = format_of(name).filter(|_| !hidden) else {
+            continue;
+        };
+        let Some(factory) = state.get_file_format_factory(format.name) else {
+            return plan_err!("unknown file format {}", format.name);
+        };
+        let compression = format.compression.map(str::to_owned);
+        let compression = compression.map(|kind| ("format.compression".to_owned(), kind));
+        let reader = factory.create(state, &compression.into_iter().collect())?;
+        return Ok(ListingOptions::new(reader)
+            .with_file_extension(format.ending)
+            .with_session_config_options(state.config()));
+    }
+    match any {
+        true => plan_err!(
+            "no file there whose name ends in .parquet, .csv, .json, .ndjson or .arrow; CREATE EXTERNAL TABLE .. STORED AS reads other names"
+        ),
+        false => plan_err!("no files there; a pattern applies to file names, not to folders"),
+    }
+}
+
+/// What a file's name says of its content.
+struct NamedFormat<'a> {
+    name: &'static str,
+    compression: Option<&'static str>,
+    /// The part of the file's name that says so.
+    ending: &'a str,
+}
+
+fn format_of(name: &str) -> Option<NamedFormat<'_>> {
+    const FORMATS: [(&str, &str); 5] = [
+        (".parquet", "parquet"),
+        (".csv", "csv"),
+        (".json", "json"),
+        (".ndjson", "json"),
+        (".arrow", "arrow"),
+    ];
     let lower = name.to_ascii_lowercase();
-    let plain = COMPRESSIONS
-        .iter()
-        .find_map(|ending| lower.strip_suffix(ending))
-        .unwrap_or(&lower);
-    ["parquet", "csv", "json", "ndjson", "arrow"]
+    let compression = ["gz", "bz2", "xz", "zst"].into_iter().find(|kind| {
+        lower
+            .strip_suffix(kind)
+            .is_some_and(|stem| stem.ends_with('.'))
+    });
+    let packed = compression.map_or(0, |kind| kind.len() + 1);
+    let plain = &lower[..lower.len() - packed];
+    let (ending, format) = FORMATS
         .into_iter()
-        .find(|format| {
-            plain
-                .strip_suffix(format)
-                .is_some_and(|stem| stem.ends_with('.'))
-        })
+        .find(|(ending, _)| plain.ends_with(ending))?;
+    Some(NamedFormat {
+        name: format,
+        compression,
+        ending: &name[plain.len() - ending.len()..],
+    })
 }
 
 fn is_glob(location: &str) -> bool {

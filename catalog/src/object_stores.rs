@@ -32,6 +32,7 @@ pub struct ObjectStores {
 }
 
 impl ObjectStores {
+    /// `network` is the runtime that requests to stores run on.
     pub fn new(secrets: Arc<Secrets>, network: Handle) -> Self {
         Self {
             local: Arc::new(LocalFileSystem::new()),

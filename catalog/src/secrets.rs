@@ -122,6 +122,9 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// Reads all secrets of a folder.
+    ///
+    /// Errors: [`CatalogError::Io`]; [`CatalogError::Damaged`] for a file that is not a secret.
     pub fn open(folder: &Path) -> Result<Self, CatalogError> {
         let mut secrets = BTreeMap::new();
         for item in fs::read_dir(folder).map_err(|e| CatalogError::io("list", folder, e))? {
@@ -146,6 +149,9 @@ impl Secrets {
         })
     }
 
+    /// Stores a secret durably; it counts for requests from then on.
+    ///
+    /// Errors: [`CatalogError::SecretExists`], IO.
     pub fn create(
         &self,
         secret: Secret,
@@ -175,6 +181,7 @@ impl Secrets {
         Ok(())
     }
 
+    /// Errors: [`CatalogError::SecretNotFound`] unless `if_exists`, IO.
     pub fn remove(&self, name: &str, if_exists: bool) -> Result<(), CatalogError> {
         let mut secrets = self.secrets.write();
         if !secrets.contains_key(name) {

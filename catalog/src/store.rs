@@ -28,6 +28,7 @@ pub struct Entry {
 }
 
 impl Snapshot {
+    /// The relation of that name in this version.
     pub fn entry(&self, name: &TableName) -> Option<&Arc<Entry>> {
         self.schemas.get(&name.schema)?.get(&name.table)
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arrow::{
-    array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array},
+    array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use catalog::{NewTable, Relation, Secret, TableName, View, external};
@@ -11,10 +11,9 @@ use datafusion::{
     common::TableReference,
     logical_expr::{CreateExternalTable, LogicalPlan},
 };
-use futures::StreamExt;
 
 use crate::{
-    QueryContext, QueryError, drive, explain,
+    QueryContext, QueryError, copy, drive, explain,
     processes::ProcessState,
     query::{Deadline, to_tasks},
     write,
@@ -160,22 +159,17 @@ pub(crate) async fn run(
     command: &Command,
     deadline: Option<Deadline>,
 ) -> Result<Outcome, QueryError> {
-    ctx.process().enter(ProcessState::Running, None);
+    let _run = ctx.process().run(None);
     let outcome = tokio::select! {
         biased;
         reason = drive::stopped(ctx, deadline) => Err(reason),
-        outcome = apply(ctx, command, deadline) => outcome,
+        outcome = apply(ctx, command) => outcome,
     };
-    drive::finished(ctx, outcome.as_ref().err());
-    ctx.process().enter(ProcessState::Waiting, None);
+    drive::finished(ctx, outcome.as_ref().err(), Duration::ZERO);
     outcome
 }
 
-async fn apply(
-    ctx: &Arc<QueryContext>,
-    command: &Command,
-    deadline: Option<Deadline>,
-) -> Result<Outcome, QueryError> {
+async fn apply(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, QueryError> {
     let store = ctx.engine.store();
     match command {
         Command::CreateTable {
@@ -294,7 +288,7 @@ async fn apply(
             }
             Ok(Outcome::done())
         }
-        Command::Copy(plan) => copy(ctx, plan, deadline).await,
+        Command::Copy(plan) => copy::run(ctx, plan).await.map(Outcome::changed),
         Command::CreateSecret {
             secret,
             or_replace,
@@ -482,27 +476,6 @@ fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<TableName>,
         }
     }
     Ok(None)
-}
-
-async fn copy(
-    ctx: &Arc<QueryContext>,
-    plan: &LogicalPlan,
-    deadline: Option<Deadline>,
-) -> Result<Outcome, QueryError> {
-    let placed = to_tasks(ctx, plan).await?;
-    let mut counts = drive::drive(ctx, placed, deadline)?;
-    let mut rows = 0;
-    while let Some(batch) = counts.next().await {
-        let batch = batch?;
-        if let Some(count) = batch
-            .columns()
-            .first()
-            .and_then(|column| column.as_any().downcast_ref::<UInt64Array>())
-        {
-            rows += count.values().iter().sum::<u64>();
-        }
-    }
-    Ok(Outcome::changed(rows))
 }
 
 fn processlist(ctx: &QueryContext) -> Outcome {

@@ -14,7 +14,7 @@ use datafusion::{
         physical_plan::{FileScanConfig, ParquetSource},
         source::DataSourceExec,
     },
-    execution::SendableRecordBatchStream,
+    execution::{SendableRecordBatchStream, object_store::ObjectStoreUrl},
     object_store::{ObjectStore, ObjectStoreExt, path::Path},
     parquet::arrow::{ParquetRecordBatchStreamBuilder, async_reader::ParquetObjectReader},
     physical_plan::{ExecutionPlan, stream::RecordBatchStreamAdapter},
@@ -74,17 +74,17 @@ pub(crate) async fn explain(
         .trim_start_matches("Arrow error: ")
         .trim_start_matches("Parquet error: ");
     let give_up = Instant::now() + SEARCH_MAX;
-    for (store, path) in &files {
+    for file in &files {
         if Instant::now() > give_up {
             break;
         }
-        let read = AssertUnwindSafe(read_all(Arc::clone(store), path, give_up)).catch_unwind();
+        let read = AssertUnwindSafe(read_all(file, give_up)).catch_unwind();
         let read = read
             .await
             .unwrap_or_else(|_| Err("it is damaged".to_owned()));
         if let Err(detail) = read {
             return QueryError::CorruptFile {
-                path: format!("/{path}"),
+                path: file.name(),
                 detail,
             };
         }
@@ -96,9 +96,9 @@ pub(crate) async fn explain(
         };
     }
     match files.as_slice() {
-        [(_, path)] if !matches!(source.find_root(), DataFusionError::ExecutionJoin(_)) => {
+        [file] if !matches!(source.find_root(), DataFusionError::ExecutionJoin(_)) => {
             QueryError::CorruptFile {
-                path: format!("/{path}"),
+                path: file.name(),
                 detail: detail.to_owned(),
             }
         }
@@ -106,11 +106,26 @@ pub(crate) async fn explain(
     }
 }
 
-fn collect_files(
-    plan: &Arc<dyn ExecutionPlan>,
-    ctx: &QueryContext,
-    files: &mut Vec<(Arc<dyn ObjectStore>, Path)>,
-) {
+/// A file that a plan reads.
+struct File {
+    store: Arc<dyn ObjectStore>,
+    store_url: ObjectStoreUrl,
+    path: Path,
+}
+
+impl File {
+    /// As a user writes it: a local path, or a URL.
+    fn name(&self) -> String {
+        let url = self.store_url.as_str();
+        format!(
+            "{}{}",
+            url.strip_prefix("file://").unwrap_or(url),
+            self.path
+        )
+    }
+}
+
+fn collect_files(plan: &Arc<dyn ExecutionPlan>, ctx: &QueryContext, files: &mut Vec<File>) {
     if let Some(scan) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = scan.data_source().downcast_ref::<FileScanConfig>()
         && config
@@ -123,9 +138,16 @@ fn collect_files(
             .object_store(&config.object_store_url)
     {
         for file in config.file_groups.iter().flat_map(|group| group.iter()) {
-            let path = file.object_meta.location.clone();
-            if !files.iter().any(|(_, known)| *known == path) {
-                files.push((Arc::clone(&store), path));
+            let (store_url, path) = (&config.object_store_url, &file.object_meta.location);
+            if !files
+                .iter()
+                .any(|known| known.path == *path && known.store_url == *store_url)
+            {
+                files.push(File {
+                    store: Arc::clone(&store),
+                    store_url: store_url.clone(),
+                    path: path.clone(),
+                });
             }
         }
     }
@@ -135,13 +157,11 @@ fn collect_files(
 }
 
 /// Reads a Parquet file from end to end. Errors: what is wrong with it.
-async fn read_all(
-    store: Arc<dyn ObjectStore>,
-    path: &Path,
-    give_up: Instant,
-) -> Result<(), String> {
-    let meta = store.head(path).await.map_err(|e| e.to_string())?;
-    let reader = ParquetObjectReader::new(store, path.clone()).with_file_size(meta.size);
+async fn read_all(file: &File, give_up: Instant) -> Result<(), String> {
+    let meta = file.store.head(&file.path).await;
+    let size = meta.map_err(|e| e.to_string())?.size;
+    let reader = ParquetObjectReader::new(Arc::clone(&file.store), file.path.clone());
+    let reader = reader.with_file_size(size);
     let builder = ParquetRecordBatchStreamBuilder::new(reader)
         .await
         .map_err(|e| e.to_string())?;

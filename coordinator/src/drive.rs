@@ -11,6 +11,7 @@ use std::{
     pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
@@ -18,12 +19,9 @@ use datafusion::{execution::TaskContext, physical_plan::execute_stream};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
-use crate::{
-    QueryContext, QueryError, corrupt, metrics, place::Placed, processes::ProcessState,
-    query::Deadline,
-};
+use crate::{QueryContext, QueryError, corrupt, metrics, place::Placed, query::Deadline};
 
 /// Batches the driver may be ahead of the client: enough for the next message of a result of usual width.
 const BATCHES_AHEAD: usize = 8;
@@ -38,6 +36,7 @@ pub struct BatchStream {
 }
 
 impl BatchStream {
+    /// Columns of every batch.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -54,8 +53,8 @@ impl Drop for BatchStream {
             finished(
                 &self.ctx,
                 Some(&QueryError::Cancelled { id: self.ctx.id() }),
+                Duration::ZERO,
             );
-            self.ctx.process().enter(ProcessState::Waiting, None);
         }
     }
 }
@@ -97,17 +96,19 @@ pub(crate) fn drive(
     let schema = placed.schema();
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let running = Arc::clone(ctx);
-    ctx.process()
-        .enter(ProcessState::Running, Some(placed.root()));
-    let driver = ctx.engine.spawn(async move {
-        let outcome = produce(&running, &placed, deadline, &sender).await;
-        finished(&running, outcome.as_ref().err());
+    let run = ctx.process().run(Some(placed.root()));
+    let driver = async move {
+        let mut client = Duration::ZERO;
+        let outcome = produce(&running, &placed, deadline, &sender, &mut client).await;
+        finished(&running, outcome.as_ref().err(), client);
+        drop(run);
         if let Err(error) = outcome {
             // The client may have left: then nobody waits for the reason.
             let _ = sender.send(Err(error)).await;
         }
-        running.process().enter(ProcessState::Waiting, None);
-    });
+    };
+    let span = info_span!("query.run", query_id = %ctx.id());
+    let driver = ctx.engine.spawn(driver.instrument(span));
     Ok(BatchStream {
         schema,
         batches,
@@ -116,11 +117,13 @@ pub(crate) fn drive(
     })
 }
 
+/// Sends the plan's rows; adds up in `client` how long the client kept it from going on.
 async fn produce(
     ctx: &QueryContext,
     placed: &Placed,
     deadline: Option<Deadline>,
     sender: &mpsc::Sender<Result<RecordBatch, QueryError>>,
+    client: &mut Duration,
 ) -> Result<(), QueryError> {
     let plan = Arc::clone(placed.root());
     let task = task_context(ctx)?;
@@ -136,13 +139,23 @@ async fn produce(
         };
         match batch {
             Some(Ok(batch)) if batch.num_rows() == 0 => {}
-            // A client that reads slowly must not keep a query alive past its deadline.
-            Some(Ok(batch)) => tokio::select! {
-                biased;
-                reason = stopped(ctx, deadline) => return Err(reason),
-                _ = sender.send(Ok(batch)) => {}
-            },
-            Some(Err(source)) => return Err(corrupt::explain(ctx, placed.root(), source).await),
+            Some(Ok(batch)) => {
+                let full = Instant::now();
+                // A client that reads slowly must not keep a query alive past its deadline.
+                tokio::select! {
+                    biased;
+                    reason = stopped(ctx, deadline) => return Err(reason),
+                    _ = sender.send(Ok(batch)) => {}
+                }
+                *client += full.elapsed();
+            }
+            Some(Err(source)) => {
+                return Err(tokio::select! {
+                    biased;
+                    reason = stopped(ctx, deadline) => reason,
+                    error = corrupt::explain(ctx, placed.root(), source) => error,
+                });
+            }
             None => return Ok(()),
         }
     }
@@ -180,10 +193,10 @@ pub(crate) fn task_context(ctx: &QueryContext) -> Result<Arc<TaskContext>, Query
     )))
 }
 
-/// Counts and logs a statement that has run.
-pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>) {
+/// Counts and logs a statement that has run. `client` is the part of its time that its client kept it waiting.
+pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: Duration) {
     let process = ctx.process();
-    let elapsed = process.elapsed();
+    let elapsed = process.elapsed().saturating_sub(client);
     metrics::QUERY_SECONDS.observe(elapsed.as_secs_f64());
     metrics::queries_total(match error {
         None => "done",

@@ -29,7 +29,7 @@ use crate::{
     memory::{ProcessPool, QueryPool},
     metrics,
     processes::{ProcessState, Processes},
-    settings::MurreSettings,
+    settings::{Defaults, MurreSettings},
 };
 
 /// What an operator of the server chooses. Sizes in bytes; a cache of size 0 is off.
@@ -69,6 +69,9 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Starts the query threads over a table store.
+    ///
+    /// Errors: [`QueryError::Spill`] where the spill folder cannot be used; threads that do not start.
     pub fn open(
         config: EngineConfig,
         store: Arc<dyn TableStore>,
@@ -169,6 +172,7 @@ impl Engine {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Whether [`Engine::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
@@ -193,6 +197,14 @@ impl Engine {
     pub fn refresh_metrics(&self) {
         metrics::MEMORY_BYTES.set(self.pool.reserved().try_into().unwrap_or(i64::MAX));
         metrics::RUNNING.set(self.running().try_into().unwrap_or(i64::MAX));
+    }
+
+    /// What `RESET` goes back to.
+    pub(crate) fn defaults(&self) -> Defaults {
+        Defaults {
+            threads: self.config.threads,
+            settings: MurreSettings::of(self.template.config_options()),
+        }
     }
 
     pub(crate) fn processes_list(&self) -> &Arc<Processes> {

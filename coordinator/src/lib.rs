@@ -8,6 +8,7 @@
 mod bind;
 mod command;
 mod compile;
+mod copy;
 mod corrupt;
 mod cut;
 mod drive;

@@ -24,6 +24,7 @@ impl fmt::Display for QueryId {
     }
 }
 
+/// What the server does for a statement right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
     Planning,
@@ -59,24 +60,56 @@ pub struct Process {
 
 #[derive(Debug)]
 struct Live {
-    state: ProcessState,
+    /// Time from the start to the end of planning; `None` until then.
+    planning: Option<Duration>,
+    /// Runs in progress: a client may fetch the rows of one ticket twice at a time.
+    runs: usize,
+    /// When the oldest run in progress began.
+    run_started: Instant,
+    /// What the last run runs.
     plan: Option<Arc<dyn ExecutionPlan>>,
 }
 
 impl Process {
     pub fn state(&self) -> ProcessState {
-        self.live.lock().state
+        let live = self.live.lock();
+        match (live.planning, live.runs) {
+            (None, 0) => ProcessState::Planning,
+            (Some(_), 0) => ProcessState::Waiting,
+            _ => ProcessState::Running,
+        }
     }
 
+    /// Time the server has spent on the statement: planning and the run in progress, not the client's pause between.
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        let live = self.live.lock();
+        let running = match live.runs {
+            0 => Duration::ZERO,
+            _ => live.run_started.elapsed(),
+        };
+        live.planning.unwrap_or_else(|| self.started.elapsed()) + running
     }
 
-    pub(crate) fn enter(&self, state: ProcessState, plan: Option<&Arc<dyn ExecutionPlan>>) {
-        *self.live.lock() = Live {
-            state,
-            plan: plan.cloned(),
-        };
+    pub(crate) fn planned(&self) {
+        let planning = self.started.elapsed();
+        self.live.lock().planning.get_or_insert(planning);
+    }
+
+    /// Counts a run until the guard is dropped.
+    pub(crate) fn run(self: &Arc<Self>, plan: Option<&Arc<dyn ExecutionPlan>>) -> Run {
+        let mut live = self.live.lock();
+        if live.runs == 0 {
+            live.run_started = Instant::now();
+        }
+        live.runs += 1;
+        live.plan = plan.cloned();
+        drop(live);
+        Run(Arc::clone(self))
+    }
+
+    /// The plan a running command has come to.
+    pub(crate) fn runs_plan(&self, plan: &Arc<dyn ExecutionPlan>) {
+        self.live.lock().plan = Some(Arc::clone(plan));
     }
 
     /// Share of the input rows that scans have given out, 0 to 1; `None` while nothing is known.
@@ -86,6 +119,20 @@ impl Process {
         let (mut done, mut all) = (0u64, 0u64);
         sum_scans(&plan, &mut done, &mut all);
         (all > 0).then(|| (done as f64 / all as f64).min(1.0))
+    }
+}
+
+/// Keeps a statement in the state [`ProcessState::Running`].
+#[derive(Debug)]
+pub(crate) struct Run(Arc<Process>);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut live = self.0.live.lock();
+        live.runs -= 1;
+        if live.runs == 0 {
+            live.plan = None;
+        }
     }
 }
 
@@ -137,7 +184,9 @@ impl Processes {
             started: Instant::now(),
             rows_out: AtomicU64::new(0),
             live: Mutex::new(Live {
-                state: ProcessState::Planning,
+                planning: None,
+                runs: 0,
+                run_started: Instant::now(),
                 plan: None,
             }),
         });
@@ -167,5 +216,28 @@ pub(crate) struct Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         self.list.live.lock().remove(&self.process.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_runs_until_its_last_run_ends_and_waiting_for_the_client_costs_no_time() {
+        let list: Arc<Processes> = Arc::default();
+        let listed = list.enter("s", "c", "SELECT 1", CancellationToken::new());
+        let process = &listed.process;
+        assert_eq!(process.state(), ProcessState::Planning);
+        process.planned();
+        let planning = process.elapsed();
+        std::thread::yield_now();
+        assert_eq!(process.elapsed(), planning);
+        let (first, second) = (process.run(None), process.run(None));
+        drop(first);
+        assert_eq!(process.state(), ProcessState::Running);
+        drop(second);
+        assert_eq!(process.state(), ProcessState::Waiting);
+        assert_eq!(process.elapsed(), planning);
     }
 }

@@ -12,6 +12,7 @@ use arrow::datatypes::SchemaRef;
 use catalog::Snapshot;
 use datafusion::{execution::context::SessionState, logical_expr::LogicalPlan};
 use parking_lot::Mutex;
+use tracing::{Instrument, info_span};
 
 use crate::{
     Engine, Outcome, QueryError, QueryId, Session,
@@ -22,7 +23,7 @@ use crate::{
     memory::QueryPool,
     place::{self, Placed},
     plan,
-    processes::{Listed, Process, ProcessState},
+    processes::{Listed, Process},
 };
 
 /// SQL text -> something that can run.
@@ -38,13 +39,13 @@ pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryErr
             }
         }
     };
-    ctx.process().enter(ProcessState::Waiting, None);
+    ctx.process().planned();
     Ok(Prepared { ctx, work })
 }
 
 /// A command that needs neither names nor a plan, ready to run.
 pub(crate) fn prepare_urgent(ctx: Arc<QueryContext>, command: Command) -> Prepared {
-    ctx.process().enter(ProcessState::Waiting, None);
+    ctx.process().planned();
     Prepared {
         ctx,
         work: Work::Command(Arc::new(command)),
@@ -92,9 +93,9 @@ impl Prepared {
             }
             Work::Command(command) => {
                 let (running, command) = (Arc::clone(&ctx), Arc::clone(command));
-                let outcome = ctx.on_query_threads(async move {
-                    command::run(&running, &command, deadline).await
-                });
+                let run = async move { command::run(&running, &command, deadline).await };
+                let span = info_span!("query.run", query_id = %ctx.id());
+                let outcome = ctx.on_query_threads(run.instrument(span));
                 outcome.await.map(Answer::Done)
             }
         }
@@ -125,6 +126,7 @@ impl Prepared {
         self.ctx.id()
     }
 
+    /// What the statement was planned with.
     pub fn context(&self) -> &Arc<QueryContext> {
         &self.ctx
     }
@@ -190,7 +192,7 @@ impl QueryContext {
         &self.session
     }
 
-    pub fn process(&self) -> &Process {
+    pub fn process(&self) -> &Arc<Process> {
         &self.listed.process
     }
 

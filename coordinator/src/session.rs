@@ -1,6 +1,6 @@
 //! One client's settings and temporary tables.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use datafusion::{
     common::Result,
@@ -8,6 +8,7 @@ use datafusion::{
 };
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info_span};
 
 use crate::{
     Engine, Prepared, QueryContext, QueryError, StatementOptions, bind, drive,
@@ -47,6 +48,7 @@ impl Session {
         &self.engine
     }
 
+    /// Its `murre.*` settings as of now.
     pub fn settings(&self) -> MurreSettings {
         MurreSettings::of(self.state.read().config_options())
     }
@@ -66,16 +68,17 @@ impl Session {
         }
         let deadline = ctx.deadline(options.deadline);
         let watched = Arc::clone(&ctx);
-        let prepared = ctx.on_query_threads(async move {
+        let prepare = async move {
             tokio::select! {
                 biased;
                 reason = drive::stopped(&watched, deadline) => Err(reason),
                 prepared = query::prepare(Arc::clone(&watched)) => prepared,
             }
-        });
-        prepared
+        };
+        let span = info_span!("query.plan", query_id = %ctx.id());
+        ctx.on_query_threads(prepare.instrument(span))
             .await
-            .inspect_err(|error| drive::finished(&ctx, Some(error)))
+            .inspect_err(|error| drive::finished(&ctx, Some(error), Duration::ZERO))
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {
@@ -85,7 +88,7 @@ impl Session {
     /// `SET` for a value, `RESET` for none.
     pub(crate) fn set(&self, name: &str, value: Option<&str>) -> Result<(), QueryError> {
         let mut state = self.state.write();
-        let config = settings::apply(state.config(), name, value, self.engine.config().threads)?;
+        let config = settings::apply(state.config(), name, value, &self.engine.defaults())?;
         let failed = |e: datafusion::common::DataFusionError| QueryError::Setting {
             name: name.into(),
             detail: e.strip_backtrace(),

@@ -138,15 +138,22 @@ impl MurreSettings {
     }
 }
 
+/// What the server gives to sessions that set nothing.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    /// Query threads of the server.
+    pub(crate) threads: usize,
+    pub(crate) settings: MurreSettings,
+}
+
 /// Applies `SET name = value` (or `RESET name` for `None`) to a session's configuration, all or nothing.
-///
-/// `threads` is the server's number of query threads.
 pub(crate) fn apply(
     config: &SessionConfig,
     name: &str,
     value: Option<&str>,
-    threads: usize,
+    server: &Defaults,
 ) -> Result<SessionConfig, QueryError> {
+    let threads = server.threads;
     let invalid = |detail: String| QueryError::Setting {
         name: name.into(),
         detail,
@@ -181,11 +188,8 @@ pub(crate) fn apply(
             options.set(name, value).map_err(unknown)?;
         }
         None if name.starts_with("murre.") => {
-            let defaults = ConfigOptions::new_with_murre();
-            let entry = defaults
-                .entries()
-                .into_iter()
-                .find(|entry| entry.key == name);
+            let mut entries = server.settings.entries().into_iter();
+            let entry = entries.find(|entry| entry.key == name);
             let entry = entry.ok_or_else(|| invalid("there is no such setting".into()))?;
             options
                 .set(name, &entry.value.unwrap_or_default())
@@ -246,18 +250,6 @@ fn check_number(name: &str, number: u64, threads: usize) -> Result<(), String> {
 /// More partitions than this only cost memory.
 fn threads_max(threads: usize) -> usize {
     (threads * 16).max(256)
-}
-
-trait WithMurre {
-    fn new_with_murre() -> Self;
-}
-
-impl WithMurre for ConfigOptions {
-    fn new_with_murre() -> Self {
-        let mut options = Self::new();
-        options.extensions.insert(MurreSettings::default());
-        options
-    }
 }
 
 /// A number of bytes such as `512MB`, `2 GiB`, `1048576`. Decimal units count in thousands, binary ones in 1,024s.
@@ -336,11 +328,32 @@ mod tests {
         }
     }
 
+    fn server() -> Defaults {
+        let settings = MurreSettings {
+            statement_timeout: "1h".to_owned(),
+            ..MurreSettings::default()
+        };
+        Defaults {
+            threads: 8,
+            settings,
+        }
+    }
+
+    #[test]
+    fn reset_gives_the_servers_value() {
+        let set = apply(&config(), "murre.statement_timeout", Some("3s"), &server()).unwrap();
+        let timeout =
+            |config: &SessionConfig| MurreSettings::of(config.options()).statement_timeout();
+        assert_eq!(timeout(&set), Some(Duration::from_secs(3)));
+        let reset = apply(&set, "murre.statement_timeout", None, &server()).unwrap();
+        assert_eq!(timeout(&reset), Some(Duration::from_secs(3600)));
+    }
+
     #[test]
     fn threads_set_the_target_partitions() {
-        let set = apply(&config(), "murre.threads", Some("3"), 8).unwrap();
+        let set = apply(&config(), "murre.threads", Some("3"), &server()).unwrap();
         assert_eq!(set.target_partitions(), 3);
-        let reset = apply(&set, "murre.threads", None, 8).unwrap();
+        let reset = apply(&set, "murre.threads", None, &server()).unwrap();
         assert_eq!(reset.target_partitions(), 8);
     }
 
@@ -376,7 +389,7 @@ mod tests {
             ),
             ("nonsense", "1", "nonsense"),
         ] {
-            let error = apply(&config(), name, Some(value), 8)
+            let error = apply(&config(), name, Some(value), &server())
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(why), "{name}: {error}");

@@ -18,8 +18,7 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use crate::{
-    QueryContext, QueryError, corrupt, drive, place::Placed, processes::ProcessState,
-    query::to_tasks, temporary::compact,
+    QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks, temporary::compact,
 };
 
 /// Writes all rows of a query, a file for each partition of its plan that has any, and commits. Gives the number of rows.
@@ -164,8 +163,7 @@ pub(crate) async fn to_memory(
 
 async fn start(ctx: &Arc<QueryContext>, rows: &LogicalPlan) -> Result<Placed, QueryError> {
     let placed = to_tasks(ctx, rows).await?;
-    ctx.process()
-        .enter(ProcessState::Running, Some(placed.root()));
+    ctx.process().runs_plan(placed.root());
     Ok(placed)
 }
 

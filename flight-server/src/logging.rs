@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::ServerConfig;
@@ -30,6 +30,7 @@ pub(crate) fn start(config: &ServerConfig) -> anyhow::Result<Option<SdkTracerPro
             let exporter = exporter.context("cannot use OTEL_EXPORTER_OTLP_ENDPOINT")?;
             Some(
                 SdkTracerProvider::builder()
+                    .with_resource(Resource::builder().with_service_name("murre").build())
                     .with_batch_exporter(exporter)
                     .build(),
             )

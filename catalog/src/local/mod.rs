@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use async_trait::async_trait;
@@ -46,8 +46,8 @@ struct Inner {
     snapshot: RwLock<Arc<Snapshot>>,
     /// Held over a commit: checks, log line and new snapshot are one step.
     log: Mutex<ChangeLog>,
-    /// One lock a table name, held from the first row of an INSERT to its commit.
-    insert_locks: Mutex<HashMap<TableName, Arc<tokio::sync::Mutex<()>>>>,
+    /// One lock for each table name in use, held from the first row of an INSERT to its commit.
+    insert_locks: Mutex<HashMap<TableName, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 impl LocalTableStore {
@@ -106,7 +106,14 @@ impl LocalTableStore {
     }
 
     fn insert_lock(&self, name: &TableName) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(self.0.insert_locks.lock().entry(name.clone()).or_default())
+        let mut locks = self.0.insert_locks.lock();
+        if let Some(lock) = locks.get(name).and_then(Weak::upgrade) {
+            return lock;
+        }
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        locks.insert(name.clone(), Arc::downgrade(&lock));
+        lock
     }
 }
 
@@ -403,9 +410,15 @@ fn check_free(
         });
     }
     let is_view = |relation: &Relation| matches!(relation, Relation::View(_));
+    let may_replace = |old: &Relation| match (old, relation) {
+        (Relation::View(_), new) => is_view(new),
+        // A definition that takes the place of rows would lose them.
+        (Relation::Managed(_), Relation::External(_)) => false,
+        (_, new) => !is_view(new),
+    };
     match now.entry(name) {
         None => Ok(()),
-        Some(old) if or_replace && is_view(&old.relation) == is_view(relation) => Ok(()),
+        Some(old) if or_replace && may_replace(&old.relation) => Ok(()),
         Some(old) if or_replace => Err(CatalogError::WrongKind {
             name: name.clone(),
             is: old.relation.kind(),

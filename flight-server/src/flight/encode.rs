@@ -18,6 +18,7 @@ use arrow::{
     },
 };
 use bytes::{BufMut, Bytes, BytesMut};
+use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{
     body::{self, Layout},
@@ -145,30 +146,22 @@ fn whole(encoded: EncodedData) -> Segments {
 
 /// Everything of a message before its body.
 fn prefix(header: &[u8], body_len: usize) -> Bytes {
-    const HEADER_TAG: u64 = (2 << 3) | 2;
-    const BODY_TAG: u64 = (1000 << 3) | 2;
+    const HEADER_FIELD: u32 = 2;
+    const BODY_FIELD: u32 = 1000;
     let mut fields = BytesMut::with_capacity(header.len() + 32);
-    varint(HEADER_TAG, &mut fields);
-    varint(header.len() as u64, &mut fields);
+    encode_key(HEADER_FIELD, WireType::LengthDelimited, &mut fields);
+    encode_varint(header.len() as u64, &mut fields);
     fields.extend_from_slice(header);
     // An empty body is left out, as protobuf does with default values.
     if body_len > 0 {
-        varint(BODY_TAG, &mut fields);
-        varint(body_len as u64, &mut fields);
+        encode_key(BODY_FIELD, WireType::LengthDelimited, &mut fields);
+        encode_varint(body_len as u64, &mut fields);
     }
     let mut message = BytesMut::with_capacity(5 + fields.len());
     message.put_u8(0);
     message.put_u32((fields.len() + body_len) as u32);
     message.extend_from_slice(&fields);
     message.freeze()
-}
-
-fn varint(mut value: u64, to: &mut BytesMut) {
-    while value >= 0x80 {
-        to.put_u8((value as u8 & 0x7f) | 0x80);
-        value >>= 7;
-    }
-    to.put_u8(value as u8);
 }
 
 #[cfg(test)]

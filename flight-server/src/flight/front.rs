@@ -132,7 +132,7 @@ impl tower::Service<Request<Incoming>> for OnConnection {
 async fn do_get(
     request: Request<Incoming>,
     deadline: Option<Instant>,
-    tickets: &Tickets,
+    tickets: &Arc<Tickets>,
 ) -> Response<AnswerBody> {
     let body = async {
         let ticket = read_ticket(request).await?;

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions},
+    buffer::Buffer,
     compute::cast,
-    datatypes::{DataType, Field, FieldRef, Schema, SchemaRef},
+    datatypes::{ByteViewType, DataType, Field, FieldRef, Schema, SchemaRef},
     error::ArrowError,
 };
 use coordinator::MurreSettings;
@@ -58,13 +59,30 @@ pub(super) fn to_wire(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         .zip(schema.fields())
         .map(
             |(column, field)| match column.data_type() == field.data_type() {
-                true => Ok(Arc::clone(column)),
+                true => Ok(without_far_views(column)),
                 false => cast(column, field.data_type()),
             },
         )
         .collect();
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns?, &rows)
+}
+
+/// The same values; views into much larger buffers are copied out, because a message carries whole buffers.
+fn without_far_views(column: &ArrayRef) -> ArrayRef {
+    fn far<T: ByteViewType>(views: &GenericByteViewArray<T>) -> bool {
+        let held: usize = views.data_buffers().iter().map(Buffer::len).sum();
+        held > 4096 && held > 2 * views.total_buffer_bytes_used()
+    }
+    match column.data_type() {
+        DataType::Utf8View if far(column.as_string_view()) => {
+            Arc::new(column.as_string_view().gc())
+        }
+        DataType::BinaryView if far(column.as_binary_view()) => {
+            Arc::new(column.as_binary_view().gc())
+        }
+        _ => Arc::clone(column),
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +114,19 @@ mod tests {
             DataType::List(Field::new("item", DataType::Utf8, true).into())
         );
         assert!(!wire.field(0).is_nullable());
+    }
+
+    #[test]
+    fn a_slice_of_views_carries_its_own_strings_only() {
+        let all: StringViewArray = (0..10_000)
+            .map(|n| Some(format!("a string that is not inline, number {n}")))
+            .collect();
+        let slice: ArrayRef = Arc::new(all.slice(5_000, 3));
+        let schema = Schema::new(vec![Field::new("v", DataType::Utf8View, true)]);
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::clone(&slice)]).unwrap();
+        let wire = to_wire(&batch, &batch.schema()).unwrap();
+        assert_eq!(&wire.column(0), &&slice);
+        assert!(wire.column(0).get_array_memory_size() < 2_000);
     }
 
     #[test]

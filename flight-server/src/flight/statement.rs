@@ -142,7 +142,7 @@ pub(super) async fn update(
 pub(super) async fn fetch(
     ticket: &Ticket,
     deadline: Option<Instant>,
-    tickets: &Tickets,
+    tickets: &Arc<Tickets>,
 ) -> Result<ResultBody, Status> {
     let handle = handle(ticket)?;
     let (what, schema) = tickets.redeem(handle).ok_or_else(|| {
@@ -157,7 +157,7 @@ pub(super) async fn fetch(
                 .run(deadline)
                 .await
                 .map_err(|e| status::from_query(&e))?;
-            Ok(ResultBody::new(answer, schema))
+            Ok(ResultBody::new(answer, schema).redeeming(Arc::clone(tickets), handle))
         }
     }
 }

@@ -15,9 +15,10 @@ use coordinator::{Answer, BatchStream, Outcome, QueryError};
 use futures::Stream;
 use http::HeaderMap;
 use http_body::Frame;
-use tonic::Status;
+use tonic::{Code, Status};
+use uuid::Uuid;
 
-use super::{encode::Encoder, schema::to_wire, segments::Segments};
+use super::{encode::Encoder, schema::to_wire, segments::Segments, tickets::Tickets};
 use crate::{metrics, status};
 
 pub(crate) struct ResultBody {
@@ -25,6 +26,8 @@ pub(crate) struct ResultBody {
     schema: SchemaRef,
     encoder: Encoder,
     progress: Progress,
+    /// The ticket to forget once all rows have gone out.
+    ticket: Option<(Arc<Tickets>, Uuid)>,
 }
 
 enum Progress {
@@ -59,7 +62,23 @@ impl ResultBody {
             encoder: Encoder::new(&schema),
             schema,
             progress: Progress::Rows,
+            ticket: None,
         }
+    }
+
+    /// The body for the query of a ticket.
+    pub(super) fn redeeming(mut self, tickets: Arc<Tickets>, id: Uuid) -> Self {
+        self.ticket = Some((tickets, id));
+        self
+    }
+
+    fn end(&mut self, status: &Status) -> Frame<Segments> {
+        if status.code() == Code::Ok
+            && let Some((tickets, id)) = self.ticket.take()
+        {
+            tickets.sent(id);
+        }
+        trailers(status)
     }
 
     fn next_batch(
@@ -134,7 +153,7 @@ impl http_body::Body for ResultBody {
         }
         Poll::Ready(
             match std::mem::replace(&mut self.progress, Progress::Ended) {
-                Progress::Status(status) => Some(Ok(trailers(&status))),
+                Progress::Status(status) => Some(Ok(self.end(&status))),
                 Progress::Rows | Progress::Ended => None,
             },
         )

@@ -1,7 +1,9 @@
 //! Tickets that were given out and not yet forgotten.
 //!
-//! A ticket is 128 random bits: whoever holds it may redeem it, on any connection, as often as they like until it
-//! expires. Tickets expire after a time without use, and the oldest go first when there are too many.
+//! A ticket is 128 random bits: whoever holds it may redeem it, on any connection, until all its rows have been sent.
+//! Flight promises no second time; a client whose connection broke may try again for a while. A ticket that is never
+//! redeemed expires, and the oldest go first when there are too many. They must go: a ticket keeps what its statement
+//! reads, temporary tables and the files of tables that have since been replaced.
 
 use std::{
     collections::HashMap,
@@ -14,8 +16,10 @@ use coordinator::{Outcome, Prepared};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// A ticket is kept this long after its last use.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+/// A ticket waits this long for its client.
+const UNREDEEMED_MAX: Duration = Duration::from_secs(300);
+/// A ticket is kept this long after it was redeemed.
+const REDEEMED_MAX: Duration = Duration::from_secs(30);
 /// Tickets of all clients together.
 const TICKETS_MAX: usize = 10_000;
 
@@ -34,6 +38,17 @@ struct Kept {
     /// What the client was told, which the stream must keep to.
     schema: SchemaRef,
     used: Instant,
+    redeemed: bool,
+}
+
+impl Kept {
+    fn has_expired(&self) -> bool {
+        let kept = match self.redeemed {
+            true => REDEEMED_MAX,
+            false => UNREDEEMED_MAX,
+        };
+        self.used.elapsed() > kept
+    }
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +72,7 @@ impl Tickets {
                 what,
                 schema,
                 used: Instant::now(),
+                redeemed: false,
             },
         );
         id
@@ -66,7 +82,20 @@ impl Tickets {
         let mut kept = self.0.lock();
         let kept = kept.get_mut(&id)?;
         kept.used = Instant::now();
+        kept.redeemed = true;
         Some((kept.what.clone(), Arc::clone(&kept.schema)))
+    }
+
+    /// Forgets a query whose rows have all been sent; a command's answer is small, and stays.
+    pub(super) fn sent(&self, id: Uuid) {
+        let sent = {
+            let mut kept = self.0.lock();
+            match kept.get(&id).map(|kept| &kept.what) {
+                Some(Ticketed::Query(_)) => kept.remove(&id),
+                _ => None,
+            }
+        };
+        drop(sent);
     }
 
     /// Forgets what has not been used for long. Dropping a statement can take time, so it is done outside the lock.
@@ -75,7 +104,7 @@ impl Tickets {
             let mut kept = self.0.lock();
             let ids: Vec<Uuid> = kept
                 .iter()
-                .filter(|(_, kept)| kept.used.elapsed() > IDLE_MAX)
+                .filter(|(_, kept)| kept.has_expired())
                 .map(|(id, _)| *id)
                 .collect();
             ids.iter().filter_map(|id| kept.remove(id)).collect()

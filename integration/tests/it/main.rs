@@ -2,9 +2,12 @@
 
 mod architecture;
 mod bad_input;
+mod files;
 mod kill;
 mod s3;
 mod server;
 mod serving;
 mod slt;
+mod telemetry;
+mod tickets;
 mod tpch;

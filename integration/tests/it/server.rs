@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use arrow::array::RecordBatch;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use futures::TryStreamExt;
@@ -198,4 +198,28 @@ pub(crate) fn binary() -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// Runs a statement that changes something. Gives the number of rows.
+pub(crate) async fn update(client: &mut Client, sql: &str) -> Result<i64> {
+    client
+        .execute_update(sql.to_owned(), None)
+        .await
+        .map_err(|e| said(e.into()))
+}
+
+/// Longest wait for an event that takes well under a second.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// Waits for an event.
+pub(crate) async fn until(
+    what: &str,
+    mut happened: impl AsyncFnMut() -> Result<bool>,
+) -> Result<()> {
+    let give_up = Instant::now() + SOON;
+    while !happened().await? {
+        ensure!(Instant::now() < give_up, "waited {SOON:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }

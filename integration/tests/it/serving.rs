@@ -3,28 +3,17 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    path::Path,
     process::Command,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Result, ensure};
+use arrow::array::AsArray;
 use futures::StreamExt;
 
-use crate::server::{Client, Server, binary, rows, said, table};
-
-/// Longest wait for an event that takes well under a second.
-const SOON: Duration = Duration::from_secs(60);
+use crate::server::{SOON, Server, binary, rows, table, until, update};
 
 /// Runs for hours unless it is stopped.
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 100000) b WHERE a.value * b.value % 7 = 8";
-
-async fn update(client: &mut Client, sql: &str) -> Result<i64> {
-    client
-        .execute_update(sql.to_owned(), None)
-        .await
-        .map_err(|e| said(e.into()))
-}
 
 fn http_get(address: &str, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
@@ -35,15 +24,6 @@ fn http_get(address: &str, path: &str) -> Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
-}
-
-async fn until(what: &str, mut happened: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let give_up = Instant::now() + SOON;
-    while !happened().await? {
-        ensure!(Instant::now() < give_up, "waited {SOON:?} for {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -330,6 +310,50 @@ async fn an_overwrite_that_waited_does_not_undo_what_it_waited_for() -> Result<(
     Ok(())
 }
 
+/// Rows that were planned for other columns are refused; they never land in columns they were not meant for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_insert_that_waited_for_other_columns_is_refused() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut watcher = server.client().await?;
+    update(&mut watcher, "CREATE TABLE t (a BIGINT, b BIGINT)").await?;
+    let mut waiting = Vec::new();
+    for (place, sql) in [
+        format!("INSERT INTO t SELECT n, 0 FROM ({ENDLESS}) AS endless(n)"),
+        "CREATE OR REPLACE TABLE t (b BIGINT, a BIGINT)".to_owned(),
+        "INSERT INTO t SELECT 1 AS a, 2 AS b".to_owned(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = server.client().await?;
+        waiting.push(tokio::spawn(async move { update(&mut client, &sql).await }));
+        until("the statement to run", async || {
+            let listed = rows(&mut watcher, "SHOW PROCESSLIST").await?;
+            let running = listed
+                .iter()
+                .flat_map(|batch| batch.column(3).as_string::<i32>());
+            Ok(running.filter(|state| *state == Some("running")).count() == place + 1)
+        })
+        .await?;
+    }
+    let listed = rows(&mut watcher, "SHOW PROCESSLIST").await?;
+    let first = arrow::util::display::array_value_to_string(listed[0].column(0), 0)?;
+    update(&mut watcher, &format!("KILL {first}")).await?;
+    let mut outcomes = Vec::new();
+    for statement in waiting {
+        let error = statement.await?.err();
+        outcomes.push(error.map(|e| e.to_string()).unwrap_or_default());
+    }
+    ensure!(outcomes[0].contains("cancelled"), "{outcomes:?}");
+    ensure!(outcomes[1].is_empty(), "{outcomes:?}");
+    ensure!(
+        outcomes[2].contains("was changed by another statement"),
+        "{outcomes:?}"
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heavy_queries_do_not_keep_others_waiting() -> Result<()> {
     let dir = tempfile::tempdir()?;
@@ -350,38 +374,6 @@ async fn heavy_queries_do_not_keep_others_waiting() -> Result<()> {
         ensure!(!query.is_finished());
         query.abort();
     }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_corrupt_data_page_names_its_file() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let server = Server::start(&dir.path().join("data"))?;
-    let mut client = server.client().await?;
-    let folder = dir.path().join("files");
-    std::fs::create_dir(&folder)?;
-    for name in ["a", "b", "c"] {
-        let path = folder.join(format!("{name}.parquet"));
-        update(&mut client, &format!("COPY (SELECT value, 'text ' || value AS t FROM generate_series(1, 100000)) TO '{}'", path.display())).await?;
-    }
-    let victim = folder.join("b.parquet");
-    let mut bytes = std::fs::read(&victim)?;
-    // Behind the first page header, before the footer.
-    for byte in &mut bytes[2000..60_000] {
-        *byte ^= 0x5a;
-    }
-    std::fs::write(&victim, bytes)?;
-    let error = table(
-        &mut client,
-        &format!(
-            "SELECT count(DISTINCT value), min(t) FROM '{}/'",
-            folder.display()
-        ),
-    )
-    .await;
-    let error = error.err().map(|e| e.to_string()).unwrap_or_default();
-    ensure!(error.contains("b.parquet"), "{error}");
-    ensure!(!error.contains("a.parquet"), "{error}");
     Ok(())
 }
 
@@ -424,30 +416,5 @@ fn the_shell_answers_in_every_format_and_fails_with_a_status() -> Result<()> {
         !success && error.starts_with("error: table \"u\" does not exist"),
         "{error}"
     );
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hive_folders_have_their_partition_columns() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let server = Server::start(&dir.path().join("data"))?;
-    let mut client = server.client().await?;
-    let folder = dir.path().join("sales");
-    let write = |path: &Path, text: &str| -> Result<()> {
-        std::fs::create_dir_all(path)?;
-        Ok(std::fs::write(path.join("part.csv"), text)?)
-    };
-    write(&folder.join("year=2023/region=eu"), "amount\n10\n")?;
-    write(&folder.join("year=2024/region=us"), "amount\n20\n30\n")?;
-    let location = folder.display();
-    update(&mut client, &format!("CREATE EXTERNAL TABLE sales STORED AS CSV LOCATION '{location}/' OPTIONS ('format.has_header' 'true')")).await?;
-    const TOTALS: &str =
-        "SELECT year, region, sum(amount) AS total FROM sales GROUP BY year, region ORDER BY year";
-    let answer = table(&mut client, TOTALS).await?;
-    ensure!(answer.contains("| 2024 | us     | 50    |"), "{answer}");
-    // A file that others add is seen by the next query.
-    write(&folder.join("year=2025/region=eu"), "amount\n7\n")?;
-    let answer = table(&mut client, TOTALS).await?;
-    ensure!(answer.contains("| 2025 | eu     | 7     |"), "{answer}");
     Ok(())
 }
