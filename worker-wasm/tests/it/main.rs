@@ -6,5 +6,7 @@ mod aggregates;
 mod expressions;
 mod golden;
 mod host;
+mod plans;
 mod random;
+mod random_plans;
 mod support;

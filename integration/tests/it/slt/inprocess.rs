@@ -32,6 +32,8 @@ impl InProcess {
             memory_limit_bytes: 4 << 30,
             spill_limit_bytes: 4 << 30,
             spill_folder: folder.spill(),
+            module_folder: None,
+            module_cache_bytes: 0,
             metadata_cache_bytes: 64 << 20,
             statistics_cache_bytes: 64 << 20,
             slow_query: None,
