@@ -156,7 +156,7 @@ methods! {
         lt_s(other) -> I32 I32LtS, le_s(other) -> I32 I32LeS,
         lt_u(other) -> I32 I32LtU, le_u(other) -> I32 I32LeU, gt_u(other) -> I32 I32GtU,
         div_s(other) -> I32 I32DivS, div_u(other) -> I32 I32DivU, rem_s(other) -> I32 I32RemS, rem_u(other) -> I32 I32RemU,
-        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU,
+        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU, ctz() -> I32 I32Ctz,
         extend8_s() -> I32 I32Extend8S, extend16_s() -> I32 I32Extend16S,
         to_i64_s() -> I64 I64ExtendI32S, to_i64_u() -> I64 I64ExtendI32U,
         to_f32_s() -> F32 F32ConvertI32S, to_f32_u() -> F32 F32ConvertI32U,
@@ -165,7 +165,7 @@ methods! {
         lt_s(other) -> I32 I64LtS, le_s(other) -> I32 I64LeS, gt_s(other) -> I32 I64GtS,
         lt_u(other) -> I32 I64LtU, le_u(other) -> I32 I64LeU, gt_u(other) -> I32 I64GtU,
         div_s(other) -> I64 I64DivS, div_u(other) -> I64 I64DivU, rem_s(other) -> I64 I64RemS, rem_u(other) -> I64 I64RemU,
-        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz,
+        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz, ctz() -> I64 I64Ctz,
         to_i32() -> I32 I32WrapI64,
         to_f32_s() -> F32 F32ConvertI64S, to_f32_u() -> F32 F32ConvertI64U,
         to_f64_s() -> F64 F64ConvertI64S, to_f64_u() -> F64 F64ConvertI64U,
@@ -185,9 +185,25 @@ impl Value<V128> {
         Value::new(&[&self.code, &bits.into().code], Instruction::I8x16Shl)
     }
 
+    /// 1 bits in the bytes that are equal.
+    pub(crate) fn eq8(self, other: impl Into<Value<V128>>) -> Self {
+        self.binary(other, Instruction::I8x16Eq)
+    }
+
+    pub(crate) fn and(self, other: impl Into<Value<V128>>) -> Self {
+        self.binary(other, Instruction::V128And)
+    }
+
     /// Highest bits of the 16 bytes.
     pub(crate) fn bitmask8(self) -> Value<I32> {
         self.unary(Instruction::I8x16Bitmask)
+    }
+}
+
+impl Value<I32> {
+    /// Its lowest byte, 16 times.
+    pub(crate) fn splat8(self) -> Value<V128> {
+        self.unary(Instruction::I8x16Splat)
     }
 }
 
@@ -428,6 +444,22 @@ impl Function {
         self.push(byte);
         self.push(bytes);
         self.emit(Instruction::MemoryFill(0));
+    }
+
+    /// Copies `bytes` bytes; the two may overlap.
+    pub(crate) fn copy(
+        &mut self,
+        to: impl Into<Value<I32>>,
+        from: impl Into<Value<I32>>,
+        bytes: impl Into<Value<I32>>,
+    ) {
+        self.push(to);
+        self.push(from);
+        self.push(bytes);
+        self.emit(Instruction::MemoryCopy {
+            src_mem: 0,
+            dst_mem: 0,
+        });
     }
 
     pub(crate) fn if_(&mut self, condition: impl Into<Value<I32>>, then: impl FnOnce(&mut Self)) {

@@ -11,6 +11,8 @@ mod hash_table;
 mod memory;
 mod module;
 mod pipeline;
+mod text;
+mod text_heap;
 mod wide;
 
 use builder::{Finished, Function, I32, I64, Local, Value};

@@ -8,7 +8,7 @@ use wasm_encoder::{
 
 use super::{
     builder::{Finished, Function, I32, Kind, Local, Value},
-    memory,
+    memory, text,
     wide::{self, Helper},
 };
 use crate::{
@@ -72,6 +72,13 @@ pub(crate) fn assemble(exports: Vec<(String, Finished)>, description: &Descripti
             Helper::ToF64 => wide::to_f64(),
             Helper::Reserve => memory::reserve(),
             Helper::PackBits => memory::pack_bits(),
+            Helper::StoreView => text::store_view(),
+            Helper::EqualText => text::equal_text(),
+            Helper::OrderText => text::order_text(),
+            Helper::HashText => text::hash_text(),
+            Helper::ContainsText => text::contains_text(),
+            Helper::MatchText => text::match_text(),
+            Helper::Substring => text::substring(),
         };
         let index = index(helper);
         match exports

@@ -139,6 +139,13 @@ impl<'a> Compiled<'a> {
             aggregation.go_on_growing(&mut f);
         }
         let params = expr::load_params(&mut f, &context.fragment.params, context.params);
+        if let CompiledSink::Aggregate(aggregation) = &self.sink {
+            // What is left of a batch that was begun has its room already.
+            f.if_(field(self.position).eqz(), |f| {
+                let batch = &context.fragment.inputs[input];
+                aggregation.make_text_room(f, batch, input, rows, &params);
+            });
+        }
         let (operators, selection) = self.select(&mut f, context, input, rows, &params);
         if let CompiledSink::Emit(emission) = &self.sink {
             emission.ensure(&mut f, rows);

@@ -1,4 +1,4 @@
-//! Arithmetic on 128-bit integers that is too long to be written out at each use.
+//! Arithmetic on 128-bit integers that is too long to be written out at each use, and the list of all such functions.
 //!
 //! Each is a function of the module, of which there is one copy; a module that does not use it has an empty body there.
 
@@ -19,15 +19,36 @@ pub(crate) enum Helper {
     Reserve,
     /// `(bytes of 0 or 1, count, bits)`: packs bytes into a bitmap, lowest bit first; both buffers are padded to 16 rows.
     PackBits,
+    /// `(at, address, length)`: writes a view of a text.
+    StoreView,
+    /// `(left, right, length) -> equal`, of more than 8 bytes.
+    EqualText,
+    /// `(left, length, right, length) -> order`: below 0, 0 or above 0.
+    OrderText,
+    /// `(address, length) -> word`, of more than 8 bytes.
+    HashText,
+    /// `(text, length, needle, length) -> found`.
+    ContainsText,
+    /// `(text, length, pattern, length) -> matches`, with wildcards in the pattern.
+    MatchText,
+    /// `(address, length, start, end) -> address, length`, start and end being characters.
+    Substring,
 }
 
 impl Helper {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::MulChecked,
         Self::DivRem,
         Self::ToF64,
         Self::Reserve,
         Self::PackBits,
+        Self::StoreView,
+        Self::EqualText,
+        Self::OrderText,
+        Self::HashText,
+        Self::ContainsText,
+        Self::MatchText,
+        Self::Substring,
     ];
 }
 

@@ -122,6 +122,26 @@ pub enum Expr {
     Coalesce(Vec<Expr>),
     /// Whether the value equals one of the list.
     In(Box<Expr>, Vec<Expr>),
+    /// Whether text matches a pattern of this class. The class belongs to the shape, the pattern is usually a parameter.
+    Like(LikeClass, Box<Expr>, Box<Expr>),
+    /// Characters of text from a position on, which counts from 1, both int64; without a count, all that follow.
+    Substring {
+        text: Box<Expr>,
+        start: Box<Expr>,
+        count: Option<Box<Expr>>,
+    },
+}
+
+/// What is left of a LIKE pattern when its wildcards are understood; see [`super::like`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LikeClass {
+    /// No wildcard: the whole text.
+    Exact,
+    Prefix,
+    Suffix,
+    Contains,
+    /// The pattern as it was written, with `%`, `_` and `\` as the escape.
+    General,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use super::{
     ir::{
         Aggregate, AggregateFunction, Call, Expr, Fragment, Input, Operator, Pipeline, Sink, Source,
     },
-    printer::{ARITHMETIC, COMPARE, FUNCTIONS, MODES, RANGES},
+    printer::{ARITHMETIC, COMPARE, FUNCTIONS, LIKES, MODES, RANGES},
     sexpr::Sexpr,
     types::{Column, Facts, Param, Range, SIMPLE, Type, UNITS},
 };
@@ -260,6 +260,15 @@ fn expr(text: &Sexpr) -> Parsed<Expr> {
         ("cast", [item, to]) => Expr::Cast(boxed(item)?, ty(to)?),
         ("coalesce", items) => Expr::Coalesce(exprs(items)?),
         ("in", [value, items @ ..]) => Expr::In(boxed(value)?, exprs(items)?),
+        ("like", [Sexpr::Atom(class), value, pattern]) => match named(&LIKES, class) {
+            Some(class) => Expr::Like(class, boxed(value)?, boxed(pattern)?),
+            None => return unexpected("a class of patterns", text),
+        },
+        ("substring", [value, start, count @ ..]) if count.len() <= 1 => Expr::Substring {
+            text: boxed(value)?,
+            start: boxed(start)?,
+            count: count.first().map(boxed).transpose()?,
+        },
         _ => return unexpected("an expression", text),
     })
 }

@@ -203,11 +203,7 @@ pub(crate) struct Scope<'a> {
 impl Scope<'_> {
     /// Whether a boolean expression is nullable.
     fn boolean(&self, expr: &Expr) -> Verified<bool> {
-        let of = self.value_type(expr)?;
-        match of.ty {
-            Type::Boolean => Ok(of.nullable),
-            other => Err(fail(expr, format!("is {other}, not boolean"))),
-        }
+        self.expect(expr, &Type::Boolean)
     }
 
     /// Type and nullability of an expression.
@@ -302,6 +298,26 @@ impl Scope<'_> {
                 let all = std::iter::once(value.as_ref()).chain(items);
                 boolean(self.same_type(expr, all)?.nullable)
             }
+            Expr::Like(_, text, pattern) => {
+                let text = self.expect(text, &Type::Utf8)?;
+                boolean(text | self.expect(pattern, &Type::Utf8)?)
+            }
+            Expr::Substring { text, start, count } => {
+                let mut nullable = self.expect(text, &Type::Utf8)?;
+                for position in [start].into_iter().chain(count) {
+                    nullable |= self.expect(position, &Type::Int64)?;
+                }
+                Ok(ValueType::new(Type::Utf8, nullable))
+            }
+        }
+    }
+
+    /// Whether an expression, which must be of a type, is nullable.
+    fn expect(&self, expr: &Expr, ty: &Type) -> Verified<bool> {
+        let of = self.value_type(expr)?;
+        match of.ty == *ty {
+            true => Ok(of.nullable),
+            false => Err(fail(expr, format!("is {}, not {ty}", of.ty))),
         }
     }
 

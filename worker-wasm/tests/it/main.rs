@@ -10,3 +10,4 @@ mod plans;
 mod random;
 mod random_plans;
 mod support;
+mod text;

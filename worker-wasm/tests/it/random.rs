@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch},
+    array::{
+        Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch,
+        StringViewArray,
+    },
+    compute::cast,
     datatypes::{
-        Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+        DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
         Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type,
         UInt32Type, UInt64Type,
     },
 };
 use fastrand::Rng;
-use worker_wasm::fragment::{ArithmeticOp, Column, CompareOp, Expr, Facts, Range, Type, rules};
+use worker_wasm::fragment::{
+    ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Range, Type, rules,
+};
 
 pub(crate) fn column_type(rng: &mut Rng) -> Type {
-    match rng.u32(0..16) {
+    match rng.u32(0..18) {
+        16.. => Type::Utf8,
         0 => Type::Boolean,
         1 => Type::Int8,
         2 => Type::Int16,
@@ -96,6 +103,39 @@ fn float(rng: &mut Rng) -> f64 {
     }
 }
 
+/// Text: of no length, around the length that fits a view, around whole vectors; with wildcards and characters of several bytes.
+fn text(rng: &mut Rng) -> String {
+    const PARTS: [&str; 9] = ["a", "b", "ab", "%", "_", "\\", "é", "🌏", "PROMO "];
+    let mut text = match rng.bool() {
+        true => "PROMO BURNISHED ",
+        false => "",
+    }
+    .to_owned();
+    let parts = match rng.u32(0..8) {
+        0 => 0,
+        1 => rng.usize(30..60),
+        2 => rng.usize(10..14),
+        _ => rng.usize(1..4),
+    };
+    for _ in 0..parts {
+        text += PARTS[rng.usize(0..PARTS.len())];
+    }
+    text
+}
+
+/// The forms in which Arrow has text.
+fn text_form(rng: &mut Rng) -> DataType {
+    let dictionary =
+        |keys: DataType, values: DataType| DataType::Dictionary(Box::new(keys), Box::new(values));
+    match rng.u32(0..5) {
+        0 => DataType::Utf8,
+        1 => DataType::LargeUtf8,
+        2 => dictionary(DataType::Int32, DataType::Utf8),
+        3 => dictionary(DataType::UInt16, DataType::LargeUtf8),
+        _ => DataType::Utf8View,
+    }
+}
+
 fn primitive<T: ArrowPrimitiveType>(
     rng: &mut Rng,
     rows: usize,
@@ -170,20 +210,27 @@ fn whole_array(rng: &mut Rng, column: &Column, rows: usize, null_share: f64) -> 
             });
             Arc::new(values.with_precision_and_scale(*precision, *scale).unwrap())
         }
+        Type::Utf8 => {
+            let texts = (0..rows).map(|_| (rng.f64() >= null_share).then(|| text(rng)));
+            let texts: StringViewArray = texts.collect();
+            cast(&texts, &text_form(rng)).unwrap()
+        }
     }
 }
 
 pub(crate) fn batch(rng: &mut Rng, columns: &[Column], rows: usize) -> RecordBatch {
-    let fields: Vec<_> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            Field::new(format!("c{index}"), column.ty.to_arrow(), column.nullable)
-        })
-        .collect();
     let arrays: Vec<_> = columns
         .iter()
         .map(|column| array(rng, column, rows))
+        .collect();
+    let fields: Vec<_> = columns
+        .iter()
+        .zip(&arrays)
+        .enumerate()
+        .map(|(index, (column, array))| {
+            let data_type = array.data_type().clone();
+            Field::new(format!("c{index}"), data_type, column.nullable)
+        })
         .collect();
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).unwrap()
@@ -216,6 +263,14 @@ impl Exprs<'_> {
         }
         let (item, ty) = self.any(rng, depth - 1);
         match rng.u32(0..6) {
+            0..3 if ty == Type::Utf8 => {
+                let start = Box::new(self.of(rng, &Type::Int64, depth - 1));
+                let count = rng
+                    .bool()
+                    .then(|| Box::new(self.of(rng, &Type::Int64, depth - 1)));
+                let text = Box::new(item);
+                (Expr::Substring { text, start, count }, ty)
+            }
             0 => self.cast(rng, item, ty),
             1 if ty.is_signed() || ty.is_float() || ty.is_decimal() => {
                 (Expr::Negate(Box::new(item)), ty)
@@ -302,7 +357,23 @@ impl Exprs<'_> {
                 .map(|_| self.boolean(rng, depth))
                 .collect()
         };
-        match rng.u32(0..9) {
+        let text = self
+            .columns
+            .iter()
+            .position(|column| column.ty == Type::Utf8);
+        match rng.u32(0..12) {
+            9.. if text.is_some() => {
+                let class = [
+                    LikeClass::Exact,
+                    LikeClass::Prefix,
+                    LikeClass::Suffix,
+                    LikeClass::Contains,
+                    LikeClass::General,
+                ][rng.usize(0..5)];
+                let text = self.of(rng, &Type::Utf8, depth);
+                let pattern = self.of(rng, &Type::Utf8, depth);
+                Expr::Like(class, Box::new(text), Box::new(pattern))
+            }
             0 if depth > 0 => Expr::And(some(rng)),
             1 if depth > 0 => Expr::Or(some(rng)),
             2 if depth > 0 => Expr::Not(Box::new(self.boolean(rng, depth))),

@@ -17,16 +17,23 @@
   (type (;3;) (func (param i64 i64) (result f64)))
   (type (;4;) (func (param i32) (result i32)))
   (type (;5;) (func (param i32 i32 i32)))
-  (type (;6;) (func (param i32) (result i32)))
-  (type (;7;) (func (param i32) (result i32)))
-  (type (;8;) (func (result i32)))
-  (type (;9;) (func (param i32) (result i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i32) (result i32)))
+  (type (;14;) (func (param i32) (result i32)))
+  (type (;15;) (func (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
-  (export "open" (func 6))
-  (export "push_0" (func 7))
-  (export "finish_0" (func 8))
-  (export "pull" (func 9))
+  (export "open" (func 13))
+  (export "push_0" (func 14))
+  (export "finish_0" (func 15))
+  (export "pull" (func 16))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -100,7 +107,28 @@
       end
     end
   )
-  (func (;6;) (type 6) (param i32) (result i32)
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i32) (result i32)
     i32.const 0
     local.get 0
     i64.load align=1
@@ -145,7 +173,7 @@
     return
     unreachable
   )
-  (func (;7;) (type 7) (param i32) (result i32)
+  (func (;14;) (type 14) (param i32) (result i32)
     (local i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i64 i64 i64 i32 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
@@ -162,9 +190,14 @@
     i32.const 0
     i64.load32_s offset=1088 align=1
     local.set 5
-    local.get 0
     i32.const 0
     i32.load offset=1168 align=1
+    i32.eqz
+    if ;; label = @1
+    end
+    local.get 0
+    i32.const 0
+    i32.load offset=1184 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -186,15 +219,15 @@
       end
       i32.const 0
       local.get 7
-      i32.store offset=1172 align=1
+      i32.store offset=1188 align=1
       i32.const 0
       local.get 6
-      i32.store offset=1168 align=1
+      i32.store offset=1184 align=1
     end
     i32.const 0
-    i32.load offset=1172 align=1
+    i32.load offset=1188 align=1
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1184 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -202,7 +235,7 @@
     i32.const 0
     local.set 9
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1168 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
@@ -337,14 +370,14 @@
       end
     end
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1172 align=1
     local.get 9
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1168 align=1
     select
     local.set 29
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1168 align=1
     local.set 30
     i32.const 0
     i32.load offset=64 align=1
@@ -380,10 +413,10 @@
         br_if 1 (;@1;)
         i32.const 0
         local.get 29
-        i32.store offset=1156 align=1
+        i32.store offset=1172 align=1
         i32.const 0
         local.get 30
-        i32.store offset=1152 align=1
+        i32.store offset=1168 align=1
         local.get 29
         local.get 30
         i32.sub
@@ -474,7 +507,7 @@
     i32.store8 offset=16
     i32.const 0
     i32.const 0
-    i32.store offset=1152 align=1
+    i32.store offset=1168 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -486,19 +519,19 @@
     return
     unreachable
   )
-  (func (;8;) (type 8) (result i32)
+  (func (;15;) (type 15) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1136 align=1
+    i32.store offset=1152 align=1
     i32.const 0
     return
     unreachable
   )
-  (func (;9;) (type 9) (param i32) (result i32)
+  (func (;16;) (type 16) (param i32) (result i32)
     (local i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -520,10 +553,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1220 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1216 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -541,25 +574,25 @@
     i64.load32_s offset=1088 align=1
     local.set 7
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 17
     i32.mul
     i32.add
@@ -569,10 +602,10 @@
     i32.const 1
     local.set 12
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1152 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1140 align=1
+      i32.load offset=1156 align=1
       local.set 13
       local.get 12
       local.get 13
@@ -640,35 +673,35 @@
       end
       i32.const 0
       local.get 15
-      i32.store offset=1140 align=1
+      i32.store offset=1156 align=1
     end
     i32.const 0
     local.get 8
-    i32.store offset=1184 align=1
+    i32.store offset=1200 align=1
     local.get 9
     local.get 11
     local.get 10
     call 5
     i32.const 0
     local.get 10
-    i32.store offset=1188 align=1
+    i32.store offset=1204 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1200 align=1
+    i32.store offset=1216 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     local.set 22
     i32.const 0
     i32.const 0
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
     local.get 22
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1184
+    i32.const 1200
     i32.store offset=28 align=1
     local.get 22
     if ;; label = @1
