@@ -52,7 +52,7 @@ pub(crate) struct Compiled {
 pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, CompileError> {
     let settings = MurreSettings::of(ctx.state.config_options());
     let stages = staged.stages.into_iter();
-    let stages = stages.map(|stage| compile_stage(ctx, settings.compile, stage));
+    let stages = stages.map(|stage| compile_stage(ctx, &settings, stage));
     Ok(Compiled {
         stages: stages.collect::<Result<_, _>>()?,
     })
@@ -60,16 +60,16 @@ pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, Co
 
 fn compile_stage(
     ctx: &QueryContext,
-    mode: CompileMode,
+    settings: &MurreSettings,
     stage: Stage,
 ) -> Result<CompiledStage, CompileError> {
     let id = stage.id;
     let mut choice = Choice {
-        mode,
+        mode: settings.compile,
         modules: ctx.engine.modules(),
         fragments: Vec::new(),
     };
-    let lowered = lower::lower(&stage.plan, &mut choice);
+    let lowered = lower::lower(&stage.plan, settings.host_eval, &mut choice);
     let Lowered { plan, operators } = lowered.map_err(|error| sort(id, error))?;
     // Without a fragment the plan stays the very one that DataFusion made.
     let plan = match choice.fragments.is_empty() {

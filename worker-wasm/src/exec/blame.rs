@@ -61,7 +61,7 @@ pub(crate) fn translate(error: RunError) -> DataFusionError {
             Reason::DivideByZero => arrow(ArrowError::DivideByZero),
             Reason::Overflow => arrow(ArrowError::ArithmeticOverflow(text)),
             Reason::CastOutOfRange => arrow(ArrowError::CastError(text)),
-            Reason::HostFunction => DataFusionError::Execution(text),
+            Reason::NegativeCount | Reason::HostFunction => DataFusionError::Execution(text),
         },
         RunError::Function { source } => match source.downcast::<DataFusionError>() {
             Ok(error) => *error,

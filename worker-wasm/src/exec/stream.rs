@@ -10,8 +10,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
-    compute::BatchCoalescer,
-    datatypes::SchemaRef,
+    compute::{BatchCoalescer, cast},
+    datatypes::{Schema, SchemaRef},
 };
 use datafusion::{
     common::{DataFusionError, Result},
@@ -23,6 +23,7 @@ use super::{FragmentExec, account::PoolAccount, blame, metrics::Metrics, stop::S
 use crate::{
     RunError, abi,
     fragment::{Operator, Source},
+    lower::Feed,
     runtime::{Instance, NoHostFunctions},
 };
 
@@ -147,9 +148,9 @@ impl Run {
     fn push(&mut self, part: &RecordBatch) -> Result<(), RunError> {
         let _timer = self.metrics.push_time.timer();
         let _all = self.metrics.baseline.elapsed_compute().timer();
-        let columns = part.project(&self.node.bound.columns[0]);
+        let columns = fed(part, &self.node.bound.columns[0]);
         let columns = columns.map_err(|error| RunError::Function {
-            source: DataFusionError::from(error).into(),
+            source: error.into(),
         })?;
         self.metrics.bytes_in.add(slice_bytes(&columns));
         let stop = &self.stop;
@@ -229,10 +230,43 @@ fn parts(batch: RecordBatch) -> VecDeque<RecordBatch> {
     (0..rows).step_by(abi::BATCH_ROWS_MAX).map(part).collect()
 }
 
-/// The guest's columns under the plan's names.
+/// The columns of a fragment's input, out of a batch of its source.
+fn fed(part: &RecordBatch, feeds: &[Feed]) -> Result<RecordBatch> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for feed in feeds {
+        let (field, column) = match feed {
+            Feed::Column(index) => {
+                let schema = part.schema_ref();
+                (
+                    Arc::clone(&schema.fields()[*index]),
+                    part.column(*index).clone(),
+                )
+            }
+            Feed::Computed(expr) => {
+                let field = expr.return_field(part.schema_ref())?;
+                (field, expr.evaluate(part)?.into_array(part.num_rows())?)
+            }
+        };
+        fields.push(field);
+        columns.push(column);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(part.num_rows()));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options);
+    batch.map_err(DataFusionError::from)
+}
+
+/// The guest's columns under the plan's names, text in the form the plan has it.
 fn named(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let (_, columns, _) = rows.into_parts();
+    let columns = columns.into_iter().zip(schema.fields());
+    let columns = columns.map(
+        |(column, field)| match column.data_type() == field.data_type() {
+            true => Ok(column),
+            false => cast(&column, field.data_type()),
+        },
+    );
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let named = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
     named.map_err(DataFusionError::from)
 }

@@ -1,17 +1,19 @@
 //! `PhysicalExpr` -> [`Expr`]: the same tree, literals as parameters, columns by position.
 //!
-//! Types are not checked here: DataFusion has coerced them, and the verifier's rules judge the whole expression.
-//! Errors: [`Reason`] for every kind of expression without generated code.
+//! DataFusion has coerced the types; whether fragments compute with them, the verifier's rules say. What has no generated
+//! code the host may compute beforehand ([`super::hosted`]); the smallest such part of an expression is left to it.
+//! Errors: [`Reason`] for what neither can.
 
 use std::sync::Arc;
 
 use datafusion::{
+    functions::unicode::substr::SubstrFunc,
     logical_expr::Operator as Sql,
     physical_expr::{
-        PhysicalExpr,
+        PhysicalExpr, ScalarFunctionExpr,
         expressions::{
-            BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, Literal,
-            NegativeExpr, NotExpr,
+            BinaryExpr, CaseExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr,
+            LikeExpr, Literal, NegativeExpr, NotExpr,
         },
     },
 };
@@ -21,13 +23,36 @@ use super::{
     literal::{self, Literal as Lowered},
     pipeline::Rows,
 };
-use crate::fragment::{ArithmeticOp, CompareOp, Expr, Type};
+use crate::{
+    fragment::{ArithmeticOp, CompareOp, Expr, Param, Range, Type, like::classify},
+    runtime,
+};
 
 type Result<T> = std::result::Result<T, Reason>;
 
 impl Rows {
     /// An expression over the pipeline's current columns.
     pub(crate) fn expr(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Result<Expr> {
+        let params = self.params_count();
+        self.generated(expr).or_else(|reason| {
+            self.forget_params(params);
+            self.hosted(expr).ok_or(reason)
+        })
+    }
+
+    /// An expression that is computed only for some of the rows.
+    fn spared(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Result<Expr> {
+        self.while_spared(|rows| rows.expr(expr))
+    }
+
+    fn generated(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Result<Expr> {
+        let lowered = self.lower(expr)?;
+        let of = self.scope().value_type(&lowered);
+        of.map_err(|error| Reason::rule(expr, &error))?;
+        Ok(lowered)
+    }
+
+    fn lower(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Result<Expr> {
         let any = expr.as_ref();
         if let Some(column) = any.downcast_ref::<Column>() {
             self.column(column.index())
@@ -52,6 +77,10 @@ impl Rows {
             self.cast(cast)
         } else if let Some(list) = any.downcast_ref::<InListExpr>() {
             self.in_list(list)
+        } else if let Some(like) = any.downcast_ref::<LikeExpr>() {
+            self.like(like)
+        } else if let Some(call) = any.downcast_ref::<ScalarFunctionExpr>() {
+            self.call(call)
         } else {
             Err(Reason::Expression(any.to_string()))
         }
@@ -100,7 +129,11 @@ impl Rows {
                 self.flatten(op, binary.right(), items)
             }
             _ => {
-                items.push(self.expr(expr)?);
+                // The first decides for which rows the others matter.
+                items.push(match items.is_empty() {
+                    true => self.expr(expr)?,
+                    false => self.spared(expr)?,
+                });
                 Ok(())
             }
         }
@@ -110,14 +143,17 @@ impl Rows {
     fn case(&mut self, case: &CaseExpr) -> Result<Expr> {
         let mut branches = Vec::new();
         for (when, then) in case.when_then_expr() {
-            let mut condition = self.expr(when)?;
+            let mut condition = match branches.is_empty() {
+                true => self.expr(when)?,
+                false => self.spared(when)?,
+            };
             if let Some(base) = case.expr() {
                 let base = Box::new(self.expr(base)?);
                 condition = Expr::Compare(CompareOp::Eq, base, Box::new(condition));
             }
-            branches.push((condition, self.expr(then)?));
+            branches.push((condition, self.spared(then)?));
         }
-        let otherwise = case.else_expr().map(|otherwise| self.expr(otherwise));
+        let otherwise = case.else_expr().map(|otherwise| self.spared(otherwise));
         Ok(Expr::Case {
             branches,
             otherwise: otherwise.transpose()?.map(Box::new),
@@ -131,6 +167,43 @@ impl Rows {
         let to = Type::from_arrow(cast.cast_type());
         let to = to.ok_or_else(|| Reason::Type(cast.cast_type().clone()))?;
         Ok(Expr::Cast(Box::new(self.expr(cast.expr())?), to))
+    }
+
+    /// The class of a pattern belongs to the shape, so only a literal can be one.
+    fn like(&mut self, like: &LikeExpr) -> Result<Expr> {
+        let unsupported = || Reason::Expression(like.to_string());
+        let pattern = like.pattern().downcast_ref::<Literal>();
+        let pattern = pattern.and_then(|literal| literal.value().try_as_str().flatten());
+        let pattern = pattern.filter(|_| !like.case_insensitive());
+        let (class, needle) = classify(pattern.ok_or_else(unsupported)?);
+        let text = Box::new(self.expr(like.expr())?);
+        let param = Param {
+            ty: Type::Utf8,
+            range: Range::Full,
+        };
+        let needle = Box::new(self.param(param, runtime::Param::Text(needle.into())));
+        let found = Expr::Like(class, text, needle);
+        Ok(match like.negated() {
+            true => Expr::Not(Box::new(found)),
+            false => found,
+        })
+    }
+
+    fn call(&mut self, call: &ScalarFunctionExpr) -> Result<Expr> {
+        let inner = call.fun().inner();
+        match call.args() {
+            [text, start, count @ ..] if inner.is::<SubstrFunc>() && count.len() <= 1 => {
+                Ok(Expr::Substring {
+                    text: Box::new(self.expr(text)?),
+                    start: Box::new(self.expr(start)?),
+                    count: match count.first() {
+                        Some(count) => Some(Box::new(self.expr(count)?)),
+                        None => None,
+                    },
+                })
+            }
+            _ => Err(Reason::Expression(call.to_string())),
+        }
     }
 
     fn in_list(&mut self, list: &InListExpr) -> Result<Expr> {

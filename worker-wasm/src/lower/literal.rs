@@ -22,8 +22,8 @@ pub(crate) fn lower(value: &ScalarValue) -> Result<Literal, Reason> {
         return Ok(Literal::Null(ty));
     }
     let param = param(value).ok_or_else(|| Reason::Type(value.data_type()))?;
-    let range = match (&ty, param) {
-        (Type::Decimal { .. }, runtime::Param::Int(value)) => range_of(value),
+    let range = match (&ty, &param) {
+        (Type::Decimal { .. }, runtime::Param::Int(value)) => range_of(*value),
         _ => Range::Full,
     };
     Ok(Literal::Value(fragment::Param { ty, range }, param))
@@ -31,6 +31,9 @@ pub(crate) fn lower(value: &ScalarValue) -> Result<Literal, Reason> {
 
 fn param(value: &ScalarValue) -> Option<runtime::Param> {
     use runtime::Param;
+    if let Some(text) = value.try_as_str().flatten() {
+        return Some(Param::Text(text.into()));
+    }
     Some(match *value {
         ScalarValue::Boolean(Some(value)) => Param::Boolean(value),
         ScalarValue::Float32(Some(value)) => Param::Float32(value),
@@ -86,10 +89,24 @@ mod tests {
     }
 
     #[test]
+    fn text_is_text_in_every_form() {
+        let text = || Some("x".to_owned());
+        for scalar in [ScalarValue::Utf8(text()), ScalarValue::Utf8View(text())] {
+            let Ok(Literal::Value(param, lowered)) = lower(&scalar) else {
+                panic!("{scalar} is a value");
+            };
+            assert_eq!(
+                (param.ty, lowered),
+                (Type::Utf8, runtime::Param::Text("x".into()))
+            );
+        }
+    }
+
+    #[test]
     fn nulls_keep_their_type_and_other_types_are_named() {
         let null = ScalarValue::Int16(None);
         assert_eq!(lower(&null), Ok(Literal::Null(Type::Int16)));
-        let list = ScalarValue::Utf8(Some("x".into()));
-        assert_eq!(lower(&list), Err(Reason::Type(list.data_type())));
+        let bytes = ScalarValue::Binary(Some(vec![1]));
+        assert_eq!(lower(&bytes), Err(Reason::Type(bytes.data_type())));
     }
 }

@@ -17,6 +17,7 @@
 mod aggregate;
 mod expr;
 mod facts;
+mod hosted;
 mod literal;
 mod pipeline;
 mod reason;
@@ -31,7 +32,7 @@ use datafusion::{
     },
 };
 
-pub use pipeline::Bound;
+pub use pipeline::{Bound, Feed};
 pub use reason::Reason;
 
 use pipeline::Rows;
@@ -82,9 +83,14 @@ pub trait Assemble {
     -> Result<std::result::Result<Arc<dyn ExecutionPlan>, Reason>>;
 }
 
-/// Finds the fragments of a plan.
-pub fn lower(plan: &Arc<dyn ExecutionPlan>, assemble: &mut dyn Assemble) -> Result<Lowered> {
+/// Finds the fragments of a plan. With `host_eval` the host computes expressions that have no generated code.
+pub fn lower(
+    plan: &Arc<dyn ExecutionPlan>,
+    host_eval: bool,
+    assemble: &mut dyn Assemble,
+) -> Result<Lowered> {
     let mut walk = Walk {
+        host_eval,
         assemble,
         operators: Vec::new(),
         pieces: 0,
@@ -104,6 +110,7 @@ const EXCHANGES: [&str; 3] = [
 ];
 
 struct Walk<'a> {
+    host_eval: bool,
     assemble: &'a mut dyn Assemble,
     /// In pre-order; each is put down before its children, and judged after them.
     operators: Vec<Operator>,
@@ -178,7 +185,7 @@ impl Walk<'_> {
         // What the fragment below cannot take may still begin one of its own.
         let source = self.close(input)?;
         let native = with_new_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&source)])?;
-        let mut rows = Rows::of(&source);
+        let mut rows = Rows::of(&source, self.host_eval);
         match step(&mut rows, plan.as_ref()) {
             Ok(()) => Ok(Node::Open(Open {
                 rows,

@@ -12,11 +12,11 @@ use datafusion::{
     physical_plan::ExecutionPlan,
 };
 
-use super::{Reason, facts};
+use super::{Reason, facts, hosted};
 use crate::{
     fragment::{
-        self, Aggregate, Column, Expr, Fragment, Input, Operator, Pipeline, Sink, Source, Type,
-        ValueType,
+        self, Aggregate, Column, Expr, Facts, Fragment, Input, Operator, Pipeline, Sink, Source,
+        Type, ValueType,
         verifier::{self, Scope},
     },
     runtime,
@@ -28,8 +28,8 @@ pub(crate) struct Rows {
     /// What the source gives; its columns are taken up on first use.
     source: Arc<Schema>,
     statistics: Option<Arc<Statistics>>,
-    /// Positions in the source of the input's columns.
-    used: Vec<usize>,
+    /// Where the input's columns come from.
+    used: Vec<Feed>,
     input: Input,
     params: Vec<fragment::Param>,
     values: Vec<runtime::Param>,
@@ -40,6 +40,19 @@ pub(crate) struct Rows {
     types: Vec<ValueType>,
     /// The plan's columns at this point, in terms of the pipeline's.
     columns: Vec<Slot>,
+    /// Whether the host may compute what has no generated code.
+    host_eval: bool,
+    /// Whether what is being lowered is computed only for some of the rows.
+    spared: bool,
+}
+
+/// Where a column of an input comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Feed {
+    /// A column of the source.
+    Column(usize),
+    /// Computed by the host over a batch of the source.
+    Computed(Arc<dyn PhysicalExpr>),
 }
 
 /// A column of the plan.
@@ -55,13 +68,13 @@ enum Slot {
 pub struct Bound {
     pub fragment: Fragment,
     pub params: Vec<runtime::Param>,
-    /// Per input, positions of its columns in what its source gives.
-    pub columns: Vec<Vec<usize>>,
+    /// Per input, where its columns come from.
+    pub columns: Vec<Vec<Feed>>,
 }
 
 impl Rows {
     /// All rows of a plan, as they come.
-    pub(crate) fn of(source: &Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn of(source: &Arc<dyn ExecutionPlan>, host_eval: bool) -> Self {
         let schema = source.schema();
         Self {
             columns: (0..schema.fields().len()).map(Slot::Source).collect(),
@@ -77,6 +90,8 @@ impl Rows {
             from: Source::Input(0),
             operators: Vec::new(),
             types: Vec::new(),
+            host_eval,
+            spared: false,
         }
     }
 
@@ -88,7 +103,8 @@ impl Rows {
             Slot::Column(column) => return Ok(Expr::Column(column)),
             Slot::Source(source) => source,
         };
-        let column = match self.used.iter().position(|used| *used == source) {
+        let feed = Feed::Column(source);
+        let column = match self.used.iter().position(|used| *used == feed) {
             Some(column) => column,
             None => self.take_up(source)?,
         };
@@ -104,15 +120,77 @@ impl Rows {
         })?;
         let statistics = self.statistics.as_ref();
         let statistics = statistics.and_then(|of| of.column_statistics.get(source));
-        self.types
-            .push(ValueType::new(ty.clone(), field.is_nullable()));
-        self.input.columns.push(Column {
+        let column = Column {
             facts: facts::expected(field, statistics),
             ty,
             nullable: field.is_nullable(),
-        });
-        self.used.push(source);
-        Ok(self.used.len() - 1)
+        };
+        Ok(self.add_input(Feed::Column(source), column))
+    }
+
+    fn add_input(&mut self, feed: Feed, column: Column) -> usize {
+        self.types
+            .push(ValueType::new(column.ty.clone(), column.nullable));
+        self.input.columns.push(column);
+        self.used.push(feed);
+        self.used.len() - 1
+    }
+
+    /// An expression that the host computes as a column of the input, or `None` where it may not.
+    pub(crate) fn hosted(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Option<Expr> {
+        let filtered = || {
+            let mut operators = self.operators.iter();
+            operators.any(|operator| matches!(operator, Operator::Filter(_)))
+        };
+        if !self.host_eval || !self.has_source_columns() || !hosted::is_pure(expr) {
+            return None;
+        }
+        if (self.spared || filtered()) && !hosted::never_fails(expr) {
+            return None;
+        }
+        let moved = hosted::over_source(expr, |index| match self.columns.get(index)? {
+            Slot::Source(source) => Some(*source),
+            Slot::Column(column) => match self.used[*column] {
+                Feed::Column(source) => Some(source),
+                Feed::Computed(_) => None,
+            },
+        })?;
+        let ty = Type::from_arrow(&moved.data_type(&self.source).ok()?)?;
+        let nullable = moved.nullable(&self.source).ok()?;
+        let column = Column {
+            ty,
+            nullable,
+            facts: Facts::NONE,
+        };
+        let feed = Feed::Computed(moved);
+        let known = self.used.iter().position(|used| *used == feed);
+        Some(Expr::Column(
+            known.unwrap_or_else(|| self.add_input(feed, column)),
+        ))
+    }
+
+    /// Whether the pipeline's columns are still those of its input.
+    fn has_source_columns(&self) -> bool {
+        let mut operators = self.operators.iter();
+        !self.is_grouped() && !operators.any(|operator| matches!(operator, Operator::Project(_)))
+    }
+
+    /// Lowers what is computed only for some of the rows.
+    pub(crate) fn while_spared<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.spared, true);
+        let lowered = lower(self);
+        self.spared = before;
+        lowered
+    }
+
+    pub(crate) fn params_count(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Takes back the parameters behind the first `count`, of an expression that was given up.
+    pub(crate) fn forget_params(&mut self, count: usize) {
+        self.params.truncate(count);
+        self.values.truncate(count);
     }
 
     /// Whether a column can be null.
@@ -242,10 +320,10 @@ impl Rows {
     }
 }
 
-/// Whether a column may be null is not compared: the plan is sometimes more careful than the rules, never less.
+/// Text goes out as views, whatever form of it the plan has. Whether a column may be null is not compared: the plan is sometimes more careful than the rules, never less.
 fn check_output(types: &[ValueType], schema: &Schema) -> Result<(), Reason> {
     for (of, field) in types.iter().zip(schema.fields()) {
-        if of.ty.to_arrow() != *field.data_type() {
+        if !of.ty.accepts(field.data_type()) {
             return Err(Reason::Output {
                 column: field.name().clone(),
                 fragment: of.ty.to_string(),

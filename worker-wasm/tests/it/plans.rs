@@ -74,7 +74,7 @@ impl<F: FnMut(usize) -> bool> Assemble for Compile<F> {
 }
 
 pub(crate) fn always(plan: &Arc<dyn ExecutionPlan>) -> Lowered {
-    lower(plan, &mut Compile::new(|_| true)).unwrap()
+    lower(plan, true, &mut Compile::new(|_| true)).unwrap()
 }
 
 pub(crate) fn context(partitions: usize) -> SessionContext {
@@ -311,7 +311,7 @@ async fn a_literal_is_no_part_of_the_module() {
     for bound in ["3", "9"] {
         let sql = format!("SELECT sum(i) FROM t WHERE k < {bound}");
         let mut compile = Compile::new(|_| true);
-        lower(&plan(&context, &sql).await, &mut compile).unwrap();
+        lower(&plan(&context, &sql).await, true, &mut compile).unwrap();
         hashes.push(
             compile
                 .fragments
@@ -337,7 +337,7 @@ async fn native_and_compiled_phases_of_an_aggregation_mix() {
     );
     for compiled in [0, 1] {
         let mut compile = Compile::new(|piece| piece == compiled);
-        let mixed = lower(&native, &mut compile).unwrap();
+        let mixed = lower(&native, true, &mut compile).unwrap();
         assert_eq!((compile.asked, compile.fragments.len()), (2, 1));
         let actual = collect(mixed.plan, context.task_ctx()).await.unwrap();
         assert_eq!(

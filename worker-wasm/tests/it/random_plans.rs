@@ -66,8 +66,9 @@ async fn check(seed: u64, mix: &Mix) {
         return mix.count("refused by the planner");
     };
     let all = rng.bool();
+    let host_eval = rng.bool();
     let mut compile = Compile::new(|_| all || rng.bool());
-    let lowered = lower(&native, &mut compile).expect(&said("lowering"));
+    let lowered = lower(&native, host_eval, &mut compile).expect(&said("lowering"));
     if compile.fragments.len() < compile.asked {
         mix.count("mixed");
     }
