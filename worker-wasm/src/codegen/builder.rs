@@ -174,7 +174,8 @@ methods! {
         div(other) -> F32 F32Div, neg() -> F32 F32Neg, to_f64() -> F64 F64PromoteF32,
         as_i32() -> I32 I32ReinterpretF32;
     F64: ne(other) -> I32 F64Ne, lt(other) -> I32 F64Lt, le(other) -> I32 F64Le,
-        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, to_f32() -> F32 F32DemoteF64,
+        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, floor() -> F64 F64Floor,
+        copysign(other) -> F64 F64Copysign, to_f32() -> F32 F32DemoteF64,
         to_i64_s() -> I64 I64TruncSatF64S, to_i64_u() -> I64 I64TruncSatF64U,
         as_i64() -> I64 I64ReinterpretF64;
 }

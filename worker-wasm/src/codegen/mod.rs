@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod builder;
+mod calendar;
 mod emit;
 mod expr;
 mod hash_table;
