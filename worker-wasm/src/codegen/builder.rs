@@ -201,6 +201,41 @@ impl Value<V128> {
     }
 }
 
+impl Value<V128> {
+    /// An instruction of two vectors.
+    pub(crate) fn vector(
+        self,
+        other: impl Into<Value<V128>>,
+        instruction: Instruction<'static>,
+    ) -> Self {
+        self.binary(other, instruction)
+    }
+
+    /// Highest bits of its lanes.
+    pub(crate) fn bitmask(self, instruction: Instruction<'static>) -> Value<I32> {
+        self.unary(instruction)
+    }
+
+    /// `start + first` and the three numbers behind it.
+    pub(crate) fn row_numbers(start: Local<I32>, first: i32) -> Self {
+        let lanes = [first, first + 1, first + 2, first + 3].map(i32::to_le_bytes);
+        let lanes =
+            i128::from_le_bytes(lanes.concat().try_into().expect("four lanes of four bytes"));
+        let numbers = Value::new(&[], Instruction::V128Const(lanes));
+        start
+            .get()
+            .splat(Instruction::I32x4Splat)
+            .vector(numbers, Instruction::I32x4Add)
+    }
+}
+
+impl<T> Value<T> {
+    /// The value in every lane of a vector.
+    pub(crate) fn splat(self, instruction: Instruction<'static>) -> Value<V128> {
+        self.unary(instruction)
+    }
+}
+
 impl Value<I32> {
     /// Its lowest byte, 16 times.
     pub(crate) fn splat8(self) -> Value<V128> {
@@ -277,6 +312,8 @@ pub(crate) struct Function {
     depth: u32,
     /// Functions it calls.
     calls: BTreeSet<u32>,
+    /// Places where it may end with an error of the user's data.
+    raises: u32,
 }
 
 impl Function {
@@ -288,6 +325,7 @@ impl Function {
             code: Vec::new(),
             depth: 0,
             calls: BTreeSet::new(),
+            raises: 0,
         }
     }
 
@@ -468,6 +506,33 @@ impl Function {
         self.emit(Instruction::If(BlockType::Empty));
         self.nested(then);
         self.emit(Instruction::End);
+    }
+
+    /// Runs the body, but where it may raise an error only if the condition holds. No branch may lead out of the body.
+    pub(crate) fn guard_raises(
+        &mut self,
+        condition: impl Into<Value<I32>>,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let (start, raises) = (self.code.len(), self.raises);
+        body(self);
+        if self.raises > raises {
+            let guarded = self.code.split_off(start);
+            self.push(condition);
+            self.emit(Instruction::If(BlockType::Empty));
+            self.code.extend(guarded);
+            self.emit(Instruction::End);
+        }
+    }
+
+    /// Counts a place that may raise an error.
+    pub(crate) fn note_raise(&mut self) {
+        self.raises += 1;
+    }
+
+    /// Whether what is written so far may raise an error.
+    pub(crate) fn can_raise(&self) -> bool {
+        self.raises > 0
     }
 
     pub(crate) fn if_else(

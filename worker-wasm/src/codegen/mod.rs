@@ -12,8 +12,10 @@ mod hash_table;
 mod memory;
 mod module;
 mod pipeline;
+mod selection;
 mod text;
 mod text_heap;
+mod vector;
 mod wide;
 
 use builder::{Finished, Function, I32, I64, Local, Value};

@@ -36,6 +36,7 @@ impl Function {
         reason: Reason,
         row: Local<I32>,
     ) {
+        self.note_raise();
         self.if_(condition, |f| {
             f.argument::<I32>(reason as i32);
             f.argument(row);

@@ -164,7 +164,7 @@ impl Row<'_> {
         };
         let power = u32::from(to_scale.abs_diff(from_scale));
         let scaled = if to_scale >= &from_scale {
-            self.scale_up(f, &source, power, item.null)
+            self.scale_up(f, &source, power, item.null, Reason::CastOutOfRange)
         } else {
             decimal::scale_down(f, &source, power)
         };

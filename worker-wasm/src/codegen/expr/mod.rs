@@ -387,37 +387,6 @@ fn null(f: &mut Function, ty: &Type) -> Datum {
     Datum::new(ty.clone(), value, Some(null))
 }
 
-/// Whether computing an expression can end in an error of the user's data.
-pub(crate) fn can_fail(expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(_) | Expr::Param(_) | Expr::Null(_) => false,
-        // Decimals overflow and integers divide by zero; which of them it is, the types would tell.
-        Expr::Arithmetic(..)
-        | Expr::Cast(..)
-        | Expr::Substring { .. }
-        | Expr::DateTrunc(..)
-        | Expr::AddInterval { .. } => true,
-        Expr::Compare(_, left, right) | Expr::Like(_, left, right) => {
-            can_fail(left) || can_fail(right)
-        }
-        Expr::And(items) | Expr::Or(items) | Expr::Coalesce(items) => items.iter().any(can_fail),
-        Expr::Not(item)
-        | Expr::Negate(item)
-        | Expr::IsNull(item)
-        | Expr::IsNotNull(item)
-        | Expr::DatePart(_, item) => can_fail(item),
-        Expr::Case {
-            branches,
-            otherwise,
-        } => {
-            let mut parts = branches.iter();
-            parts.any(|(when, then)| can_fail(when) || can_fail(then))
-                || otherwise.as_deref().is_some_and(can_fail)
-        }
-        Expr::In(value, items) => can_fail(value) || items.iter().any(can_fail),
-    }
-}
-
 /// A new local with `value`, for callers that name the type only here.
 fn hold<T: Kind>(f: &mut Function, value: Value<T>) -> Local<T> {
     f.let_(value)

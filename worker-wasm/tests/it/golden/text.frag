@@ -607,7 +607,7 @@
         i32.add
         local.set 20
         local.get 20
-        i32.const 64
+        i32.const 128
         i32.add
         call 4
         local.set 21
