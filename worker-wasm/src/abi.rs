@@ -62,8 +62,8 @@ pub const INPUTS_MAX: usize = 8;
 /// Rows of one pushed batch; selection vectors and output buffers are sized for it, and it keeps a call short.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
-/// Buffers in the input window start at multiples of this and may be read this far behind their end.
-pub const BUFFER_ALIGN: usize = 64;
+/// Buffers in the input window start at multiples of this, text in the heap too, and may be read this far behind their end.
+pub const BUFFER_ALIGN: usize = 128;
 
 /// What a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

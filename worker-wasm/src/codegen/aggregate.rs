@@ -561,7 +561,7 @@ fn average(
         index: group,
     };
     let places = expr::scale_of(ty).abs_diff(expr::scale_of(sum_type));
-    let scaled = row.scale_up(f, &sum, u32::from(places), Some(none));
+    let scaled = row.scale_up(f, &sum, u32::from(places), Some(none), Reason::Overflow);
     let scaled = expr::widen(f, scaled.value);
     let (mean, _) = expr::divide(f, scaled, divisor);
     let mean = Datum::new(ty.clone(), Scalar::I128(mean), Some(none));

@@ -174,7 +174,8 @@ methods! {
         div(other) -> F32 F32Div, neg() -> F32 F32Neg, to_f64() -> F64 F64PromoteF32,
         as_i32() -> I32 I32ReinterpretF32;
     F64: ne(other) -> I32 F64Ne, lt(other) -> I32 F64Lt, le(other) -> I32 F64Le,
-        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, to_f32() -> F32 F32DemoteF64,
+        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, floor() -> F64 F64Floor,
+        copysign(other) -> F64 F64Copysign, to_f32() -> F32 F32DemoteF64,
         to_i64_s() -> I64 I64TruncSatF64S, to_i64_u() -> I64 I64TruncSatF64U,
         as_i64() -> I64 I64ReinterpretF64;
 }
@@ -197,6 +198,41 @@ impl Value<V128> {
     /// Highest bits of the 16 bytes.
     pub(crate) fn bitmask8(self) -> Value<I32> {
         self.unary(Instruction::I8x16Bitmask)
+    }
+}
+
+impl Value<V128> {
+    /// An instruction of two vectors.
+    pub(crate) fn vector(
+        self,
+        other: impl Into<Value<V128>>,
+        instruction: Instruction<'static>,
+    ) -> Self {
+        self.binary(other, instruction)
+    }
+
+    /// Highest bits of its lanes.
+    pub(crate) fn bitmask(self, instruction: Instruction<'static>) -> Value<I32> {
+        self.unary(instruction)
+    }
+
+    /// `start + first` and the three numbers behind it.
+    pub(crate) fn row_numbers(start: Local<I32>, first: i32) -> Self {
+        let lanes = [first, first + 1, first + 2, first + 3].map(i32::to_le_bytes);
+        let lanes =
+            i128::from_le_bytes(lanes.concat().try_into().expect("four lanes of four bytes"));
+        let numbers = Value::new(&[], Instruction::V128Const(lanes));
+        start
+            .get()
+            .splat(Instruction::I32x4Splat)
+            .vector(numbers, Instruction::I32x4Add)
+    }
+}
+
+impl<T> Value<T> {
+    /// The value in every lane of a vector.
+    pub(crate) fn splat(self, instruction: Instruction<'static>) -> Value<V128> {
+        self.unary(instruction)
     }
 }
 
@@ -276,6 +312,8 @@ pub(crate) struct Function {
     depth: u32,
     /// Functions it calls.
     calls: BTreeSet<u32>,
+    /// Places where it may end with an error of the user's data.
+    raises: u32,
 }
 
 impl Function {
@@ -287,6 +325,7 @@ impl Function {
             code: Vec::new(),
             depth: 0,
             calls: BTreeSet::new(),
+            raises: 0,
         }
     }
 
@@ -467,6 +506,33 @@ impl Function {
         self.emit(Instruction::If(BlockType::Empty));
         self.nested(then);
         self.emit(Instruction::End);
+    }
+
+    /// Runs the body, but where it may raise an error only if the condition holds. No branch may lead out of the body.
+    pub(crate) fn guard_raises(
+        &mut self,
+        condition: impl Into<Value<I32>>,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let (start, raises) = (self.code.len(), self.raises);
+        body(self);
+        if self.raises > raises {
+            let guarded = self.code.split_off(start);
+            self.push(condition);
+            self.emit(Instruction::If(BlockType::Empty));
+            self.code.extend(guarded);
+            self.emit(Instruction::End);
+        }
+    }
+
+    /// Counts a place that may raise an error.
+    pub(crate) fn note_raise(&mut self) {
+        self.raises += 1;
+    }
+
+    /// Whether what is written so far may raise an error.
+    pub(crate) fn can_raise(&self) -> bool {
+        self.raises > 0
     }
 
     pub(crate) fn if_else(

@@ -33,10 +33,14 @@ pub(crate) enum Helper {
     MatchText,
     /// `(address, length, start, end) -> address, length`, start and end being characters.
     Substring,
+    /// `(day) -> year, month, day of the month` in the Gregorian calendar; day 0 is 1970-01-01.
+    Civil,
+    /// `(year, month, day of the month) -> day`; months 13 and up belong to the next year.
+    DayOf,
 }
 
 impl Helper {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::MulChecked,
         Self::DivRem,
         Self::ToF64,
@@ -49,6 +53,8 @@ impl Helper {
         Self::ContainsText,
         Self::MatchText,
         Self::Substring,
+        Self::Civil,
+        Self::DayOf,
     ];
 }
 

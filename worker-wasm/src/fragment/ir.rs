@@ -130,6 +130,45 @@ pub enum Expr {
         start: Box<Expr>,
         count: Option<Box<Expr>>,
     },
+    /// A part of a date or timestamp as a number, as DataFusion's `date_part`: int32, but int64 of nanoseconds and float64
+    /// of the epoch. Null also where a value is in no year from -262143 to 262142.
+    DatePart(TimePart, Box<Expr>),
+    /// The start of the second, day, month .. that a timestamp is in.
+    DateTrunc(TimePart, Box<Expr>),
+    /// A date or timestamp, moved first by months (int32), then by days (int32), then by nanoseconds (int64).
+    AddInterval {
+        value: Box<Expr>,
+        months: Box<Expr>,
+        days: Box<Expr>,
+        nanos: Box<Expr>,
+    },
+}
+
+/// What can be asked about a point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimePart {
+    Year,
+    /// The year that the ISO week belongs to.
+    IsoYear,
+    Quarter,
+    Month,
+    /// ISO week of the year; truncated, its Monday.
+    Week,
+    Day,
+    DayOfYear,
+    /// 0 on Sundays.
+    DayOfWeek,
+    /// 1 on Mondays, 7 on Sundays.
+    IsoDayOfWeek,
+    Hour,
+    Minute,
+    Second,
+    /// Since the start of the minute, as the next two.
+    Millisecond,
+    Microsecond,
+    Nanosecond,
+    /// Seconds since 1970-01-01.
+    Epoch,
 }
 
 /// What is left of a LIKE pattern when its wildcards are understood; see [`super::like`].

@@ -14,7 +14,7 @@ pub mod verifier;
 
 pub use ir::{
     Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, LikeClass,
-    Mode, Operator, Pipeline, Sink, Source,
+    Mode, Operator, Pipeline, Sink, Source, TimePart,
 };
 pub use parser::ParseError;
 pub use rules::ValueType;

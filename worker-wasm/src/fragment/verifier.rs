@@ -302,6 +302,35 @@ impl Scope<'_> {
                 let text = self.expect(text, &Type::Utf8)?;
                 boolean(text | self.expect(pattern, &Type::Utf8)?)
             }
+            Expr::DatePart(part, value) => {
+                let of = self.value_type(value)?;
+                match rules::date_part(*part, &of.ty) {
+                    Some((ty, nullable)) => Ok(ValueType::new(ty, of.nullable || nullable)),
+                    None => Err(fail(expr, format!("{} has no such part", of.ty))),
+                }
+            }
+            Expr::DateTrunc(part, value) => {
+                let of = self.value_type(value)?;
+                match rules::date_trunc(*part, &of.ty) {
+                    true => Ok(of),
+                    false => Err(fail(expr, format!("{} is not truncated so", of.ty))),
+                }
+            }
+            Expr::AddInterval {
+                value,
+                months,
+                days,
+                nanos,
+            } => {
+                let mut of = self.value_type(value)?;
+                if !rules::takes_interval(&of.ty) {
+                    return Err(fail(expr, format!("no intervals are added to {}", of.ty)));
+                }
+                of.nullable |= self.expect(months, &Type::Int32)?;
+                of.nullable |= self.expect(days, &Type::Int32)?;
+                of.nullable |= self.expect(nanos, &Type::Int64)?;
+                Ok(of)
+            }
             Expr::Substring { text, start, count } => {
                 let mut nullable = self.expect(text, &Type::Utf8)?;
                 for position in [start].into_iter().chain(count) {

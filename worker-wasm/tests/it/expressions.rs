@@ -28,6 +28,7 @@ use worker_wasm::{
 };
 
 use crate::{
+    calendar,
     random::{self, Exprs},
     support::{Mix, run, seeds},
 };
@@ -138,6 +139,9 @@ fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
                 ..CastOptions::default()
             };
             let item = reference(item, row)?;
+            if calendar::is_unchecked_cast(&item, to) {
+                return Err(Reason::CastOutOfRange);
+            }
             // Arrow reports every failed cast its own way; to us they are all one reason.
             let cast = cast_with_options(&item, &to.to_arrow(), &strict);
             cast.map(canonical).map_err(|_| Reason::CastOutOfRange)
@@ -172,6 +176,20 @@ fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
                 LikeClass::General => like(&text, &pattern),
             };
             Ok(Arc::new(found.unwrap()))
+        }
+        Expr::DatePart(part, value) => kernel(Ok(calendar::part(*part, &reference(value, row)?))),
+        Expr::DateTrunc(part, value) => calendar::trunc(*part, &reference(value, row)?),
+        Expr::AddInterval {
+            value,
+            months,
+            days,
+            nanos,
+        } => {
+            let value = reference(value, row)?;
+            let months = reference(months, row)?;
+            let days = reference(days, row)?;
+            let nanos = reference(nanos, row)?;
+            calendar::add_interval(&value, [&months, &days, &nanos])
         }
         Expr::Substring { text, start, count } => {
             let text = reference(text, row)?;
@@ -262,6 +280,9 @@ fn kind(expr: &Expr) -> &'static str {
         Expr::In(..) => "in",
         Expr::Like(..) => "like",
         Expr::Substring { .. } => "substring",
+        Expr::DatePart(..) => "date-part",
+        Expr::DateTrunc(..) => "date-trunc",
+        Expr::AddInterval { .. } => "add-interval",
     }
 }
 
@@ -338,6 +359,9 @@ fn random_expressions_agree_with_arrow() {
         "in",
         "like",
         "substring",
+        "date-part",
+        "date-trunc",
+        "add-interval",
         "NegativeCount",
         "utf8",
         "boolean",

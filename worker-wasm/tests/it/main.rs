@@ -3,6 +3,7 @@
 //! Random tests print their seed and mix; `MURRE_SEED=n cargo test -p worker-wasm --test it name` replays one.
 
 mod aggregates;
+mod calendar;
 mod expressions;
 mod golden;
 mod host;

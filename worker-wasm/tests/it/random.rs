@@ -10,13 +10,14 @@ use arrow::{
     compute::cast,
     datatypes::{
         DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
-        Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type,
-        UInt32Type, UInt64Type,
+        Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+        TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+        UInt64Type,
     },
 };
 use fastrand::Rng;
 use worker_wasm::fragment::{
-    ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Range, Type, rules,
+    ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Range, TimePart, Type, rules,
 };
 
 pub(crate) fn column_type(rng: &mut Rng) -> Type {
@@ -34,7 +35,15 @@ pub(crate) fn column_type(rng: &mut Rng) -> Type {
         9 => Type::Float32,
         10 => Type::Float64,
         11 => Type::Date32,
-        12 => Type::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        12 => {
+            let unit = [
+                TimeUnit::Second,
+                TimeUnit::Millisecond,
+                TimeUnit::Microsecond,
+                TimeUnit::Nanosecond,
+            ][rng.usize(0..4)];
+            Type::Timestamp(unit, rng.bool().then(|| "+00:00".into()))
+        }
         13 => decimal(15, 2),
         14 => decimal(rng.u8(1..=38), 0),
         _ => {
@@ -88,6 +97,23 @@ fn integer(rng: &mut Rng, low: i128, high: i128) -> i128 {
         _ => rng.i128(-4..=4),
     };
     value.clamp(low, high)
+}
+
+/// A timestamp: mostly of a time that people have lived in, sometimes at the edge of a day, sometimes anything.
+fn time(rng: &mut Rng, unit: TimeUnit) -> i64 {
+    let second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let day = rng.i64(-100_000..100_000) * 86_400 * second;
+    match rng.u32(0..6) {
+        0 => integer(rng, i64::MIN.into(), i64::MAX.into()) as i64,
+        1 => day,
+        2 => day - 1,
+        _ => day + rng.i64(0..86_400 * second),
+    }
 }
 
 fn float(rng: &mut Rng) -> f64 {
@@ -187,13 +213,30 @@ fn whole_array(rng: &mut Rng, column: &Column, rows: usize, null_share: f64) -> 
         Type::UInt16 => integers!(UInt16Type),
         Type::UInt32 => integers!(UInt32Type),
         Type::UInt64 => integers!(UInt64Type),
-        Type::Date32 => integers!(Date32Type),
-        Type::Timestamp(_, zone) => Arc::new(
-            primitive::<TimestampMicrosecondType>(rng, rows, null_share, |rng| {
-                integer(rng, i64::MIN.into(), i64::MAX.into()) as i64
-            })
-            .with_timezone_opt(zone.clone()),
-        ),
+        Type::Date32 => Arc::new(primitive::<Date32Type>(
+            rng,
+            rows,
+            null_share,
+            |rng| match rng.u32(0..4) {
+                0 => integer(rng, i32::MIN.into(), i32::MAX.into()) as i32,
+                _ => rng.i32(-100_000..100_000),
+            },
+        )),
+        Type::Timestamp(unit, zone) => {
+            let mut value = |rng: &mut Rng| time(rng, *unit);
+            macro_rules! timestamps {
+                ($arrow:ident) => {{
+                    let values = primitive::<$arrow>(rng, rows, null_share, &mut value);
+                    Arc::new(values.with_timezone_opt(zone.clone()))
+                }};
+            }
+            match unit {
+                TimeUnit::Second => timestamps!(TimestampSecondType),
+                TimeUnit::Millisecond => timestamps!(TimestampMillisecondType),
+                TimeUnit::Microsecond => timestamps!(TimestampMicrosecondType),
+                TimeUnit::Nanosecond => timestamps!(TimestampNanosecondType),
+            }
+        }
         Type::Float32 => Arc::new(primitive::<Float32Type>(rng, rows, null_share, |rng| {
             float(rng) as f32
         })),
@@ -246,6 +289,25 @@ pub(crate) fn rows(rng: &mut Rng) -> usize {
     }
 }
 
+const TIME_PARTS: [TimePart; 16] = [
+    TimePart::Year,
+    TimePart::IsoYear,
+    TimePart::Quarter,
+    TimePart::Month,
+    TimePart::Week,
+    TimePart::Day,
+    TimePart::DayOfYear,
+    TimePart::DayOfWeek,
+    TimePart::IsoDayOfWeek,
+    TimePart::Hour,
+    TimePart::Minute,
+    TimePart::Second,
+    TimePart::Millisecond,
+    TimePart::Microsecond,
+    TimePart::Nanosecond,
+    TimePart::Epoch,
+];
+
 /// Makes expressions over columns. Parameters are columns' concern of their own: see the tests that use them.
 pub(crate) struct Exprs<'a> {
     pub(crate) columns: &'a [Column],
@@ -271,6 +333,7 @@ impl Exprs<'_> {
                 let text = Box::new(item);
                 (Expr::Substring { text, start, count }, ty)
             }
+            0..4 if rules::takes_interval(&ty) => self.time(rng, item, ty, depth),
             0 => self.cast(rng, item, ty),
             1 if ty.is_signed() || ty.is_float() || ty.is_decimal() => {
                 (Expr::Negate(Box::new(item)), ty)
@@ -294,6 +357,26 @@ impl Exprs<'_> {
             }
             _ => self.arithmetic(rng, item, ty, depth),
         }
+    }
+
+    /// Something about a date or timestamp.
+    fn time(&self, rng: &mut Rng, value: Expr, ty: Type, depth: u32) -> (Expr, Type) {
+        let part = TIME_PARTS[rng.usize(0..TIME_PARTS.len())];
+        if rng.u32(0..3) == 0 {
+            let mut of = |ty: Type| Box::new(self.of(rng, &ty, depth - 1));
+            let interval = Expr::AddInterval {
+                months: of(Type::Int32),
+                days: of(Type::Int32),
+                nanos: of(Type::Int64),
+                value: Box::new(value),
+            };
+            return (interval, ty);
+        }
+        if rng.bool() && rules::date_trunc(part, &ty) {
+            return (Expr::DateTrunc(part, Box::new(value)), ty);
+        }
+        let (of, _) = rules::date_part(part, &ty).unwrap();
+        (Expr::DatePart(part, Box::new(value)), of)
     }
 
     fn arithmetic(&self, rng: &mut Rng, left: Expr, ty: Type, depth: u32) -> (Expr, Type) {

@@ -4,6 +4,7 @@
 //! are arbitrary, so whatever can fail asks the flag first.
 
 mod arithmetic;
+mod calendar;
 mod cast;
 mod compare;
 mod conditional;
@@ -319,6 +320,14 @@ impl Row<'_> {
             Expr::Coalesce(items) => self.coalesce(f, items),
             Expr::Cast(item, to) => self.cast(f, item, to),
             Expr::Like(class, text, pattern) => self.like(f, *class, text, pattern),
+            Expr::DatePart(part, value) => self.date_part(f, *part, value),
+            Expr::DateTrunc(part, value) => self.date_trunc(f, *part, value),
+            Expr::AddInterval {
+                value,
+                months,
+                days,
+                nanos,
+            } => self.add_interval(f, value, [months, days, nanos].map(|part| &**part)),
             Expr::Substring { text, start, count } => {
                 self.substring(f, text, start, count.as_deref())
             }
@@ -376,31 +385,6 @@ fn null(f: &mut Function, ty: &Type) -> Datum {
     };
     let null = f.let_(1);
     Datum::new(ty.clone(), value, Some(null))
-}
-
-/// Whether computing an expression can end in an error of the user's data.
-pub(crate) fn can_fail(expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(_) | Expr::Param(_) | Expr::Null(_) => false,
-        // Decimals overflow and integers divide by zero; which of them it is, the types would tell.
-        Expr::Arithmetic(..) | Expr::Cast(..) | Expr::Substring { .. } => true,
-        Expr::Compare(_, left, right) | Expr::Like(_, left, right) => {
-            can_fail(left) || can_fail(right)
-        }
-        Expr::And(items) | Expr::Or(items) | Expr::Coalesce(items) => items.iter().any(can_fail),
-        Expr::Not(item) | Expr::Negate(item) | Expr::IsNull(item) | Expr::IsNotNull(item) => {
-            can_fail(item)
-        }
-        Expr::Case {
-            branches,
-            otherwise,
-        } => {
-            let mut parts = branches.iter();
-            parts.any(|(when, then)| can_fail(when) || can_fail(then))
-                || otherwise.as_deref().is_some_and(can_fail)
-        }
-        Expr::In(value, items) => can_fail(value) || items.iter().any(can_fail),
-    }
 }
 
 /// A new local with `value`, for callers that name the type only here.

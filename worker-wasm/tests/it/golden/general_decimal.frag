@@ -19,16 +19,18 @@
   (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
   (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
   (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
-  (type (;13;) (func (param i32) (result i32)))
-  (type (;14;) (func (param i32) (result i32)))
-  (type (;15;) (func (result i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
   (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
-  (export "open" (func 13))
-  (export "push_0" (func 14))
-  (export "finish_0" (func 15))
-  (export "pull" (func 16))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -93,12 +95,18 @@
   (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
     unreachable
   )
-  (func (;13;) (type 13) (param i32) (result i32)
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
     i32.const 0
     return
     unreachable
   )
-  (func (;14;) (type 14) (param i32) (result i32)
+  (func (;16;) (type 16) (param i32) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i32)
     local.get 0
     i32.const 0
@@ -254,12 +262,12 @@
     return
     unreachable
   )
-  (func (;15;) (type 15) (result i32)
+  (func (;17;) (type 17) (result i32)
     i32.const 0
     return
     unreachable
   )
-  (func (;16;) (type 16) (param i32) (result i32)
+  (func (;18;) (type 18) (param i32) (result i32)
     (local i32)
     i32.const 0
     i32.load offset=1072 align=1
