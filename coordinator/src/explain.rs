@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, StringArray},
+    array::{
+        ArrayRef, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringArray,
+    },
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use worker_wasm::{exec::Modules, lower::Runs};
@@ -105,6 +107,8 @@ pub(crate) fn wat_schema() -> SchemaRef {
         // The fragment's own text: its shape, without names and literals.
         Field::new("shape", DataType::Utf8, false),
         Field::new("wat", DataType::Utf8, false),
+        // Its bytes, for `murre fragment`.
+        Field::new("wasm", DataType::Binary, false),
     ]))
 }
 
@@ -112,6 +116,7 @@ pub(crate) fn wat_schema() -> SchemaRef {
 pub(crate) fn wat(ctx: &QueryContext, placed: &Placed) -> Result<Outcome, QueryError> {
     let (mut stages, mut names) = (Vec::new(), Vec::new());
     let (mut shapes, mut texts) = (Vec::new(), Vec::new());
+    let mut bytes = Vec::new();
     for stage in &placed.compiled.stages {
         for modules in &stage.fragments {
             let module = modules.module();
@@ -123,6 +128,7 @@ pub(crate) fn wat(ctx: &QueryContext, placed: &Placed) -> Result<Outcome, QueryE
             names.push(module.name());
             shapes.push(module.fragment().to_string());
             texts.push(text);
+            bytes.push(module.bytes());
         }
     }
     let columns: Vec<ArrayRef> = vec![
@@ -130,6 +136,7 @@ pub(crate) fn wat(ctx: &QueryContext, placed: &Placed) -> Result<Outcome, QueryE
         Arc::new(StringArray::from(names)),
         Arc::new(StringArray::from(shapes)),
         Arc::new(StringArray::from(texts)),
+        Arc::new(BinaryArray::from_vec(bytes)),
     ];
     Ok(Outcome::rows(wat_schema(), columns))
 }

@@ -315,9 +315,11 @@ impl<'a> Aggregation<'a> {
         let valid = valid.map(|null| f.let_(null.get().eqz()));
         if let Some(count) = cells.count.filter(|_| cells.updates_count) {
             let more = match (self.aggregate.mode, arguments.as_slice(), valid) {
-                (Mode::Final, [states, ..], _) => match states.value {
-                    Scalar::I64(count) => count.get(),
-                    other => unreachable!("counts have 64 bits, not {other:?}"),
+                // Of a row that DataFusion turned into a state without adding it up, only the flag says that it is null.
+                (Mode::Final, [states, ..], _) => match (states.value, states.null) {
+                    (Scalar::I64(count), Some(null)) => select(null, 0i64, count),
+                    (Scalar::I64(count), None) => count.get(),
+                    (other, _) => unreachable!("counts have 64 bits, not {other:?}"),
                 },
                 (_, _, Some(valid)) => valid.get().to_i64_u(),
                 (_, _, None) => Value::from(1i64),
@@ -514,7 +516,7 @@ impl<'a> Aggregation<'a> {
                 if self.aggregate.mode == Mode::Partial =>
             {
                 vec![
-                    Datum::new(Type::UInt64, count, None),
+                    Datum::new(Type::UInt64, count, Some(none)),
                     Datum::new(cells.ty.clone(), sum, Some(none)),
                 ]
             }

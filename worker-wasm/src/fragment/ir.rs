@@ -86,7 +86,8 @@ pub enum AggregateFunction {
     Count,
     /// In the type that DataFusion gives: int64, uint64, float64, or a decimal of 10 more digits. State: the same.
     Sum,
-    /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum.
+    /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum, both null
+    /// for a group without values.
     Avg(Type),
     /// State: the same type.
     Min,

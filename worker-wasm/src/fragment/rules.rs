@@ -212,8 +212,9 @@ pub fn call(
         }
         (Mode::Partial, AggregateFunction::Avg(_), [argument]) => {
             result(function, Some(argument))?;
+            // DataFusion takes a count that is not null for a group that has a mean.
             Some(vec![
-                count(Type::UInt64),
+                ValueType::new(Type::UInt64, true),
                 ValueType::new(argument.clone(), true),
             ])
         }

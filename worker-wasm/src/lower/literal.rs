@@ -29,7 +29,8 @@ pub(crate) fn lower(value: &ScalarValue) -> Result<Literal, Reason> {
     Ok(Literal::Value(fragment::Param { ty, range }, param))
 }
 
-fn param(value: &ScalarValue) -> Option<runtime::Param> {
+/// A literal as `open` takes it, or `None` for nulls and for types that fragments have no literals of.
+pub fn param(value: &ScalarValue) -> Option<runtime::Param> {
     use runtime::Param;
     if let Some(text) = value.try_as_str().flatten() {
         return Some(Param::Text(text.into()));

@@ -32,6 +32,7 @@ use datafusion::{
     },
 };
 
+pub use literal::param;
 pub use pipeline::{Bound, Feed};
 pub use reason::Reason;
 

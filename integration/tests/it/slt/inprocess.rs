@@ -20,8 +20,8 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    #[expect(clippy::unused_async, reason = "engines start asynchronously")]
-    pub(super) async fn start() -> Result<Self> {
+    /// `compile` is the session's `murre.compile`.
+    pub(super) async fn start(compile: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let folder = DataFolder::open(dir.path())?;
         let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk))?;
@@ -40,11 +40,15 @@ impl InProcess {
             statement_timeout: None,
         };
         let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects))?;
-        Ok(Self {
+        let mut started = Self {
             session: engine.session(),
             _folder: folder,
             _dir: dir,
-        })
+        };
+        started
+            .run(&format!("SET murre.compile = '{compile}'"))
+            .await?;
+        Ok(started)
     }
 }
 
