@@ -56,6 +56,11 @@ impl DataFolder {
     pub fn spill(&self) -> PathBuf {
         self.path.join("spill")
     }
+
+    /// Compiled modules; made with the first of them.
+    pub fn modules(&self) -> PathBuf {
+        self.path.join("modules")
+    }
 }
 
 /// Makes the folder and those above it that are missing, and makes each new name durable.

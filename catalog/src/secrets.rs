@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     fs::OpenOptions,
-    io::Write,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -223,6 +223,30 @@ impl Secrets {
             .collect()
     }
 
+    /// The key that authenticates compiled modules of this data folder, made with the first call.
+    pub fn module_key(&self) -> Result<[u8; 32], CatalogError> {
+        let path = self.folder.join("modules.key");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                return bytes.try_into().map_err(|_| CatalogError::Damaged {
+                    path,
+                    detail: "not a key of 32 bytes".to_owned(),
+                });
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(CatalogError::io("read", path, e)),
+        }
+        let mut key = [0; 32];
+        for half in key.chunks_mut(16) {
+            half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        }
+        let new = path.with_extension("new");
+        write_private(&new, &key)
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|e| CatalogError::io("write", path, e))?;
+        Ok(key)
+    }
+
     /// Any name is a file name once its bytes are written in hexadecimal.
     fn path(&self, name: &str) -> PathBuf {
         let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -305,5 +329,19 @@ mod tests {
             error.to_string().contains("unknown option \"keyid\""),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_key_of_modules_stays_the_same_and_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let key = Secrets::open(dir.path()).unwrap().module_key().unwrap();
+        let again = Secrets::open(dir.path()).unwrap().module_key().unwrap();
+        assert_eq!(key, again);
+        let metadata = fs::metadata(dir.path().join("modules.key")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        fs::write(dir.path().join("modules.key"), "short").unwrap();
+        let error = Secrets::open(dir.path()).unwrap().module_key().unwrap_err();
+        assert!(error.to_string().contains("32 bytes"), "{error}");
     }
 }

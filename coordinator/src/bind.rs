@@ -48,9 +48,13 @@ pub(crate) fn urgent(sql: &str) -> Option<Command> {
 
 /// Parses the statement of `ctx` and binds its names.
 pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
-    if let Some(inner) = strip_explain_fragments(&ctx.sql) {
+    if let Some(inner) = strip_explain(&ctx.sql, "fragments") {
         let plan = to_plan(ctx, parse(inner)?).await?;
         return Ok(Bound::Command(Command::ExplainFragments(Box::new(plan))));
+    }
+    if let Some(inner) = strip_explain(&ctx.sql, "wat") {
+        let plan = to_plan(ctx, parse(inner)?).await?;
+        return Ok(Bound::Command(Command::ExplainWat(Box::new(plan))));
     }
     let mut statement = parse(&ctx.sql)?;
     if let Some(command) = without_plan(&statement)? {
@@ -152,8 +156,8 @@ fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
     }
 }
 
-/// The statement after `EXPLAIN FRAGMENTS`.
-fn strip_explain_fragments(sql: &str) -> Option<&str> {
+/// The statement after `EXPLAIN` and the word `what`.
+fn strip_explain<'a>(sql: &'a str, what: &str) -> Option<&'a str> {
     let tokens = Tokenizer::new(&GenericDialect {}, sql)
         .tokenize_with_location()
         .ok()?;
@@ -162,7 +166,7 @@ fn strip_explain_fragments(sql: &str) -> Option<&str> {
         .filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let is = |token: &Token, word: &str| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
     words.next().filter(|token| is(&token.token, "explain"))?;
-    words.next().filter(|token| is(&token.token, "fragments"))?;
+    words.next().filter(|token| is(&token.token, what))?;
     let at = words.next()?.span.start;
     let line_start: usize = sql
         .split_inclusive('\n')

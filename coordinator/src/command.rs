@@ -82,6 +82,7 @@ pub(crate) enum Command {
     },
     ShowProcesslist,
     ExplainFragments(Box<LogicalPlan>),
+    ExplainWat(Box<LogicalPlan>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +141,7 @@ impl Command {
             Self::ShowSecrets => secrets_schema(),
             Self::ShowProcesslist => processlist_schema(),
             Self::ExplainFragments(_) => explain::fragments_schema(),
+            Self::ExplainWat(_) => explain::wat_schema(),
             _ => Arc::new(Schema::empty()),
         }
     }
@@ -148,7 +150,10 @@ impl Command {
     pub(crate) fn is_query(&self) -> bool {
         matches!(
             self,
-            Self::ShowSecrets | Self::ShowProcesslist | Self::ExplainFragments(_)
+            Self::ShowSecrets
+                | Self::ShowProcesslist
+                | Self::ExplainFragments(_)
+                | Self::ExplainWat(_)
         )
     }
 }
@@ -328,6 +333,10 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, Qu
         Command::ExplainFragments(plan) => {
             let placed = to_tasks(ctx, plan).await?;
             Ok(explain::fragments(&placed))
+        }
+        Command::ExplainWat(plan) => {
+            let placed = to_tasks(ctx, plan).await?;
+            explain::wat(ctx, &placed)
         }
     }
 }

@@ -18,8 +18,9 @@ use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{execution::TaskContext, physical_plan::execute_stream};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 use tracing::{Instrument, debug, info_span, warn};
+use worker_wasm::exec::StopSignal;
 
 use crate::{QueryContext, QueryError, corrupt, metrics, place::Placed, query::Deadline};
 
@@ -32,6 +33,8 @@ pub struct BatchStream {
     schema: SchemaRef,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
     driver: Option<AbortOnDropHandle<()>>,
+    /// Stops what a thread is inside of when the stream goes.
+    _stop: DropGuard,
     ctx: Arc<QueryContext>,
 }
 
@@ -96,10 +99,15 @@ pub(crate) fn drive(
     let schema = placed.schema();
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let running = Arc::clone(ctx);
+    let stop = StopSignal {
+        cancelled: ctx.process().cancel.child_token(),
+        deadline: deadline.map(|deadline| deadline.at),
+    };
+    let dropped = stop.cancelled.clone().drop_guard();
     let run = ctx.process().run(Some(placed.root()));
     let driver = async move {
         let mut client = Duration::ZERO;
-        let outcome = produce(&running, &placed, deadline, &sender, &mut client).await;
+        let outcome = produce(&running, &placed, deadline, stop, &sender, &mut client).await;
         finished(&running, outcome.as_ref().err(), client);
         drop(run);
         if let Err(error) = outcome {
@@ -113,6 +121,7 @@ pub(crate) fn drive(
         schema,
         batches,
         driver: Some(driver),
+        _stop: dropped,
         ctx: Arc::clone(ctx),
     })
 }
@@ -122,11 +131,12 @@ async fn produce(
     ctx: &QueryContext,
     placed: &Placed,
     deadline: Option<Deadline>,
+    stop: StopSignal,
     sender: &mpsc::Sender<Result<RecordBatch, QueryError>>,
     client: &mut Duration,
 ) -> Result<(), QueryError> {
     let plan = Arc::clone(placed.root());
-    let task = task_context(ctx)?;
+    let task = task_context(ctx, stop.clone());
     let rows =
         execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
     let mut rows = corrupt::catch_panics(rows);
@@ -148,6 +158,14 @@ async fn produce(
                     _ = sender.send(Ok(batch)) => {}
                 }
                 *client += full.elapsed();
+            }
+            // An operator that was told to stop says so with an error of its own; the reason is known here.
+            Some(Err(_)) if stop.is_set() => {
+                return Err(tokio::select! {
+                    biased;
+                    reason = stopped(ctx, deadline) => reason,
+                    () = sender.closed() => QueryError::Cancelled { id: ctx.id() },
+                });
             }
             Some(Err(source)) => {
                 return Err(tokio::select! {
@@ -178,19 +196,19 @@ pub(crate) async fn stopped(ctx: &QueryContext, deadline: Option<Deadline>) -> Q
     }
 }
 
-/// What operators see: the session's settings, and the query's own memory.
-pub(crate) fn task_context(ctx: &QueryContext) -> Result<Arc<TaskContext>, QueryError> {
+/// What operators see: the session's settings, the query's own memory, and when to stop.
+pub(crate) fn task_context(ctx: &QueryContext, stop: StopSignal) -> Arc<TaskContext> {
     let state = &ctx.state;
-    Ok(Arc::new(TaskContext::new(
+    Arc::new(TaskContext::new(
         Some(ctx.id().to_string()),
         state.session_id().to_owned(),
-        state.config().clone(),
+        state.config().clone().with_extension(Arc::new(stop)),
         state.scalar_functions().clone(),
         state.higher_order_functions().clone(),
         state.aggregate_functions().clone(),
         state.window_functions().clone(),
         Arc::new(ctx.engine.environment(&ctx.pool)),
-    )))
+    ))
 }
 
 /// Counts and logs a statement that has run. `client` is the part of its time that its client kept it waiting.

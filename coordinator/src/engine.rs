@@ -22,9 +22,10 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use tokio_util::task::AbortOnDropHandle;
+use worker_wasm::{exec::ModuleCache, runtime::ArtefactFolder};
 
 use crate::{
-    Process, QueryError, QueryId, Session,
+    Process, QueryError, QueryId, Session, fragments,
     lanes::Lanes,
     memory::{ProcessPool, QueryPool},
     metrics,
@@ -42,6 +43,10 @@ pub struct EngineConfig {
     /// All spill files together.
     pub spill_limit_bytes: u64,
     pub spill_folder: PathBuf,
+    /// Compiled modules on disk; `None` keeps them in memory only.
+    pub module_folder: Option<ArtefactFolder>,
+    /// All compiled modules on disk together.
+    pub module_cache_bytes: u64,
     /// Parquet footers.
     pub metadata_cache_bytes: u64,
     /// Column statistics of files.
@@ -62,6 +67,8 @@ pub struct Engine {
     lanes: Lanes,
     pool: Arc<ProcessPool>,
     environment: Arc<RuntimeEnv>,
+    /// `None` where this machine cannot run compiled fragments.
+    modules: Option<Arc<ModuleCache>>,
     /// What a new session starts from.
     template: SessionState,
     processes: Arc<Processes>,
@@ -119,6 +126,7 @@ impl Engine {
             id: QueryId(0),
             detail: format!("cannot start query threads: {e}"),
         })?;
+        let modules = fragments::open(&config);
         Ok(Arc::new(Self {
             config,
             store,
@@ -126,6 +134,7 @@ impl Engine {
             lanes,
             pool,
             environment,
+            modules,
             template,
             processes: Arc::default(),
             draining: AtomicBool::new(false),
@@ -209,6 +218,10 @@ impl Engine {
 
     pub(crate) fn processes_list(&self) -> &Arc<Processes> {
         &self.processes
+    }
+
+    pub(crate) fn modules(&self) -> Option<&Arc<ModuleCache>> {
+        self.modules.as_ref()
     }
 
     pub(crate) fn process_pool(&self) -> &Arc<ProcessPool> {

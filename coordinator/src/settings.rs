@@ -19,6 +19,8 @@ pub struct MurreSettings {
     pub threads: usize,
     pub memory_limit: String,
     pub statement_timeout: String,
+    pub compile: CompileMode,
+    pub host_eval: bool,
     pub flight_dictionaries: bool,
     pub flight_views: bool,
 }
@@ -30,6 +32,8 @@ impl Default for MurreSettings {
             threads: 0,
             memory_limit,
             statement_timeout,
+            compile: CompileMode::Auto,
+            host_eval: true,
             flight_dictionaries: false,
             flight_views: false,
         }
@@ -64,6 +68,10 @@ impl ExtensionOptions for MurreSettings {
             }
             "memory_limit" => value.clone_into(&mut self.memory_limit),
             "statement_timeout" => value.clone_into(&mut self.statement_timeout),
+            "compile" => {
+                self.compile = CompileMode::of(value).ok_or_else(|| invalid(CompileMode::NAMES))?
+            }
+            "host_eval" => self.host_eval = flag()?,
             "flight_dictionaries" => self.flight_dictionaries = flag()?,
             "flight_views" => self.flight_views = flag()?,
             _ => {
@@ -98,6 +106,16 @@ impl ExtensionOptions for MurreSettings {
                 "Longest time a statement may run, for example 30s; 0 means no limit",
             ),
             entry(
+                "compile",
+                self.compile.name().to_owned(),
+                "Whether operators run as WebAssembly fragments: always where they can, never, or auto where it pays",
+            ),
+            entry(
+                "host_eval",
+                self.host_eval.to_string(),
+                "Let fragments call back for expressions without generated code; off keeps such operators native",
+            ),
+            entry(
                 "flight_dictionaries",
                 self.flight_dictionaries.to_string(),
                 "Send dictionary-encoded columns as dictionaries instead of plain values",
@@ -108,6 +126,34 @@ impl ExtensionOptions for MurreSettings {
                 "Send strings and binaries as views instead of plain Utf8 and Binary",
             ),
         ]
+    }
+}
+
+/// Which operators run as fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompileMode {
+    /// All that can be compiled.
+    Always,
+    /// Those that run faster, as soon as that pays for compiling them.
+    Auto,
+    Never,
+}
+
+impl CompileMode {
+    const NAMES: &str = "always, auto or never";
+
+    fn of(text: &str) -> Option<Self> {
+        [Self::Always, Self::Auto, Self::Never]
+            .into_iter()
+            .find(|mode| text.eq_ignore_ascii_case(mode.name()))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Auto => "auto",
+            Self::Never => "never",
+        }
     }
 }
 
@@ -364,6 +410,8 @@ mod tests {
             ("murre.threads", "100000", "at most"),
             ("murre.memory_limit", "lots", "not a size"),
             ("murre.statement_timeout", "soon", "not a length of time"),
+            ("murre.compile", "sometimes", "always, auto or never"),
+            ("murre.host_eval", "maybe", "true or false"),
             ("murre.nothing", "1", "nothing"),
             ("datafusion.runtime.memory_limit", "1G", "whole server"),
             ("datafusion.execution.batch_size", "0", "between 1 and"),

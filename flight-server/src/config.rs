@@ -36,6 +36,9 @@ pub struct Settings {
     /// Cache of Parquet footers; 0 switches it off [default: 256MB]
     #[arg(long, env = "MURRE_METADATA_CACHE", value_name = "SIZE")]
     pub metadata_cache: Option<String>,
+    /// Compiled fragments kept on disk; 0 keeps them in memory only [default: 256MB]
+    #[arg(long, env = "MURRE_MODULE_CACHE", value_name = "SIZE")]
+    pub module_cache: Option<String>,
     /// Cache of file statistics; 0 switches it off [default: 64MB]
     #[arg(long, env = "MURRE_STATISTICS_CACHE", value_name = "SIZE")]
     pub statistics_cache: Option<String>,
@@ -83,6 +86,7 @@ impl Settings {
             memory_limit: self.memory_limit.or(file.memory_limit),
             spill_limit: self.spill_limit.or(file.spill_limit),
             metadata_cache: self.metadata_cache.or(file.metadata_cache),
+            module_cache: self.module_cache.or(file.module_cache),
             statistics_cache: self.statistics_cache.or(file.statistics_cache),
             slow_query: self.slow_query.or(file.slow_query),
             statement_timeout: self.statement_timeout.or(file.statement_timeout),
@@ -127,6 +131,12 @@ impl Settings {
                     100_000_000_000,
                 )?,
                 spill_folder: data_dir.join("spill"),
+                module_folder: None,
+                module_cache_bytes: size(
+                    "module_cache",
+                    self.module_cache.as_deref(),
+                    256_000_000,
+                )?,
                 metadata_cache_bytes: size(
                     "metadata_cache",
                     self.metadata_cache.as_deref(),

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use catalog::{DataFolder, ObjectStores, Secrets, disk::RealDisk, local::LocalTableStore};
 use coordinator::{Engine, EngineConfig};
 use tokio::runtime::Handle;
+use worker_wasm::runtime::ArtefactFolder;
 
 use crate::config::Settings;
 
@@ -29,6 +30,10 @@ pub(crate) fn open_with(
     let folder = DataFolder::open(data_dir)?;
     let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk))?;
     let secrets = Arc::new(Secrets::open(&folder.secrets())?);
+    config.module_folder = Some(ArtefactFolder {
+        path: folder.modules(),
+        mac_key: secrets.module_key()?,
+    });
     let objects = Arc::new(ObjectStores::new(secrets, network));
     config.spill_folder = folder.spill();
     clear_spill(&config.spill_folder)?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use flight_server::cli::{demo, serve, sql};
+use flight_server::cli::{demo, fragment, serve, sql};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,6 +24,8 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Try Murre on generated data
     Demo(demo::DemoArgs),
+    /// Look into a compiled fragment, or run it alone
+    Fragment(fragment::FragmentArgs),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
                 Command::Serve(args) => serve::run(*args).await,
                 Command::Sql(args) => sql::run(args).await,
                 Command::Demo(args) => demo::run(args).await,
+                Command::Fragment(args) => fragment::run(args).await,
             }
         })
     });

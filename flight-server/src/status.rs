@@ -44,7 +44,9 @@ fn code(error: &QueryError) -> Code {
         QueryError::Cancelled { .. } => Code::Cancelled,
         QueryError::TimedOut { .. } => Code::DeadlineExceeded,
         QueryError::Spill { .. } | QueryError::Internal { .. } => Code::Internal,
-        QueryError::Compile(CompileError::Unsupported { .. }) => Code::Unimplemented,
+        QueryError::Compile(CompileError::Lower { .. } | CompileError::Module { .. }) => {
+            Code::Internal
+        }
         QueryError::Catalog(error) => catalog_code(error),
     }
 }
@@ -150,12 +152,12 @@ mod tests {
             ),
             (QueryError::Internal { id, detail: text() }, Code::Internal),
             (
-                CompileError::Unsupported {
+                CompileError::Lower {
                     stage: StageId(0),
-                    operator: text(),
+                    source: plan(),
                 }
                 .into(),
-                Code::Unimplemented,
+                Code::Internal,
             ),
             (
                 CatalogError::NotFound {

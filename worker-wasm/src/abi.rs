@@ -22,7 +22,7 @@
 pub const ABI_VERSION: u32 = 1;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 1;
+pub const CODEGEN_VERSION: u32 = 2;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
@@ -62,8 +62,8 @@ pub const INPUTS_MAX: usize = 8;
 /// Rows of one pushed batch; selection vectors and output buffers are sized for it, and it keeps a call short.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
-/// Buffers in the input window start at multiples of this and may be read this far behind their end.
-pub const BUFFER_ALIGN: usize = 64;
+/// Buffers in the input window start at multiples of this, text in the heap too, and may be read this far behind their end.
+pub const BUFFER_ALIGN: usize = 128;
 
 /// What a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub enum Reason {
     CastOutOfRange = 3,
     /// `eval` failed in the host, which holds the details.
     HostFunction = 4,
+    /// A substring was to have fewer than no characters.
+    NegativeCount = 5,
 }
 
 impl Reason {
@@ -108,6 +110,7 @@ impl Reason {
             Self::Overflow,
             Self::CastOutOfRange,
             Self::HostFunction,
+            Self::NegativeCount,
         ]
         .into_iter()
         .find(|reason| *reason as i32 == code)
@@ -150,14 +153,30 @@ pub mod column {
     pub const VALIDITY: u32 = 4;
     /// Address of the offsets of a list of variable-width values; 0 for all others.
     pub const OFFSETS: u32 = 8;
-    /// Address of a list of data-buffer addresses, one `u32` each; 0 without views.
+    /// Reserved, 0: views name their text by address, not by buffer.
     pub const BUFFERS: u32 = 12;
     pub const ROWS: u32 = 16;
     pub const NULL_COUNT: u32 = 20;
+    /// Of text: bytes of all rows that do not fit their view. A row counts as often as it occurs, also out of a dictionary.
+    pub const TEXT_BYTES: u32 = 24;
     pub const BYTES: u32 = 32;
 }
 
+/// Offsets in a view, 16 bytes that stand for one text.
+///
+/// As Arrow's, except that long text is named by its address, so that one load leads to it. A null row's view is all zero.
+pub mod view {
+    pub const LENGTH: u32 = 0;
+    /// Of short text: all of it, padded with zeros. Of long text: its first four bytes.
+    pub const INLINE: u32 = 4;
+    pub const INLINE_BYTES_MAX: u32 = 12;
+    /// Of long text: where it is.
+    pub const ADDRESS: u32 = 8;
+    pub const BYTES: u32 = 16;
+}
+
 /// A parameter of `open`: 16 bytes, the value in its lane, lowest byte first; a boolean is 0 or 1. Never null.
+/// Of text it is the address in private memory, where the host has put it for good, and the length, a `u32` each.
 pub const PARAM_BYTES: u32 = 16;
 
 /// Where the windows of one memory lie. Addresses, ends exclusive.
@@ -203,7 +222,7 @@ mod tests {
         for status in 0..4 {
             assert_eq!(Status::from_code(status).map(|s| s as i32), Some(status));
         }
-        for reason in 1..5 {
+        for reason in 1..6 {
             assert_eq!(Reason::from_code(reason).map(|r| r as i32), Some(reason));
         }
         assert_eq!(Status::from_code(4), None);

@@ -98,5 +98,6 @@ fn describe(reason: Reason) -> &'static str {
         Reason::Overflow => "arithmetic overflow",
         Reason::CastOutOfRange => "value out of range of the type it is cast to",
         Reason::HostFunction => "function failed",
+        Reason::NegativeCount => "negative substring length",
     }
 }

@@ -1,12 +1,15 @@
 //! Pieces of query plans as portable WebAssembly modules: their form, their compiler, and the host they run in.
 //!
 //! Read in this order: [`abi`] is what a module and its host agree on; [`fragment`] the form of a plan piece; [`codegen`]
-//! turns it into a [`module`]; [`runtime`] compiles that for the processor and runs it over Arrow batches.
+//! turns it into a [`module`]; [`runtime`] compiles that for the processor and runs it over Arrow batches. [`lower`] finds
+//! the fragments of a DataFusion plan, and [`exec`] is the node that runs one there.
 
 pub mod abi;
 pub mod codegen;
 mod error;
+pub mod exec;
 pub mod fragment;
+pub mod lower;
 pub mod module;
 pub mod runtime;
 

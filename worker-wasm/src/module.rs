@@ -95,6 +95,16 @@ impl FragmentModule {
         hex(&self.hash)
     }
 
+    /// The module as WebAssembly text.
+    ///
+    /// Errors: [`RuntimeError::NotAFragment`] where its code cannot be read.
+    pub fn wat(&self) -> Result<String, RuntimeError> {
+        wasmprinter::print_bytes(&self.bytes).map_err(|error| RuntimeError::NotAFragment {
+            module: self.name(),
+            detail: error.to_string(),
+        })
+    }
+
     /// What the module was made from.
     pub fn fragment(&self) -> &Fragment {
         &self.fragment

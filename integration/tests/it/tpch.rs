@@ -1,4 +1,5 @@
-//! The 22 TPC-H queries over Flight SQL, from Parquet, against the answers in `integration/tpch/answers`.
+//! The 22 TPC-H queries over Flight SQL, from Parquet, against the answers in `integration/tpch/answers`, with each
+//! setting of `murre.compile`.
 //!
 //! Scale factor 0.1 in `make test`, 1 in `make long` (`MURRE_LONG=1`).
 
@@ -42,14 +43,18 @@ async fn check_all(scale_factor: &str) -> Result<()> {
         client.execute_update(sql, None).await?;
     }
     let mut wrong = Vec::new();
-    for query in 1..=22 {
-        if let Err(error) = check(&mut client, query, scale_factor).await {
-            wrong.push(format!("q{query:02}: {error:#}"));
+    for mode in ["always", "auto", "never"] {
+        let set = format!("SET murre.compile = '{mode}'");
+        client.execute_update(set, None).await?;
+        for query in 1..=22 {
+            if let Err(error) = check(&mut client, query, scale_factor).await {
+                wrong.push(format!("q{query:02}, {mode}: {error:#}"));
+            }
         }
     }
     ensure!(
         wrong.is_empty(),
-        "{} of 22 wrong:\n{}",
+        "{} of 66 wrong:\n{}",
         wrong.len(),
         wrong.join("\n")
     );

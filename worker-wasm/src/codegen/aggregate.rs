@@ -10,11 +10,13 @@ use super::{
     hash_table::{Directory, HashTable},
     memory::{StateArea, field, set_field},
     pipeline::Context,
+    text_heap::TextHeap,
 };
 use crate::{
     abi::Reason,
     fragment::{
-        Aggregate, AggregateFunction, Call, Expr, Lane, Mode, Storage, Type, ValueType, rules,
+        Aggregate, AggregateFunction, Call, Expr, Input, Lane, Mode, Storage, Type, ValueType,
+        rules,
         verifier::{self, Scope},
     },
 };
@@ -27,6 +29,7 @@ pub(crate) struct Aggregation<'a> {
     cells: Vec<Cell>,
     groups: Groups,
     columns: Vec<ValueType>,
+    texts: TextHeap,
     /// `u32`: 1 when the input has ended and groups may go out.
     finished: u32,
     /// `u32`: groups already out.
@@ -166,6 +169,10 @@ impl<'a> Aggregation<'a> {
                 Groups::Keyed(table, offset)
             }
         };
+        let keys = &columns[..aggregate.keys.len()];
+        let text_keys = keys.iter().filter(|key| key.ty == Type::Utf8);
+        let text_cells = cells.iter().filter(|cell| cell.ty == Type::Utf8);
+        let texts = TextHeap::new(text_keys.count() + text_cells.count(), state);
         let finished = state.place(8);
         Self {
             aggregate,
@@ -173,6 +180,7 @@ impl<'a> Aggregation<'a> {
             cells,
             groups,
             columns,
+            texts,
             finished,
             cursor: finished + 4,
         }
@@ -191,6 +199,18 @@ impl<'a> Aggregation<'a> {
         if let Groups::Keyed(table, _) = &self.groups {
             table.go_on_growing(f);
         }
+    }
+
+    /// At the start of a batch: room for the text it can leave behind, or leaves the call with NEED_MEMORY.
+    pub(crate) fn make_text_room(
+        &self,
+        f: &mut Function,
+        input: &Input,
+        index: usize,
+        rows: Local<I32>,
+        params: &[Datum],
+    ) {
+        self.texts.make_room(f, input, index, rows, params);
     }
 
     /// At the start of a block: leaves the call where room has to be made first.
@@ -240,7 +260,7 @@ impl<'a> Aggregation<'a> {
                 let keys = self.aggregate.keys.iter();
                 let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
                 let directory = block.0.expect("a block of keyed rows has a directory");
-                let entry = table.find(f, directory, &keys, |f, entry| {
+                let entry = table.find(f, directory, &keys, &self.texts, |f, entry| {
                     self.clear(f, entry, *offset)
                 });
                 Place::Memory(f.let_(entry.get() + *offset))
@@ -295,9 +315,11 @@ impl<'a> Aggregation<'a> {
         let valid = valid.map(|null| f.let_(null.get().eqz()));
         if let Some(count) = cells.count.filter(|_| cells.updates_count) {
             let more = match (self.aggregate.mode, arguments.as_slice(), valid) {
-                (Mode::Final, [states, ..], _) => match states.value {
-                    Scalar::I64(count) => count.get(),
-                    other => unreachable!("counts have 64 bits, not {other:?}"),
+                // Of a row that DataFusion turned into a state without adding it up, only the flag says that it is null.
+                (Mode::Final, [states, ..], _) => match (states.value, states.null) {
+                    (Scalar::I64(count), Some(null)) => select(null, 0i64, count),
+                    (Scalar::I64(count), None) => count.get(),
+                    (other, _) => unreachable!("counts have 64 bits, not {other:?}"),
                 },
                 (_, _, Some(valid)) => valid.get().to_i64_u(),
                 (_, _, None) => Value::from(1i64),
@@ -426,6 +448,9 @@ impl<'a> Aggregation<'a> {
         f.if_(better, |f| {
             let value = match (best.value, argument.value) {
                 (Scalar::I128(_), value) => Scalar::I128(expr::widen(f, value)),
+                (Scalar::Text(old), Scalar::Text(new)) => {
+                    Scalar::Text(self.texts.keep(f, new, Some(old)))
+                }
                 (_, value) => value,
             };
             self.set(f, place, cells.value, value);
@@ -491,7 +516,7 @@ impl<'a> Aggregation<'a> {
                 if self.aggregate.mode == Mode::Partial =>
             {
                 vec![
-                    Datum::new(Type::UInt64, count, None),
+                    Datum::new(Type::UInt64, count, Some(none)),
                     Datum::new(cells.ty.clone(), sum, Some(none)),
                 ]
             }
@@ -538,7 +563,7 @@ fn average(
         index: group,
     };
     let places = expr::scale_of(ty).abs_diff(expr::scale_of(sum_type));
-    let scaled = row.scale_up(f, &sum, u32::from(places), Some(none));
+    let scaled = row.scale_up(f, &sum, u32::from(places), Some(none), Reason::Overflow);
     let scaled = expr::widen(f, scaled.value);
     let (mean, _) = expr::divide(f, scaled, divisor);
     let mean = Datum::new(ty.clone(), Scalar::I128(mean), Some(none));

@@ -156,7 +156,7 @@ methods! {
         lt_s(other) -> I32 I32LtS, le_s(other) -> I32 I32LeS,
         lt_u(other) -> I32 I32LtU, le_u(other) -> I32 I32LeU, gt_u(other) -> I32 I32GtU,
         div_s(other) -> I32 I32DivS, div_u(other) -> I32 I32DivU, rem_s(other) -> I32 I32RemS, rem_u(other) -> I32 I32RemU,
-        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU,
+        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU, ctz() -> I32 I32Ctz,
         extend8_s() -> I32 I32Extend8S, extend16_s() -> I32 I32Extend16S,
         to_i64_s() -> I64 I64ExtendI32S, to_i64_u() -> I64 I64ExtendI32U,
         to_f32_s() -> F32 F32ConvertI32S, to_f32_u() -> F32 F32ConvertI32U,
@@ -165,7 +165,7 @@ methods! {
         lt_s(other) -> I32 I64LtS, le_s(other) -> I32 I64LeS, gt_s(other) -> I32 I64GtS,
         lt_u(other) -> I32 I64LtU, le_u(other) -> I32 I64LeU, gt_u(other) -> I32 I64GtU,
         div_s(other) -> I64 I64DivS, div_u(other) -> I64 I64DivU, rem_s(other) -> I64 I64RemS, rem_u(other) -> I64 I64RemU,
-        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz,
+        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz, ctz() -> I64 I64Ctz,
         to_i32() -> I32 I32WrapI64,
         to_f32_s() -> F32 F32ConvertI64S, to_f32_u() -> F32 F32ConvertI64U,
         to_f64_s() -> F64 F64ConvertI64S, to_f64_u() -> F64 F64ConvertI64U,
@@ -174,7 +174,8 @@ methods! {
         div(other) -> F32 F32Div, neg() -> F32 F32Neg, to_f64() -> F64 F64PromoteF32,
         as_i32() -> I32 I32ReinterpretF32;
     F64: ne(other) -> I32 F64Ne, lt(other) -> I32 F64Lt, le(other) -> I32 F64Le,
-        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, to_f32() -> F32 F32DemoteF64,
+        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, floor() -> F64 F64Floor,
+        copysign(other) -> F64 F64Copysign, to_f32() -> F32 F32DemoteF64,
         to_i64_s() -> I64 I64TruncSatF64S, to_i64_u() -> I64 I64TruncSatF64U,
         as_i64() -> I64 I64ReinterpretF64;
 }
@@ -185,9 +186,60 @@ impl Value<V128> {
         Value::new(&[&self.code, &bits.into().code], Instruction::I8x16Shl)
     }
 
+    /// 1 bits in the bytes that are equal.
+    pub(crate) fn eq8(self, other: impl Into<Value<V128>>) -> Self {
+        self.binary(other, Instruction::I8x16Eq)
+    }
+
+    pub(crate) fn and(self, other: impl Into<Value<V128>>) -> Self {
+        self.binary(other, Instruction::V128And)
+    }
+
     /// Highest bits of the 16 bytes.
     pub(crate) fn bitmask8(self) -> Value<I32> {
         self.unary(Instruction::I8x16Bitmask)
+    }
+}
+
+impl Value<V128> {
+    /// An instruction of two vectors.
+    pub(crate) fn vector(
+        self,
+        other: impl Into<Value<V128>>,
+        instruction: Instruction<'static>,
+    ) -> Self {
+        self.binary(other, instruction)
+    }
+
+    /// Highest bits of its lanes.
+    pub(crate) fn bitmask(self, instruction: Instruction<'static>) -> Value<I32> {
+        self.unary(instruction)
+    }
+
+    /// `start + first` and the three numbers behind it.
+    pub(crate) fn row_numbers(start: Local<I32>, first: i32) -> Self {
+        let lanes = [first, first + 1, first + 2, first + 3].map(i32::to_le_bytes);
+        let lanes =
+            i128::from_le_bytes(lanes.concat().try_into().expect("four lanes of four bytes"));
+        let numbers = Value::new(&[], Instruction::V128Const(lanes));
+        start
+            .get()
+            .splat(Instruction::I32x4Splat)
+            .vector(numbers, Instruction::I32x4Add)
+    }
+}
+
+impl<T> Value<T> {
+    /// The value in every lane of a vector.
+    pub(crate) fn splat(self, instruction: Instruction<'static>) -> Value<V128> {
+        self.unary(instruction)
+    }
+}
+
+impl Value<I32> {
+    /// Its lowest byte, 16 times.
+    pub(crate) fn splat8(self) -> Value<V128> {
+        self.unary(Instruction::I8x16Splat)
     }
 }
 
@@ -260,6 +312,8 @@ pub(crate) struct Function {
     depth: u32,
     /// Functions it calls.
     calls: BTreeSet<u32>,
+    /// Places where it may end with an error of the user's data.
+    raises: u32,
 }
 
 impl Function {
@@ -271,6 +325,7 @@ impl Function {
             code: Vec::new(),
             depth: 0,
             calls: BTreeSet::new(),
+            raises: 0,
         }
     }
 
@@ -430,11 +485,54 @@ impl Function {
         self.emit(Instruction::MemoryFill(0));
     }
 
+    /// Copies `bytes` bytes; the two may overlap.
+    pub(crate) fn copy(
+        &mut self,
+        to: impl Into<Value<I32>>,
+        from: impl Into<Value<I32>>,
+        bytes: impl Into<Value<I32>>,
+    ) {
+        self.push(to);
+        self.push(from);
+        self.push(bytes);
+        self.emit(Instruction::MemoryCopy {
+            src_mem: 0,
+            dst_mem: 0,
+        });
+    }
+
     pub(crate) fn if_(&mut self, condition: impl Into<Value<I32>>, then: impl FnOnce(&mut Self)) {
         self.push(condition);
         self.emit(Instruction::If(BlockType::Empty));
         self.nested(then);
         self.emit(Instruction::End);
+    }
+
+    /// Runs the body, but where it may raise an error only if the condition holds. No branch may lead out of the body.
+    pub(crate) fn guard_raises(
+        &mut self,
+        condition: impl Into<Value<I32>>,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let (start, raises) = (self.code.len(), self.raises);
+        body(self);
+        if self.raises > raises {
+            let guarded = self.code.split_off(start);
+            self.push(condition);
+            self.emit(Instruction::If(BlockType::Empty));
+            self.code.extend(guarded);
+            self.emit(Instruction::End);
+        }
+    }
+
+    /// Counts a place that may raise an error.
+    pub(crate) fn note_raise(&mut self) {
+        self.raises += 1;
+    }
+
+    /// Whether what is written so far may raise an error.
+    pub(crate) fn can_raise(&self) -> bool {
+        self.raises > 0
     }
 
     pub(crate) fn if_else(

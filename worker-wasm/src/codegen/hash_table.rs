@@ -14,6 +14,7 @@ use super::{
     builder::{Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Scalar},
     memory::{self, StateArea, field, set_field},
+    text_heap::TextHeap,
 };
 use crate::{
     abi::Status,
@@ -225,6 +226,7 @@ impl HashTable {
         f: &mut Function,
         directory: Directory,
         keys: &[Datum],
+        texts: &TextHeap,
         start: impl FnOnce(&mut Function, Local<I32>),
     ) -> Local<I32> {
         let hash = hash(f, keys);
@@ -239,7 +241,8 @@ impl HashTable {
                     let new = self.entry(f, number);
                     f.set(entry, new);
                     f.store::<I32>(entry, 0, hash);
-                    self.store_keys(f, entry, keys);
+                    let kept: Vec<_> = keys.iter().map(|key| texts.keep_datum(f, key)).collect();
+                    self.store_keys(f, entry, &kept);
                     start(f, entry);
                     f.store(directory.address(slot), 0, slot_word(hash, entry));
                     set_field(f, self.groups, number.get() + 1);
@@ -322,9 +325,12 @@ fn word(f: &mut Function, key: &Datum) -> Value<I64> {
         let wide = expr::widen(f, key.value);
         return wide.lo.get() ^ (wide.hi.get() * HASH_FACTOR);
     }
+    if let Scalar::Text(text) = key.value {
+        return text.word(f).get();
+    }
     match expr::order_key(f, key.value) {
         Scalar::I32(v) => v.get().to_i64_u(),
         Scalar::I64(v) => v.get(),
-        other => unreachable!("{other:?} is neither an integer nor a decimal"),
+        other => unreachable!("{other:?} is neither a number nor text"),
     }
 }

@@ -5,12 +5,17 @@
 
 mod aggregate;
 mod builder;
+mod calendar;
 mod emit;
 mod expr;
 mod hash_table;
 mod memory;
 mod module;
 mod pipeline;
+mod selection;
+mod text;
+mod text_heap;
+mod vector;
 mod wide;
 
 use builder::{Finished, Function, I32, I64, Local, Value};

@@ -8,7 +8,7 @@ use wasm_encoder::{
 
 use super::{
     builder::{Finished, Function, I32, Kind, Local, Value},
-    memory,
+    calendar, memory, text,
     wide::{self, Helper},
 };
 use crate::{
@@ -36,6 +36,7 @@ impl Function {
         reason: Reason,
         row: Local<I32>,
     ) {
+        self.note_raise();
         self.if_(condition, |f| {
             f.argument::<I32>(reason as i32);
             f.argument(row);
@@ -72,6 +73,15 @@ pub(crate) fn assemble(exports: Vec<(String, Finished)>, description: &Descripti
             Helper::ToF64 => wide::to_f64(),
             Helper::Reserve => memory::reserve(),
             Helper::PackBits => memory::pack_bits(),
+            Helper::StoreView => text::store_view(),
+            Helper::EqualText => text::equal_text(),
+            Helper::OrderText => text::order_text(),
+            Helper::HashText => text::hash_text(),
+            Helper::ContainsText => text::contains_text(),
+            Helper::MatchText => text::match_text(),
+            Helper::Substring => text::substring(),
+            Helper::Civil => calendar::civil(),
+            Helper::DayOf => calendar::day_of(),
         };
         let index = index(helper);
         match exports

@@ -1,7 +1,7 @@
 //! A pipeline's loop: rows of a batch, or groups, through its operators into its sink.
 //!
-//! A batch first goes through the leading filter alone, branch-free, into a vector of the surviving rows; one fused loop
-//! over those does the rest. Later filters are branches in that loop.
+//! A batch first goes through what can be of the leading filter, see [`super::selection`]; one fused loop over the rows that
+//! survive does the rest. Later filters are branches in that loop.
 //!
 //! ```text
 //! push(rows): bind columns -> selection -> per block of rows: make room, then row by row: operators -> sink
@@ -11,10 +11,11 @@ use super::{
     aggregate::Aggregation,
     builder::{Finished, Function, I32, I64, Local, Value, select},
     emit::Emission,
-    expr::{self, Binding, Datum, Row, can_fail},
+    expr::{self, Binding, Row},
     hash_table,
     memory::{self, StateArea, field, set_field},
     module::STATUS,
+    selection::{Selection, Survivors},
 };
 use crate::{
     abi::{Status, column, control},
@@ -32,7 +33,8 @@ pub(crate) struct Context<'a> {
 /// A pipeline with its places in the state area.
 #[derive(Debug)]
 pub(crate) struct Compiled<'a> {
-    pipeline: &'a Pipeline,
+    /// What is left to do for each row.
+    operators: Vec<Operator>,
     sink: CompiledSink<'a>,
     /// The aggregation whose groups are the source.
     groups: Option<Aggregation<'a>>,
@@ -40,8 +42,8 @@ pub(crate) struct Compiled<'a> {
     position: u32,
     /// `u32`: rows in the selection, while position is not 0.
     selected: u32,
-    /// The selection vector, 4 bytes per row.
-    selection: Buffers,
+    /// What is done before the loop.
+    selection: Option<Selection>,
 }
 
 #[derive(Debug)]
@@ -121,13 +123,15 @@ impl<'a> Compiled<'a> {
             }
         };
         let position = state.place(8);
+        let (selection, operators) =
+            Selection::split(context, pipeline.source, &pipeline.operators, state);
         Self {
-            pipeline,
+            operators,
             sink,
             groups,
             position,
             selected: position + 4,
-            selection: Buffers::new(state, &[4]),
+            selection,
         }
     }
 
@@ -139,11 +143,24 @@ impl<'a> Compiled<'a> {
             aggregation.go_on_growing(&mut f);
         }
         let params = expr::load_params(&mut f, &context.fragment.params, context.params);
-        let (operators, selection) = self.select(&mut f, context, input, rows, &params);
+        if let CompiledSink::Aggregate(aggregation) = &self.sink {
+            // What is left of a batch that was begun has its room already.
+            f.if_(field(self.position).eqz(), |f| {
+                let batch = &context.fragment.inputs[input];
+                aggregation.make_text_room(f, batch, input, rows, &params);
+            });
+        }
+        let survivors = self.selection.as_ref().map(|selection| {
+            let survivors = selection.ensure(&mut f, rows);
+            f.if_(field(self.position).eqz(), |f| {
+                selection.run(f, context, input, rows, &params, survivors);
+            });
+            survivors
+        });
         if let CompiledSink::Emit(emission) = &self.sink {
             emission.ensure(&mut f, rows);
         }
-        let selected = self.selected_rows(&mut f, rows, selection.as_ref());
+        let selected = self.selected_rows(&mut f, rows, survivors);
         let position: Local<I32> = f.let_(field(self.position));
         let index = f.local::<I32>();
         let row = Row {
@@ -153,8 +170,8 @@ impl<'a> Compiled<'a> {
             index,
         };
         let survivor = |f: &mut Function| {
-            let survivor = match &selection {
-                Some(selection) => (selection.vector.get() + (position.get() << 2)).load(0),
+            let survivor = match survivors {
+                Some(survivors) => (survivors.vector.get() + (position.get() << 2)).load(0),
                 None => position.get(),
             };
             f.set(index, survivor);
@@ -164,7 +181,9 @@ impl<'a> Compiled<'a> {
                 let out = emission.begin(&mut f);
                 f.count_up(position, selected, |f| {
                     survivor(f);
-                    apply(f, row, operators, &mut |f, row| emission.put(f, &out, row));
+                    apply(f, row, &self.operators, &mut |f, row| {
+                        emission.put(f, &out, row)
+                    });
                 });
                 emission.end(&mut f, &out);
             }
@@ -186,7 +205,7 @@ impl<'a> Compiled<'a> {
                         f.count_up(position, end, |f| {
                             survivor(f);
                             let row = row.take().expect("the body is written once");
-                            apply(f, row, operators, &mut |f, row| {
+                            apply(f, row, &self.operators, &mut |f, row| {
                                 aggregation.put(f, &accumulators, rows, row);
                             });
                         });
@@ -202,53 +221,19 @@ impl<'a> Compiled<'a> {
         f.finish()
     }
 
-    /// Runs the leading filter, if there is one that cannot fail; the operators left, and where the survivors are.
-    fn select(
-        &self,
-        f: &mut Function,
-        context: &Context<'a>,
-        input: usize,
-        rows: Local<I32>,
-        params: &[Datum],
-    ) -> (&'a [Operator], Option<Selection>) {
-        let (predicate, rest) = match self.pipeline.operators.as_slice() {
-            [Operator::Filter(predicate), rest @ ..] if !can_fail(predicate) => (predicate, rest),
-            all => return (all, None),
-        };
-        self.selection.ensure(f, rows);
-        let vector = self.selection.address(f, 0);
-        let count: Local<I32> = f.let_(0);
-        f.if_(field(self.position).eqz(), |f| {
-            let row = Row {
-                columns: bind(f, &context.fragment.inputs[input], input),
-                params,
-                param_types: &context.fragment.params,
-                index: f.local(),
-            };
-            f.set(row.index, 0);
-            f.count_up(row.index, rows, |f| {
-                // Every row is written, and only a survivor moves on: no branch that could be mispredicted.
-                f.store::<I32>(vector.get() + (count.get() << 2), 0, row.index);
-                let keep = row.value(f, predicate);
-                f.set(count, count.get() + keep.is_true());
-            });
-        });
-        (rest, Some(Selection { vector, count }))
-    }
-
     /// Rows to go through, also when `push` comes back to a batch.
     fn selected_rows(
         &self,
         f: &mut Function,
         rows: Local<I32>,
-        selection: Option<&Selection>,
+        survivors: Option<Survivors>,
     ) -> Local<I32> {
-        match selection {
+        match survivors {
             None => rows,
-            Some(selection) => f.let_(select::<I32>(
+            Some(survivors) => f.let_(select::<I32>(
                 field(self.position),
                 field(self.selected),
-                selection.count,
+                survivors.count,
             )),
         }
     }
@@ -281,7 +266,7 @@ impl<'a> Compiled<'a> {
                     param_types: &context.fragment.params,
                     index,
                 };
-                apply(f, row, &self.pipeline.operators, &mut |f, row| {
+                apply(f, row, &self.operators, &mut |f, row| {
                     emission.put(f, &out, row);
                 });
             });
@@ -290,11 +275,6 @@ impl<'a> Compiled<'a> {
         emission.publish(&mut f);
         f.finish()
     }
-}
-
-struct Selection {
-    vector: Local<I32>,
-    count: Local<I32>,
 }
 
 fn columns_before_sink(
@@ -316,7 +296,7 @@ fn columns_before_sink(
 }
 
 /// Addresses of an input's columns.
-fn bind(f: &mut Function, input: &Input, index: usize) -> Vec<Binding> {
+pub(crate) fn bind(f: &mut Function, input: &Input, index: usize) -> Vec<Binding> {
     let descriptors: Local<I32> = f.let_(field(control::INPUT_COLUMNS + 4 * index as u32));
     let offsets = (0..).step_by(column::BYTES as usize);
     let columns = input.columns.iter().zip(offsets);

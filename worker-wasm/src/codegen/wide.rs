@@ -1,4 +1,4 @@
-//! Arithmetic on 128-bit integers that is too long to be written out at each use.
+//! Arithmetic on 128-bit integers that is too long to be written out at each use, and the list of all such functions.
 //!
 //! Each is a function of the module, of which there is one copy; a module that does not use it has an empty body there.
 
@@ -19,15 +19,42 @@ pub(crate) enum Helper {
     Reserve,
     /// `(bytes of 0 or 1, count, bits)`: packs bytes into a bitmap, lowest bit first; both buffers are padded to 16 rows.
     PackBits,
+    /// `(at, address, length)`: writes a view of a text.
+    StoreView,
+    /// `(left, right, length) -> equal`, of more than 8 bytes.
+    EqualText,
+    /// `(left, length, right, length) -> order`: below 0, 0 or above 0.
+    OrderText,
+    /// `(address, length) -> word`, of more than 8 bytes.
+    HashText,
+    /// `(text, length, needle, length) -> found`.
+    ContainsText,
+    /// `(text, length, pattern, length) -> matches`, with wildcards in the pattern.
+    MatchText,
+    /// `(address, length, start, end) -> address, length`, start and end being characters.
+    Substring,
+    /// `(day) -> year, month, day of the month` in the Gregorian calendar; day 0 is 1970-01-01.
+    Civil,
+    /// `(year, month, day of the month) -> day`; months 13 and up belong to the next year.
+    DayOf,
 }
 
 impl Helper {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::MulChecked,
         Self::DivRem,
         Self::ToF64,
         Self::Reserve,
         Self::PackBits,
+        Self::StoreView,
+        Self::EqualText,
+        Self::OrderText,
+        Self::HashText,
+        Self::ContainsText,
+        Self::MatchText,
+        Self::Substring,
+        Self::Civil,
+        Self::DayOf,
     ];
 }
 

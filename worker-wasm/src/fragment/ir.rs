@@ -86,7 +86,8 @@ pub enum AggregateFunction {
     Count,
     /// In the type that DataFusion gives: int64, uint64, float64, or a decimal of 10 more digits. State: the same.
     Sum,
-    /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum.
+    /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum, both null
+    /// for a group without values.
     Avg(Type),
     /// State: the same type.
     Min,
@@ -122,6 +123,65 @@ pub enum Expr {
     Coalesce(Vec<Expr>),
     /// Whether the value equals one of the list.
     In(Box<Expr>, Vec<Expr>),
+    /// Whether text matches a pattern of this class. The class belongs to the shape, the pattern is usually a parameter.
+    Like(LikeClass, Box<Expr>, Box<Expr>),
+    /// Characters of text from a position on, which counts from 1, both int64; without a count, all that follow.
+    Substring {
+        text: Box<Expr>,
+        start: Box<Expr>,
+        count: Option<Box<Expr>>,
+    },
+    /// A part of a date or timestamp as a number, as DataFusion's `date_part`: int32, but int64 of nanoseconds and float64
+    /// of the epoch. Null also where a value is in no year from -262143 to 262142.
+    DatePart(TimePart, Box<Expr>),
+    /// The start of the second, day, month .. that a timestamp is in.
+    DateTrunc(TimePart, Box<Expr>),
+    /// A date or timestamp, moved first by months (int32), then by days (int32), then by nanoseconds (int64).
+    AddInterval {
+        value: Box<Expr>,
+        months: Box<Expr>,
+        days: Box<Expr>,
+        nanos: Box<Expr>,
+    },
+}
+
+/// What can be asked about a point in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimePart {
+    Year,
+    /// The year that the ISO week belongs to.
+    IsoYear,
+    Quarter,
+    Month,
+    /// ISO week of the year; truncated, its Monday.
+    Week,
+    Day,
+    DayOfYear,
+    /// 0 on Sundays.
+    DayOfWeek,
+    /// 1 on Mondays, 7 on Sundays.
+    IsoDayOfWeek,
+    Hour,
+    Minute,
+    Second,
+    /// Since the start of the minute, as the next two.
+    Millisecond,
+    Microsecond,
+    Nanosecond,
+    /// Seconds since 1970-01-01.
+    Epoch,
+}
+
+/// What is left of a LIKE pattern when its wildcards are understood; see [`super::like`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LikeClass {
+    /// No wildcard: the whole text.
+    Exact,
+    Prefix,
+    Suffix,
+    Contains,
+    /// The pattern as it was written, with `%`, `_` and `\` as the escape.
+    General,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

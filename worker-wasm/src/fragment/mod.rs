@@ -1,9 +1,10 @@
 //! The fragment: a typed, positional form of a plan piece between DataFusion's plan and WebAssembly.
 //!
-//! [`ir`] is what it is, [`rules`] its type rules, [`verifier`] what every fragment keeps; [`printer`] and [`parser`] turn
+//! [`ir`] is what it is, [`like`] the classes of its patterns, [`rules`] its type rules, [`verifier`] what every fragment keeps; [`printer`] and [`parser`] turn
 //! it into text and back, by way of [`sexpr`].
 
 pub mod ir;
+pub mod like;
 pub mod parser;
 pub mod printer;
 pub mod rules;
@@ -12,8 +13,8 @@ pub mod types;
 pub mod verifier;
 
 pub use ir::{
-    Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, Mode,
-    Operator, Pipeline, Sink, Source,
+    Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, LikeClass,
+    Mode, Operator, Pipeline, Sink, Source, TimePart,
 };
 pub use parser::ParseError;
 pub use rules::ValueType;

@@ -4,7 +4,7 @@ use super::{
     ir::{
         Aggregate, AggregateFunction, Call, Expr, Fragment, Input, Operator, Pipeline, Sink, Source,
     },
-    printer::{ARITHMETIC, COMPARE, FUNCTIONS, MODES, RANGES},
+    printer::{ARITHMETIC, COMPARE, FUNCTIONS, LIKES, MODES, RANGES, TIME_PARTS},
     sexpr::Sexpr,
     types::{Column, Facts, Param, Range, SIMPLE, Type, UNITS},
 };
@@ -260,6 +260,31 @@ fn expr(text: &Sexpr) -> Parsed<Expr> {
         ("cast", [item, to]) => Expr::Cast(boxed(item)?, ty(to)?),
         ("coalesce", items) => Expr::Coalesce(exprs(items)?),
         ("in", [value, items @ ..]) => Expr::In(boxed(value)?, exprs(items)?),
+        ("like", [Sexpr::Atom(class), value, pattern]) => match named(&LIKES, class) {
+            Some(class) => Expr::Like(class, boxed(value)?, boxed(pattern)?),
+            None => return unexpected("a class of patterns", text),
+        },
+        ("date-part" | "date-trunc", [Sexpr::Atom(part), value]) => {
+            let Some(part) = named(&TIME_PARTS, part) else {
+                return unexpected("a part of a time", text);
+            };
+            let value = boxed(value)?;
+            match head {
+                "date-part" => Expr::DatePart(part, value),
+                _ => Expr::DateTrunc(part, value),
+            }
+        }
+        ("add-interval", [value, months, days, nanos]) => Expr::AddInterval {
+            value: boxed(value)?,
+            months: boxed(months)?,
+            days: boxed(days)?,
+            nanos: boxed(nanos)?,
+        },
+        ("substring", [value, start, count @ ..]) if count.len() <= 1 => Expr::Substring {
+            text: boxed(value)?,
+            start: boxed(start)?,
+            count: count.first().map(boxed).transpose()?,
+        },
         _ => return unexpected("an expression", text),
     })
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{
     ir::{
-        Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Mode,
-        Operator, Pipeline, Sink, Source,
+        Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, LikeClass,
+        Mode, Operator, Pipeline, Sink, Source, TimePart,
     },
     sexpr::Sexpr,
     types::{Column, Param, Range, Type},
@@ -26,6 +26,33 @@ pub(crate) const COMPARE: [(&str, CompareOp); 6] = [
     ("le", CompareOp::Le),
     ("gt", CompareOp::Gt),
     ("ge", CompareOp::Ge),
+];
+
+pub(crate) const LIKES: [(&str, LikeClass); 5] = [
+    ("exact", LikeClass::Exact),
+    ("prefix", LikeClass::Prefix),
+    ("suffix", LikeClass::Suffix),
+    ("contains", LikeClass::Contains),
+    ("general", LikeClass::General),
+];
+
+pub(crate) const TIME_PARTS: [(&str, TimePart); 16] = [
+    ("year", TimePart::Year),
+    ("isoyear", TimePart::IsoYear),
+    ("quarter", TimePart::Quarter),
+    ("month", TimePart::Month),
+    ("week", TimePart::Week),
+    ("day", TimePart::Day),
+    ("doy", TimePart::DayOfYear),
+    ("dow", TimePart::DayOfWeek),
+    ("isodow", TimePart::IsoDayOfWeek),
+    ("hour", TimePart::Hour),
+    ("minute", TimePart::Minute),
+    ("second", TimePart::Second),
+    ("millisecond", TimePart::Millisecond),
+    ("microsecond", TimePart::Microsecond),
+    ("nanosecond", TimePart::Nanosecond),
+    ("epoch", TimePart::Epoch),
 ];
 
 pub(crate) const MODES: [(&str, Mode); 3] = [
@@ -174,6 +201,31 @@ fn expr(e: &Expr) -> Sexpr {
         Expr::Coalesce(items) => list("coalesce", items),
         Expr::In(value, items) => {
             Sexpr::list("in", std::iter::once(value.as_ref()).chain(items).map(expr))
+        }
+        Expr::Like(class, text, pattern) => {
+            let class = Sexpr::atom(name(&LIKES, class));
+            Sexpr::list("like", [class, expr(text), expr(pattern)])
+        }
+        Expr::DatePart(part, value) => {
+            let part = Sexpr::atom(name(&TIME_PARTS, part));
+            Sexpr::list("date-part", [part, expr(value)])
+        }
+        Expr::DateTrunc(part, value) => {
+            let part = Sexpr::atom(name(&TIME_PARTS, part));
+            Sexpr::list("date-trunc", [part, expr(value)])
+        }
+        Expr::AddInterval {
+            value,
+            months,
+            days,
+            nanos,
+        } => Sexpr::list(
+            "add-interval",
+            [value, months, days, nanos].map(|part| expr(part)),
+        ),
+        Expr::Substring { text, start, count } => {
+            let parts = [text, start].into_iter().chain(count);
+            Sexpr::list("substring", parts.map(|part| expr(part)))
         }
     }
 }

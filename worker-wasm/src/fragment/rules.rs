@@ -2,8 +2,10 @@
 //!
 //! Decimal arithmetic follows the Hive rules as arrow's kernels do: result types here, overflow in code generation.
 
+use arrow::datatypes::TimeUnit;
+
 use super::{
-    ir::{AggregateFunction, ArithmeticOp, Mode},
+    ir::{AggregateFunction, ArithmeticOp, Mode, TimePart},
     types::Type,
 };
 
@@ -83,10 +85,75 @@ pub fn can_cast(from: &Type, to: &Type) -> bool {
         _ if from == to => true,
         (from, to) if number(from) && number(to) => true,
         (Type::Boolean, to) => to.is_integer(),
-        (from, Type::Decimal { scale, .. }) if from.is_integer() => *scale >= 0,
+        (from, Type::Boolean) => from.is_integer(),
+        (from, Type::Decimal { scale, .. }) if number(from) => *scale >= 0,
         (Type::Decimal { .. }, Type::Decimal { .. }) => true,
-        (Type::Decimal { scale, .. }, Type::Float64) => *scale >= 0,
+        (Type::Decimal { scale, .. }, to) if number(to) => *scale >= 0,
         (Type::Date32, Type::Int32) | (Type::Int32, Type::Date32) => true,
+        (Type::Date32, Type::Timestamp(_, zone)) | (Type::Timestamp(_, zone), Type::Date32) => {
+            is_utc(zone.as_deref())
+        }
+        // Without a zone a time is local: with one, it is the same instant only in UTC.
+        (Type::Timestamp(_, None), Type::Timestamp(_, zone)) => is_utc(zone.as_deref()),
+        (Type::Timestamp(..), Type::Timestamp(..)) => true,
+        _ => false,
+    }
+}
+
+/// Whether days start at multiples of 24 hours: without a zone, or in UTC.
+pub fn is_utc(zone: Option<&str>) -> bool {
+    matches!(zone, None | Some("UTC" | "+00:00" | "Z"))
+}
+
+/// Type of a part of a time, and whether it can be null although the time is not; `None` where it has no such part.
+pub fn date_part(part: TimePart, of: &Type) -> Option<(Type, bool)> {
+    let is_time = match of {
+        Type::Date32 => false,
+        Type::Timestamp(_, zone) if is_utc(zone.as_deref()) => true,
+        _ => return None,
+    };
+    // Nanoseconds in 64 bits reach from 1677 to 2262.
+    let beyond = !matches!(of, Type::Timestamp(TimeUnit::Nanosecond, _));
+    Some(match part {
+        TimePart::Epoch => (Type::Float64, false),
+        TimePart::Nanosecond => (Type::Int64, beyond && is_time),
+        TimePart::Hour
+        | TimePart::Minute
+        | TimePart::Second
+        | TimePart::Millisecond
+        | TimePart::Microsecond => (Type::Int32, beyond && is_time),
+        _ => (Type::Int32, beyond),
+    })
+}
+
+/// Whether timestamps of a type can be truncated to the start of such a part.
+pub fn date_trunc(part: TimePart, of: &Type) -> bool {
+    let has_start = match part {
+        TimePart::IsoYear
+        | TimePart::DayOfYear
+        | TimePart::DayOfWeek
+        | TimePart::IsoDayOfWeek
+        | TimePart::Nanosecond
+        | TimePart::Epoch => false,
+        TimePart::Year
+        | TimePart::Quarter
+        | TimePart::Month
+        | TimePart::Week
+        | TimePart::Day
+        | TimePart::Hour
+        | TimePart::Minute
+        | TimePart::Second
+        | TimePart::Millisecond
+        | TimePart::Microsecond => true,
+    };
+    matches!(of, Type::Timestamp(_, zone) if has_start && is_utc(zone.as_deref()))
+}
+
+/// Whether intervals can be added to values of a type.
+pub fn takes_interval(of: &Type) -> bool {
+    match of {
+        Type::Date32 => true,
+        Type::Timestamp(_, zone) => is_utc(zone.as_deref()),
         _ => false,
     }
 }
@@ -145,8 +212,9 @@ pub fn call(
         }
         (Mode::Partial, AggregateFunction::Avg(_), [argument]) => {
             result(function, Some(argument))?;
+            // DataFusion takes a count that is not null for a group that has a mean.
             Some(vec![
-                count(Type::UInt64),
+                ValueType::new(Type::UInt64, true),
                 ValueType::new(argument.clone(), true),
             ])
         }

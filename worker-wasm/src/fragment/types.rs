@@ -26,9 +26,11 @@ pub enum Type {
     /// Days since 1970-01-01.
     Date32,
     Timestamp(TimeUnit, Option<Arc<str>>),
+    /// Text. Comes in as any of Arrow's string arrays, goes out as Utf8View.
+    Utf8,
 }
 
-/// How a value is held in WebAssembly locals. A lane of 128 bits is two locals of 64.
+/// How a value is held in WebAssembly locals. A lane of 128 bits is two locals of 64, one of text an address and a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     I32,
@@ -36,6 +38,7 @@ pub enum Lane {
     I128,
     F32,
     F64,
+    Text,
 }
 
 /// How a value lies in memory.
@@ -53,9 +56,12 @@ pub enum Storage {
     F32,
     F64,
     I128,
+    /// 16 bytes of text: see `abi::view`.
+    View,
 }
 
 impl Type {
+    /// The type of an Arrow array's values; a dictionary is what its values are.
     pub fn from_arrow(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean,
@@ -75,6 +81,8 @@ impl Type {
             },
             DataType::Date32 => Self::Date32,
             DataType::Timestamp(unit, zone) => Self::Timestamp(*unit, zone.clone()),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Utf8,
+            DataType::Dictionary(_, values) => return Self::from_arrow(values),
             _ => return None,
         })
     }
@@ -95,7 +103,13 @@ impl Type {
             Self::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
             Self::Date32 => DataType::Date32,
             Self::Timestamp(unit, zone) => DataType::Timestamp(*unit, zone.clone()),
+            Self::Utf8 => DataType::Utf8View,
         }
+    }
+
+    /// Whether a column of this type takes such an array.
+    pub fn accepts(&self, data_type: &DataType) -> bool {
+        Self::from_arrow(data_type).as_ref() == Some(self)
     }
 
     /// How values lie in an Arrow array of this type.
@@ -113,6 +127,7 @@ impl Type {
             Self::Float32 => Storage::F32,
             Self::Float64 => Storage::F64,
             Self::Decimal { .. } => Storage::I128,
+            Self::Utf8 => Storage::View,
         }
     }
 
@@ -164,7 +179,7 @@ impl Storage {
             Self::I16 | Self::U16 => 2,
             Self::I32 | Self::U32 | Self::F32 => 4,
             Self::I64 | Self::U64 | Self::F64 => 8,
-            Self::I128 => 16,
+            Self::I128 | Self::View => 16,
         }
     }
 
@@ -185,6 +200,7 @@ impl Storage {
             Self::F32 => Lane::F32,
             Self::F64 => Lane::F64,
             Self::I128 => Lane::I128,
+            Self::View => Lane::Text,
         }
     }
 }
@@ -210,7 +226,7 @@ impl fmt::Display for Type {
 }
 
 /// Types without arguments, by their name in fragment text.
-pub(crate) const SIMPLE: [(&str, Type); 12] = [
+pub(crate) const SIMPLE: [(&str, Type); 13] = [
     ("boolean", Type::Boolean),
     ("int8", Type::Int8),
     ("int16", Type::Int16),
@@ -223,6 +239,7 @@ pub(crate) const SIMPLE: [(&str, Type); 12] = [
     ("float32", Type::Float32),
     ("float64", Type::Float64),
     ("date32", Type::Date32),
+    ("utf8", Type::Utf8),
 ];
 
 pub(crate) const UNITS: [(&str, TimeUnit); 4] = [

@@ -203,11 +203,7 @@ pub(crate) struct Scope<'a> {
 impl Scope<'_> {
     /// Whether a boolean expression is nullable.
     fn boolean(&self, expr: &Expr) -> Verified<bool> {
-        let of = self.value_type(expr)?;
-        match of.ty {
-            Type::Boolean => Ok(of.nullable),
-            other => Err(fail(expr, format!("is {other}, not boolean"))),
-        }
+        self.expect(expr, &Type::Boolean)
     }
 
     /// Type and nullability of an expression.
@@ -302,6 +298,55 @@ impl Scope<'_> {
                 let all = std::iter::once(value.as_ref()).chain(items);
                 boolean(self.same_type(expr, all)?.nullable)
             }
+            Expr::Like(_, text, pattern) => {
+                let text = self.expect(text, &Type::Utf8)?;
+                boolean(text | self.expect(pattern, &Type::Utf8)?)
+            }
+            Expr::DatePart(part, value) => {
+                let of = self.value_type(value)?;
+                match rules::date_part(*part, &of.ty) {
+                    Some((ty, nullable)) => Ok(ValueType::new(ty, of.nullable || nullable)),
+                    None => Err(fail(expr, format!("{} has no such part", of.ty))),
+                }
+            }
+            Expr::DateTrunc(part, value) => {
+                let of = self.value_type(value)?;
+                match rules::date_trunc(*part, &of.ty) {
+                    true => Ok(of),
+                    false => Err(fail(expr, format!("{} is not truncated so", of.ty))),
+                }
+            }
+            Expr::AddInterval {
+                value,
+                months,
+                days,
+                nanos,
+            } => {
+                let mut of = self.value_type(value)?;
+                if !rules::takes_interval(&of.ty) {
+                    return Err(fail(expr, format!("no intervals are added to {}", of.ty)));
+                }
+                of.nullable |= self.expect(months, &Type::Int32)?;
+                of.nullable |= self.expect(days, &Type::Int32)?;
+                of.nullable |= self.expect(nanos, &Type::Int64)?;
+                Ok(of)
+            }
+            Expr::Substring { text, start, count } => {
+                let mut nullable = self.expect(text, &Type::Utf8)?;
+                for position in [start].into_iter().chain(count) {
+                    nullable |= self.expect(position, &Type::Int64)?;
+                }
+                Ok(ValueType::new(Type::Utf8, nullable))
+            }
+        }
+    }
+
+    /// Whether an expression, which must be of a type, is nullable.
+    fn expect(&self, expr: &Expr, ty: &Type) -> Verified<bool> {
+        let of = self.value_type(expr)?;
+        match of.ty == *ty {
+            true => Ok(of.nullable),
+            false => Err(fail(expr, format!("is {}, not {ty}", of.ty))),
         }
     }
 

@@ -51,6 +51,7 @@ pub struct ArtefactLimits {
 }
 
 /// A folder of artefacts and the key that authenticates them.
+#[derive(Clone)]
 pub struct ArtefactFolder {
     pub path: PathBuf,
     /// Secret of this installation.

@@ -1,18 +1,23 @@
 //! An Arrow batch -> the input window, checking the facts that the module relies on while it is copied.
 //!
-//! Layout: descriptors of all columns, then per column its values and validity, each at a multiple of 64 bytes.
+//! Layout: descriptors of all columns, then per column its values, its text and its validity, each at a multiple of 64
+//! bytes. Every form of text becomes views first, and a dictionary its values.
 //! Errors: [`RunError::Fact`] before the guest has seen anything of the batch; [`RunError::Shape`] for other types.
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
     buffer::{BooleanBuffer, NullBuffer},
+    compute::cast,
     datatypes::{DataType, Decimal128Type},
 };
 
-use super::memory::Arena;
+use super::{
+    memory::Arena,
+    text::{long_bytes, write_views},
+};
 use crate::{
     RunError,
-    abi::{BUFFER_ALIGN, column},
+    abi::{BUFFER_ALIGN, column, view},
     fragment::{Column, Storage},
 };
 
@@ -58,6 +63,7 @@ pub(crate) fn copy_in(
     let descriptors = columns.len() * column::BYTES as usize;
     let (address, _) = writer.buffer(descriptors)?;
     for (index, (expected, array)) in columns.iter().zip(batch.columns()).enumerate() {
+        let array = &unified(array, expected);
         let broken = |fact| RunError::Fact {
             input,
             column: index,
@@ -66,7 +72,10 @@ pub(crate) fn copy_in(
         if !expected.has_nulls() && array.null_count() > 0 {
             return Err(broken("no-nulls"));
         }
-        let values = copy_values(&mut writer, expected, array, broken)?;
+        let (values, text_bytes) = match expected.storage() {
+            Storage::View => copy_text(&mut writer, array)?,
+            _ => (copy_values(&mut writer, expected, array, broken)?, 0),
+        };
         let validity = match expected.has_nulls() {
             true => copy_validity(&mut writer, array.nulls(), array.len())?,
             false => 0,
@@ -79,6 +88,7 @@ pub(crate) fn copy_in(
             (column::BUFFERS, 0),
             (column::ROWS, array.len() as u32),
             (column::NULL_COUNT, array.null_count() as u32),
+            (column::TEXT_BYTES, text_bytes),
         ];
         for (field, value) in fields {
             let bytes = writer.arena.bytes_mut(u64::from(descriptor + field), 4);
@@ -89,6 +99,26 @@ pub(crate) fn copy_in(
     let used = writer.next - windows.private_end;
     writer.arena.touch_inputs(used);
     Ok(address)
+}
+
+/// An array in the one form that the window has for its type.
+fn unified(array: &ArrayRef, expected: &Column) -> ArrayRef {
+    let wanted = expected.ty.to_arrow();
+    match array.data_type() == &wanted {
+        true => ArrayRef::clone(array),
+        // Only text and dictionaries come in several forms, and those convert always.
+        false => cast(array, &wanted).expect("the column accepts this type"),
+    }
+}
+
+/// Views, and behind them the text that is too long for them; its bytes.
+fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, u32), RunError> {
+    let texts = array.as_string_view();
+    let (views_bytes, text_bytes) = (texts.len() * view::BYTES as usize, long_bytes(texts));
+    let (address, target) = writer.buffer(views_bytes + text_bytes)?;
+    let (views, text) = target.split_at_mut(views_bytes);
+    write_views(views, text, address + views_bytes as u32, texts);
+    Ok((address, text_bytes as u32))
 }
 
 fn copy_values(

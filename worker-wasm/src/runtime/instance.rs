@@ -8,7 +8,7 @@
 //! A batch that breaks a fact is refused before the guest sees it; then [`Instance::take_over`] lets the general module
 //! go on in the same memory.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use wasmtime::{Memory, Store, TypedFunc, WasmParams};
@@ -24,7 +24,7 @@ use crate::{
     FragmentModule, RunError,
     abi::{self, PARAM_BYTES, Reason, Status, control},
     error::EngineError,
-    fragment::{self, Storage},
+    fragment::{self, Storage, Type},
 };
 
 /// Who pays for guest memory. The coordinator puts the query's memory pool behind it.
@@ -42,12 +42,14 @@ pub trait MemoryAccount: Send {
 pub struct Refused(pub String);
 
 /// A literal of the plan. Integers, dates, timestamps and unscaled decimals as `Int`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Param {
     Boolean(bool),
     Int(i128),
     Float32(f32),
     Float64(f64),
+    /// Also a pattern, in the form its class wants.
+    Text(Arc<str>),
 }
 
 /// What runs between two calls into a guest: cancellation and deadlines.
@@ -154,13 +156,13 @@ impl Instance {
         };
         let module = self.module.clone();
         let columns = &module.fragment().inputs[input].columns;
-        let schema = batch.schema();
-        let types = schema
-            .fields()
+        let arrays = batch.columns().iter();
+        let suits = columns
             .iter()
-            .map(|field| field.data_type().clone());
-        if !types.eq(columns.iter().map(|column| column.ty.to_arrow())) {
-            return Err(self.shape(format!("columns {schema}")));
+            .zip(arrays)
+            .all(|(column, array)| column.ty.accepts(array.data_type()));
+        if batch.num_columns() != columns.len() || !suits {
+            return Err(self.shape(format!("columns {}", batch.schema())));
         }
         if batch.num_rows() > abi::BATCH_ROWS_MAX {
             return Err(self.shape(format!("{} rows at once", batch.num_rows())));
@@ -251,11 +253,16 @@ impl Instance {
         }
         let mut bytes = Vec::new();
         for (param, expected) in params.iter().zip(expected) {
-            let Some(slot) = encode(param, expected) else {
+            let slot = match (param, &expected.ty) {
+                (Param::Text(text), Type::Utf8) => Some(self.keep_text(text)?),
+                _ => encode(param, expected),
+            };
+            let Some(slot) = slot else {
                 return Err(self.shape(format!("{param:?} as {}", expected.ty)));
             };
             bytes.extend(slot);
         }
+        self.write_heap_limit()?;
         self.with_arena(|arena| {
             let address = arena.windows().private_end;
             let target = arena.bytes_mut(address, bytes.len() as u64);
@@ -264,6 +271,25 @@ impl Instance {
                 .copy_from_slice(&bytes);
             Ok(address as u32)
         })
+    }
+
+    /// Puts a literal's text at the start of the heap, where it stays; its slot.
+    fn keep_text(&mut self, text: &str) -> Result<[u8; PARAM_BYTES as usize], RunError> {
+        let (address, length) = (self.read(control::HEAP_NEXT), text.len() as u64);
+        // Generated code reads whole words, which may end behind the text.
+        let padded = (length + 1).next_multiple_of(abi::BUFFER_ALIGN as u64) + 64;
+        let end = u64::from(address) + padded;
+        self.grant(end)?;
+        self.with_arena(|arena| {
+            let target = arena.bytes_mut(u64::from(address), length);
+            target
+                .expect("granted above")
+                .copy_from_slice(text.as_bytes());
+            write(arena, control::HEAP_NEXT, end as u32);
+            Ok(())
+        })?;
+        let slot = u128::from(address) | u128::from(length) << 32;
+        Ok(slot.to_le_bytes())
     }
 
     /// Calls until DONE.
@@ -428,13 +454,13 @@ fn encode(param: &Param, expected: &fragment::Param) -> Option<[u8; PARAM_BYTES 
     let integer = |value: i128, low: i128, high: i128| {
         (low..=high).contains(&value).then(|| value.to_le_bytes())
     };
-    match (*param, storage) {
-        (Param::Boolean(value), Storage::Bit) => Some(i128::from(value).to_le_bytes()),
+    match (param, storage) {
+        (Param::Boolean(value), Storage::Bit) => Some(i128::from(*value).to_le_bytes()),
         (Param::Float32(value), Storage::F32) => Some(i128::from(value.to_bits()).to_le_bytes()),
         (Param::Float64(value), Storage::F64) => Some(i128::from(value.to_bits()).to_le_bytes()),
         (Param::Int(value), Storage::I128) => Some(value.to_le_bytes()),
         (Param::Int(value), Storage::U8 | Storage::U16 | Storage::U32 | Storage::U64) => {
-            integer(value, 0, (1 << (8 * storage.bytes())) - 1)
+            integer(*value, 0, (1 << (8 * storage.bytes())) - 1)
         }
         (Param::Int(value), Storage::I8 | Storage::I16 | Storage::I32 | Storage::I64) => {
             let end = 1i128 << (8 * storage.bytes() - 1);
@@ -444,7 +470,7 @@ fn encode(param: &Param, expected: &fragment::Param) -> Option<[u8; PARAM_BYTES 
             } else {
                 -end
             };
-            integer(value, low, end - 1)
+            integer(*value, low, end - 1)
         }
         _ => None,
     }

@@ -7,6 +7,7 @@ mod input;
 mod instance;
 mod memory;
 mod output;
+mod text;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
 pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arrow::{
     array::{ArrayData, ArrayRef, RecordBatch, RecordBatchOptions, make_array},
-    buffer::Buffer,
+    buffer::{BooleanBuffer, Buffer, NullBuffer},
     datatypes::{Field, Schema, SchemaRef},
 };
 
-use super::memory::Arena;
+use super::{memory::Arena, text::read_views};
 use crate::{
     abi::{column, control},
-    fragment::ValueType,
+    fragment::{Type, ValueType},
 };
 
 /// Column names are positions: whoever runs the fragment knows the names.
@@ -68,6 +68,10 @@ fn copy_column(
         true => Some(buffer(field(column::VALIDITY)?, rows.div_ceil(8))?),
         false => None,
     };
+    if of.ty == Type::Utf8 {
+        let nulls = validity.map(|bits| NullBuffer::new(BooleanBuffer::new(bits, 0, rows)));
+        return read_views(arena, &values, nulls);
+    }
     let data = ArrayData::builder(of.ty.to_arrow())
         .len(rows)
         .add_buffer(values)

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch,
-        new_null_array,
+        StringViewArray, new_null_array,
     },
     compute::{
-        CastOptions, cast_with_options, concat,
+        CastOptions, cast, cast_with_options, concat, contains, ends_with,
         kernels::{boolean, cmp, numeric},
+        like, starts_with,
     },
-    datatypes::{DataType, Float32Type, Float64Type},
+    datatypes::{DataType, Float32Type, Float64Type, Int64Type},
     error::ArrowError,
 };
 use fastrand::Rng;
@@ -21,12 +22,13 @@ use worker_wasm::{
     Fragment, RunError,
     abi::Reason,
     fragment::{
-        ArithmeticOp, CompareOp, Expr, Input, Operator, Pipeline, Sink, Source, Type, rules,
-        verifier::verify,
+        ArithmeticOp, CompareOp, Expr, Input, LikeClass, Operator, Pipeline, Sink, Source, Type,
+        rules, verifier::verify,
     },
 };
 
 use crate::{
+    calendar,
     random::{self, Exprs},
     support::{Mix, run, seeds},
 };
@@ -42,8 +44,8 @@ fn reason(error: &ArrowError) -> Reason {
     }
 }
 
-/// All NaNs as the positive one: the rule that makes answers the same on all processors.
-fn canonical(array: ArrayRef) -> ArrayRef {
+/// All NaNs as the positive one, the rule that makes answers the same on all processors; all text as views.
+pub(crate) fn canonical(array: ArrayRef) -> ArrayRef {
     match array.data_type() {
         DataType::Float32 => {
             let floats: &Float32Array = array.as_primitive();
@@ -52,6 +54,9 @@ fn canonical(array: ArrayRef) -> ArrayRef {
         DataType::Float64 => {
             let floats: &Float64Array = array.as_primitive();
             Arc::new(floats.unary::<_, Float64Type>(|v| if v.is_nan() { f64::NAN } else { v }))
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Dictionary(..) => {
+            cast(&array, &DataType::Utf8View).unwrap()
         }
         _ => array,
     }
@@ -134,6 +139,9 @@ fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
                 ..CastOptions::default()
             };
             let item = reference(item, row)?;
+            if calendar::is_unchecked_cast(&item, to) {
+                return Err(Reason::CastOutOfRange);
+            }
             // Arrow reports every failed cast its own way; to us they are all one reason.
             let cast = cast_with_options(&item, &to.to_arrow(), &strict);
             cast.map(canonical).map_err(|_| Reason::CastOutOfRange)
@@ -158,7 +166,66 @@ fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
             }
             Ok(found)
         }
+        Expr::Like(class, text, pattern) => {
+            let (text, pattern) = (reference(text, row)?, reference(pattern, row)?);
+            let found = match class {
+                LikeClass::Exact => cmp::eq(&text, &pattern),
+                LikeClass::Prefix => starts_with(&text, &pattern),
+                LikeClass::Suffix => ends_with(&text, &pattern),
+                LikeClass::Contains => contains(&text, &pattern),
+                LikeClass::General => like(&text, &pattern),
+            };
+            Ok(Arc::new(found.unwrap()))
+        }
+        Expr::DatePart(part, value) => kernel(Ok(calendar::part(*part, &reference(value, row)?))),
+        Expr::DateTrunc(part, value) => calendar::trunc(*part, &reference(value, row)?),
+        Expr::AddInterval {
+            value,
+            months,
+            days,
+            nanos,
+        } => {
+            let value = reference(value, row)?;
+            let months = reference(months, row)?;
+            let days = reference(days, row)?;
+            let nanos = reference(nanos, row)?;
+            calendar::add_interval(&value, [&months, &days, &nanos])
+        }
+        Expr::Substring { text, start, count } => {
+            let text = reference(text, row)?;
+            let start = reference(start, row)?;
+            let count = count
+                .as_ref()
+                .map(|count| reference(count, row))
+                .transpose()?;
+            substring(&text, &start, count.as_ref())
+        }
     }
+}
+
+/// PostgreSQL's rule, by characters: positions before the first one count, but nothing is there.
+fn substring(text: &ArrayRef, start: &ArrayRef, count: Option<&ArrayRef>) -> Reference {
+    let present = |array: &ArrayRef| array.is_valid(0).then(|| Arc::clone(array));
+    let int = |array: &ArrayRef| array.as_primitive::<Int64Type>().value(0);
+    let arguments = (present(text), present(start), count.map(present));
+    let (Some(text), Some(start), None | Some(Some(_))) = arguments else {
+        return Ok(new_null_array(&DataType::Utf8View, 1));
+    };
+    let count = count.map(int);
+    if count.is_some_and(|count| count < 0) {
+        return Err(Reason::NegativeCount);
+    }
+    if int(&start) == i64::MIN {
+        return Err(Reason::Overflow);
+    }
+    let first = i128::from(int(&start)) - 1;
+    let end = count.map_or(i128::MAX, |count| first + i128::from(count));
+    let characters = (0i128..).zip(text.as_string_view().value(0).chars());
+    let part: String = characters
+        .filter(|(position, _)| (first..end).contains(position))
+        .map(|(_, character)| character)
+        .collect();
+    Ok(Arc::new(StringViewArray::from(vec![part.as_str()])))
 }
 
 fn compare(op: CompareOp, left: &ArrayRef, right: &ArrayRef) -> Reference {
@@ -211,6 +278,11 @@ fn kind(expr: &Expr) -> &'static str {
         Expr::Cast(..) => "cast",
         Expr::Coalesce(_) => "coalesce",
         Expr::In(..) => "in",
+        Expr::Like(..) => "like",
+        Expr::Substring { .. } => "substring",
+        Expr::DatePart(..) => "date-part",
+        Expr::DateTrunc(..) => "date-trunc",
+        Expr::AddInterval { .. } => "add-interval",
     }
 }
 
@@ -285,6 +357,13 @@ fn random_expressions_agree_with_arrow() {
         "cast",
         "coalesce",
         "in",
+        "like",
+        "substring",
+        "date-part",
+        "date-trunc",
+        "add-interval",
+        "NegativeCount",
+        "utf8",
         "boolean",
         "int8",
         "int16",

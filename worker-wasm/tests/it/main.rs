@@ -3,8 +3,12 @@
 //! Random tests print their seed and mix; `MURRE_SEED=n cargo test -p worker-wasm --test it name` replays one.
 
 mod aggregates;
+mod calendar;
 mod expressions;
 mod golden;
 mod host;
+mod plans;
 mod random;
+mod random_plans;
 mod support;
+mod text;

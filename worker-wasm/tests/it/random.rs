@@ -3,18 +3,26 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch},
+    array::{
+        Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch,
+        StringViewArray,
+    },
+    compute::cast,
     datatypes::{
-        Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
-        Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type,
-        UInt32Type, UInt64Type,
+        DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+        Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+        TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+        UInt64Type,
     },
 };
 use fastrand::Rng;
-use worker_wasm::fragment::{ArithmeticOp, Column, CompareOp, Expr, Facts, Range, Type, rules};
+use worker_wasm::fragment::{
+    ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Range, TimePart, Type, rules,
+};
 
 pub(crate) fn column_type(rng: &mut Rng) -> Type {
-    match rng.u32(0..16) {
+    match rng.u32(0..18) {
+        16.. => Type::Utf8,
         0 => Type::Boolean,
         1 => Type::Int8,
         2 => Type::Int16,
@@ -27,7 +35,15 @@ pub(crate) fn column_type(rng: &mut Rng) -> Type {
         9 => Type::Float32,
         10 => Type::Float64,
         11 => Type::Date32,
-        12 => Type::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        12 => {
+            let unit = [
+                TimeUnit::Second,
+                TimeUnit::Millisecond,
+                TimeUnit::Microsecond,
+                TimeUnit::Nanosecond,
+            ][rng.usize(0..4)];
+            Type::Timestamp(unit, rng.bool().then(|| "+00:00".into()))
+        }
         13 => decimal(15, 2),
         14 => decimal(rng.u8(1..=38), 0),
         _ => {
@@ -83,6 +99,23 @@ fn integer(rng: &mut Rng, low: i128, high: i128) -> i128 {
     value.clamp(low, high)
 }
 
+/// A timestamp: mostly of a time that people have lived in, sometimes at the edge of a day, sometimes anything.
+fn time(rng: &mut Rng, unit: TimeUnit) -> i64 {
+    let second = match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => 1_000_000_000,
+    };
+    let day = rng.i64(-100_000..100_000) * 86_400 * second;
+    match rng.u32(0..6) {
+        0 => integer(rng, i64::MIN.into(), i64::MAX.into()) as i64,
+        1 => day,
+        2 => day - 1,
+        _ => day + rng.i64(0..86_400 * second),
+    }
+}
+
 fn float(rng: &mut Rng) -> f64 {
     match rng.u32(0..14) {
         0 => f64::NAN,
@@ -93,6 +126,39 @@ fn float(rng: &mut Rng) -> f64 {
         5 => f64::MAX,
         6 => f64::MIN_POSITIVE,
         _ => f64::from(rng.i32(-1000..1000)) / 8.0,
+    }
+}
+
+/// Text: of no length, around the length that fits a view, around whole vectors; with wildcards and characters of several bytes.
+fn text(rng: &mut Rng) -> String {
+    const PARTS: [&str; 9] = ["a", "b", "ab", "%", "_", "\\", "é", "🌏", "PROMO "];
+    let mut text = match rng.bool() {
+        true => "PROMO BURNISHED ",
+        false => "",
+    }
+    .to_owned();
+    let parts = match rng.u32(0..8) {
+        0 => 0,
+        1 => rng.usize(30..60),
+        2 => rng.usize(10..14),
+        _ => rng.usize(1..4),
+    };
+    for _ in 0..parts {
+        text += PARTS[rng.usize(0..PARTS.len())];
+    }
+    text
+}
+
+/// The forms in which Arrow has text.
+fn text_form(rng: &mut Rng) -> DataType {
+    let dictionary =
+        |keys: DataType, values: DataType| DataType::Dictionary(Box::new(keys), Box::new(values));
+    match rng.u32(0..5) {
+        0 => DataType::Utf8,
+        1 => DataType::LargeUtf8,
+        2 => dictionary(DataType::Int32, DataType::Utf8),
+        3 => dictionary(DataType::UInt16, DataType::LargeUtf8),
+        _ => DataType::Utf8View,
     }
 }
 
@@ -147,13 +213,30 @@ fn whole_array(rng: &mut Rng, column: &Column, rows: usize, null_share: f64) -> 
         Type::UInt16 => integers!(UInt16Type),
         Type::UInt32 => integers!(UInt32Type),
         Type::UInt64 => integers!(UInt64Type),
-        Type::Date32 => integers!(Date32Type),
-        Type::Timestamp(_, zone) => Arc::new(
-            primitive::<TimestampMicrosecondType>(rng, rows, null_share, |rng| {
-                integer(rng, i64::MIN.into(), i64::MAX.into()) as i64
-            })
-            .with_timezone_opt(zone.clone()),
-        ),
+        Type::Date32 => Arc::new(primitive::<Date32Type>(
+            rng,
+            rows,
+            null_share,
+            |rng| match rng.u32(0..4) {
+                0 => integer(rng, i32::MIN.into(), i32::MAX.into()) as i32,
+                _ => rng.i32(-100_000..100_000),
+            },
+        )),
+        Type::Timestamp(unit, zone) => {
+            let mut value = |rng: &mut Rng| time(rng, *unit);
+            macro_rules! timestamps {
+                ($arrow:ident) => {{
+                    let values = primitive::<$arrow>(rng, rows, null_share, &mut value);
+                    Arc::new(values.with_timezone_opt(zone.clone()))
+                }};
+            }
+            match unit {
+                TimeUnit::Second => timestamps!(TimestampSecondType),
+                TimeUnit::Millisecond => timestamps!(TimestampMillisecondType),
+                TimeUnit::Microsecond => timestamps!(TimestampMicrosecondType),
+                TimeUnit::Nanosecond => timestamps!(TimestampNanosecondType),
+            }
+        }
         Type::Float32 => Arc::new(primitive::<Float32Type>(rng, rows, null_share, |rng| {
             float(rng) as f32
         })),
@@ -170,20 +253,27 @@ fn whole_array(rng: &mut Rng, column: &Column, rows: usize, null_share: f64) -> 
             });
             Arc::new(values.with_precision_and_scale(*precision, *scale).unwrap())
         }
+        Type::Utf8 => {
+            let texts = (0..rows).map(|_| (rng.f64() >= null_share).then(|| text(rng)));
+            let texts: StringViewArray = texts.collect();
+            cast(&texts, &text_form(rng)).unwrap()
+        }
     }
 }
 
 pub(crate) fn batch(rng: &mut Rng, columns: &[Column], rows: usize) -> RecordBatch {
-    let fields: Vec<_> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| {
-            Field::new(format!("c{index}"), column.ty.to_arrow(), column.nullable)
-        })
-        .collect();
     let arrays: Vec<_> = columns
         .iter()
         .map(|column| array(rng, column, rows))
+        .collect();
+    let fields: Vec<_> = columns
+        .iter()
+        .zip(&arrays)
+        .enumerate()
+        .map(|(index, (column, array))| {
+            let data_type = array.data_type().clone();
+            Field::new(format!("c{index}"), data_type, column.nullable)
+        })
         .collect();
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).unwrap()
@@ -198,6 +288,25 @@ pub(crate) fn rows(rng: &mut Rng) -> usize {
         _ => rng.usize(3..200),
     }
 }
+
+const TIME_PARTS: [TimePart; 16] = [
+    TimePart::Year,
+    TimePart::IsoYear,
+    TimePart::Quarter,
+    TimePart::Month,
+    TimePart::Week,
+    TimePart::Day,
+    TimePart::DayOfYear,
+    TimePart::DayOfWeek,
+    TimePart::IsoDayOfWeek,
+    TimePart::Hour,
+    TimePart::Minute,
+    TimePart::Second,
+    TimePart::Millisecond,
+    TimePart::Microsecond,
+    TimePart::Nanosecond,
+    TimePart::Epoch,
+];
 
 /// Makes expressions over columns. Parameters are columns' concern of their own: see the tests that use them.
 pub(crate) struct Exprs<'a> {
@@ -216,6 +325,15 @@ impl Exprs<'_> {
         }
         let (item, ty) = self.any(rng, depth - 1);
         match rng.u32(0..6) {
+            0..3 if ty == Type::Utf8 => {
+                let start = Box::new(self.of(rng, &Type::Int64, depth - 1));
+                let count = rng
+                    .bool()
+                    .then(|| Box::new(self.of(rng, &Type::Int64, depth - 1)));
+                let text = Box::new(item);
+                (Expr::Substring { text, start, count }, ty)
+            }
+            0..4 if rules::takes_interval(&ty) => self.time(rng, item, ty, depth),
             0 => self.cast(rng, item, ty),
             1 if ty.is_signed() || ty.is_float() || ty.is_decimal() => {
                 (Expr::Negate(Box::new(item)), ty)
@@ -239,6 +357,26 @@ impl Exprs<'_> {
             }
             _ => self.arithmetic(rng, item, ty, depth),
         }
+    }
+
+    /// Something about a date or timestamp.
+    fn time(&self, rng: &mut Rng, value: Expr, ty: Type, depth: u32) -> (Expr, Type) {
+        let part = TIME_PARTS[rng.usize(0..TIME_PARTS.len())];
+        if rng.u32(0..3) == 0 {
+            let mut of = |ty: Type| Box::new(self.of(rng, &ty, depth - 1));
+            let interval = Expr::AddInterval {
+                months: of(Type::Int32),
+                days: of(Type::Int32),
+                nanos: of(Type::Int64),
+                value: Box::new(value),
+            };
+            return (interval, ty);
+        }
+        if rng.bool() && rules::date_trunc(part, &ty) {
+            return (Expr::DateTrunc(part, Box::new(value)), ty);
+        }
+        let (of, _) = rules::date_part(part, &ty).unwrap();
+        (Expr::DatePart(part, Box::new(value)), of)
     }
 
     fn arithmetic(&self, rng: &mut Rng, left: Expr, ty: Type, depth: u32) -> (Expr, Type) {
@@ -302,7 +440,23 @@ impl Exprs<'_> {
                 .map(|_| self.boolean(rng, depth))
                 .collect()
         };
-        match rng.u32(0..9) {
+        let text = self
+            .columns
+            .iter()
+            .position(|column| column.ty == Type::Utf8);
+        match rng.u32(0..12) {
+            9.. if text.is_some() => {
+                let class = [
+                    LikeClass::Exact,
+                    LikeClass::Prefix,
+                    LikeClass::Suffix,
+                    LikeClass::Contains,
+                    LikeClass::General,
+                ][rng.usize(0..5)];
+                let text = self.of(rng, &Type::Utf8, depth);
+                let pattern = self.of(rng, &Type::Utf8, depth);
+                Expr::Like(class, Box::new(text), Box::new(pattern))
+            }
             0 if depth > 0 => Expr::And(some(rng)),
             1 if depth > 0 => Expr::Or(some(rng)),
             2 if depth > 0 => Expr::Not(Box::new(self.boolean(rng, depth))),

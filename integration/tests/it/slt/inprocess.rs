@@ -20,8 +20,8 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    #[expect(clippy::unused_async, reason = "engines start asynchronously")]
-    pub(super) async fn start() -> Result<Self> {
+    /// `compile` is the session's `murre.compile`.
+    pub(super) async fn start(compile: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let folder = DataFolder::open(dir.path())?;
         let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk))?;
@@ -32,17 +32,23 @@ impl InProcess {
             memory_limit_bytes: 4 << 30,
             spill_limit_bytes: 4 << 30,
             spill_folder: folder.spill(),
+            module_folder: None,
+            module_cache_bytes: 0,
             metadata_cache_bytes: 64 << 20,
             statistics_cache_bytes: 64 << 20,
             slow_query: None,
             statement_timeout: None,
         };
         let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects))?;
-        Ok(Self {
+        let mut started = Self {
             session: engine.session(),
             _folder: folder,
             _dir: dir,
-        })
+        };
+        started
+            .run(&format!("SET murre.compile = '{compile}'"))
+            .await?;
+        Ok(started)
     }
 }
 

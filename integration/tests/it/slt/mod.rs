@@ -45,10 +45,12 @@ type Started = Pin<Box<dyn Future<Output = Result<Box<dyn Engine>>>>>;
 /// The label of an engine in `skipif` and `onlyif`, and how to get an empty one.
 type EngineEntry = (&'static str, fn() -> Started);
 
-/// The engines, the oracle first. A new one is a `mod` line above and an entry here.
+/// The engines, the oracle first, then Murre in process with each setting of `murre.compile`. A new one is a `mod` line above and an entry here.
 const ENGINES: &[EngineEntry] = &[
     ("datafusion", || boxed(async { Ok(oracle::Oracle::new()) })),
-    ("inprocess", || boxed(inprocess::InProcess::start())),
+    ("always", || boxed(inprocess::InProcess::start("always"))),
+    ("auto", || boxed(inprocess::InProcess::start("auto"))),
+    ("never", || boxed(inprocess::InProcess::start("never"))),
     ("flight", || boxed(flight::Flight::start())),
 ];
 

@@ -120,6 +120,7 @@ impl Row<'_> {
                 wide::negate(f, negated, v);
                 Scalar::I128(negated)
             }
+            Scalar::Text(_) => unreachable!("verified: text has no sign"),
         };
         Datum { value, ..item }
     }

@@ -5,7 +5,7 @@ use crate::{
     abi::Reason,
     codegen::{
         builder::{F64, Function, I32, I64, Local, Value},
-        wide::Helper,
+        wide::{self, Helper},
     },
     fragment::{Expr, Lane, Type},
 };
@@ -15,9 +15,29 @@ impl Row<'_> {
         let item = self.value(f, item);
         let value = match (&item.ty, to) {
             (from, to) if from == to => return item,
+            (from, Type::Decimal { .. }) if from.is_float() => self.float_to_decimal(f, &item, to),
             (_, Type::Decimal { .. }) => return self.to_decimal(f, &item, to),
-            (Type::Decimal { scale, .. }, _) => {
-                Scalar::F64(decimal_to_f64(f, item.value, *scale as u32))
+            (Type::Decimal { scale, .. }, to) if to.is_float() => {
+                let number = decimal_to_f64(f, item.value, *scale as u32);
+                match to {
+                    Type::Float32 => Scalar::F32(f.let_(number.get().to_f32())),
+                    _ => Scalar::F64(number),
+                }
+            }
+            (Type::Decimal { .. }, _) => self.decimal_to_int(f, &item, to),
+            (Type::Timestamp(..), _) | (_, Type::Timestamp(..)) => {
+                if matches!(
+                    (&item.ty, to),
+                    (Type::Timestamp(_, None), Type::Timestamp(_, Some(_)))
+                ) {
+                    // Finding the offset in a zone takes a date that chrono has, even in UTC.
+                    let _ = self.day_in_range(f, &item);
+                }
+                self.cast_time(f, &item, to)
+            }
+            (from, Type::Boolean) if from.is_integer() => {
+                let wide = as_i64(f, from, item.value);
+                Scalar::I32(f.let_(wide.get().ne(0i64)))
             }
             (from, to) if to.is_float() => int_or_float_to_float(f, from, item.value, to),
             (from, to) if from.is_float() => self.float_to_int(f, &item, to),
@@ -83,6 +103,54 @@ impl Row<'_> {
         from_i64(f, to, wide)
     }
 
+    /// Truncates towards zero.
+    fn decimal_to_int(&self, f: &mut Function, item: &Datum, to: &Type) -> Scalar {
+        let factor = decimal::power_of_ten(decimal::scale_of(&item.ty) as u32);
+        let whole = match (item.value, i64::try_from(factor)) {
+            (Scalar::I64(v), Ok(factor)) => Scalar::I64(f.let_(v.get().div_s(factor))),
+            (value, _) => {
+                let (value, factor) = (widen(f, value), wide::constant(f, factor));
+                Scalar::I128(decimal::divide(f, value, factor).0)
+            }
+        };
+        let bits = to.integer_bits().expect("an integer");
+        let whole = widen(f, whole);
+        let high = wide::constant(f, (1i128 << bits) - 1);
+        let low = match to.is_signed() {
+            true => wide::constant(f, -(1i128 << bits)),
+            false => wide::constant(f, 0),
+        };
+        let outside = wide::lt(whole, low) | wide::lt(high, whole);
+        self.refuse(f, item, outside);
+        from_i64(f, to, whole.lo)
+    }
+
+    /// The nearest decimal, halves away from zero. NaN and what lies outside are errors.
+    fn float_to_decimal(&self, f: &mut Function, item: &Datum, to: &Type) -> Scalar {
+        let float: Local<F64> = match item.value {
+            Scalar::F32(v) => f.let_(v.get().to_f64()),
+            Scalar::F64(v) => v,
+            other => unreachable!("{other:?} is no float"),
+        };
+        let factor = f64::powi(10.0, decimal::scale_of(to).into());
+        let scaled: Local<F64> = f.let_(float.get() * factor);
+        // A hair less than a half, so that what is just below one is not rounded up by the sum itself.
+        let half = Value::<F64>::from(0.5f64.next_down()).copysign(scaled);
+        let rounded: Local<F64> = f.let_((scaled.get() + half).trunc());
+        let end = f64::powi(2.0, 127);
+        let inside = rounded.get().lt(end) & Value::<F64>::from(-end).le(rounded);
+        self.refuse(f, item, inside.eqz());
+        // Both halves are exact: the upper one is a multiple of 2^64, and what is left has the bits of the float below.
+        let word = f64::powi(2.0, 64);
+        let upper: Local<F64> = f.let_(rounded.get().div(word).floor());
+        let lower = rounded.get() - upper.get() * word;
+        let number = f.wide();
+        f.set_wide(number, lower.to_i64_u(), upper.get().to_i64_s());
+        let decimal = Datum::new(to.clone(), Scalar::I128(number), item.null);
+        self.check_precision(f, &decimal, to, Reason::CastOutOfRange);
+        decimal.value
+    }
+
     fn to_decimal(&self, f: &mut Function, item: &Datum, to: &Type) -> Datum {
         let Type::Decimal {
             scale: to_scale, ..
@@ -96,7 +164,7 @@ impl Row<'_> {
         };
         let power = u32::from(to_scale.abs_diff(from_scale));
         let scaled = if to_scale >= &from_scale {
-            self.scale_up(f, &source, power, item.null)
+            self.scale_up(f, &source, power, item.null, Reason::CastOutOfRange)
         } else {
             decimal::scale_down(f, &source, power)
         };

@@ -74,6 +74,14 @@ fn compare(f: &mut Function, op: CompareOp, left: &Datum, right: &Datum) -> Valu
                 (l, r) => unreachable!("verified types keep lanes, {l:?} and {r:?}"),
             }
         }
+        (Scalar::Text(l), Scalar::Text(r)) => match op {
+            CompareOp::Eq => l.equals(f, r).get(),
+            CompareOp::Ne => l.equals(f, r).get().eqz(),
+            _ => {
+                let (order, zero) = (l.order(f, r), f.let_(0));
+                compare_i32(op, true, order, zero)
+            }
+        },
         (l, r) => {
             let (l, r) = (widen(f, l), widen(f, r));
             match op {

@@ -50,24 +50,25 @@ impl Row<'_> {
             }
             _ => (scale - left_scale, scale - right_scale),
         };
-        let left = self.scale_up(f, left, left_power as u32, null);
-        let right = self.scale_up(f, right, right_power as u32, null);
+        let left = self.scale_up(f, left, left_power as u32, null, Reason::Overflow);
+        let right = self.scale_up(f, right, right_power as u32, null, Reason::Overflow);
         match op {
             ArithmeticOp::Add | ArithmeticOp::Subtract => self.add(f, op, ty, &left, &right, null),
-            ArithmeticOp::Multiply => self.multiply(f, ty, &left, &right, null),
+            ArithmeticOp::Multiply => self.multiply(f, ty, &left, &right, null, Reason::Overflow),
             ArithmeticOp::Divide | ArithmeticOp::Remainder => {
                 self.divide(f, op, ty, &left, &right, null)
             }
         }
     }
 
-    /// Times ten to the power of `power`.
+    /// Times ten to the power of `power`; an error for `reason` where that does not fit 128 bits.
     pub(crate) fn scale_up(
         &self,
         f: &mut Function,
         item: &Datum,
         power: u32,
         null: Option<Local<I32>>,
+        reason: Reason,
     ) -> Datum {
         if power == 0 {
             return item.clone();
@@ -79,7 +80,7 @@ impl Row<'_> {
             false => Scalar::I128(wide::constant(f, factor)),
         };
         let factor = Datum::decimal(item.ty.clone(), value, None, bits);
-        self.multiply(f, item.ty.clone(), item, &factor, null)
+        self.multiply(f, item.ty.clone(), item, &factor, null, reason)
     }
 
     fn add(
@@ -120,13 +121,14 @@ impl Row<'_> {
         Datum::decimal(ty, Scalar::I128(result), null, bits.min(BITS_MAX))
     }
 
-    pub(super) fn multiply(
+    fn multiply(
         &self,
         f: &mut Function,
         ty: Type,
         left: &Datum,
         right: &Datum,
         null: Option<Local<I32>>,
+        reason: Reason,
     ) -> Datum {
         let bits = left.bits + right.bits;
         if let (Scalar::I64(l), Scalar::I64(r)) = (left.value, right.value) {
@@ -151,7 +153,7 @@ impl Row<'_> {
             f.take(overflow);
             f.take(result.hi);
             f.take(result.lo);
-            f.raise_if(unless(null, overflow.get()), Reason::Overflow, self.index);
+            f.raise_if(unless(null, overflow.get()), reason, self.index);
         }
         Datum::decimal(ty, Scalar::I128(result), null, bits.min(BITS_MAX))
     }

@@ -3,7 +3,7 @@
 //! What cannot fail is computed without branches. What can is computed only where the operands before it leave the
 //! result open, so that `d <> 0 AND n / d > 2` never divides by zero.
 
-use super::{Datum, Row, can_fail, hold};
+use super::{Datum, Row, hold};
 use crate::{
     codegen::builder::{Function, I32, Local},
     fragment::Expr,
@@ -24,7 +24,7 @@ impl Row<'_> {
         let unknown: Local<I32> = f.let_(0);
         let mut nullable = false;
         for item in items {
-            let mut step = |f: &mut Function| {
+            f.guard_raises(decided.get().eqz(), |f| {
                 let datum = self.value(f, item);
                 let hit = if deciding {
                     datum.i32().get()
@@ -36,12 +36,7 @@ impl Row<'_> {
                     f.set(unknown, unknown.get() | null);
                     nullable = true;
                 }
-            };
-            if can_fail(item) {
-                f.if_(decided.get().eqz(), step);
-            } else {
-                step(f);
-            }
+            });
         }
         let null = nullable.then(|| hold(f, unknown.get() & decided.get().eqz()));
         let value = if deciding {

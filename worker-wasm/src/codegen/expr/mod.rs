@@ -4,16 +4,21 @@
 //! are arbitrary, so whatever can fail asks the flag first.
 
 mod arithmetic;
+mod calendar;
 mod cast;
 mod compare;
 mod conditional;
 mod decimal;
 mod logic;
+mod text;
 
 pub(crate) use compare::{equals, less, order_key};
 pub(crate) use decimal::{divide, scale_of};
 
-use super::builder::{F32, F64, Function, I32, I64, Kind, Local, Value, Wide, select};
+use super::{
+    builder::{F32, F64, Function, I32, I64, Kind, Local, Value, Wide, select},
+    text::Text,
+};
 use crate::fragment::{Expr, Lane, Param, Range, Storage, Type, ValueType, verifier::Scope};
 
 /// A value in the lane its type and range ask for.
@@ -24,6 +29,7 @@ pub(crate) enum Scalar {
     I128(Wide),
     F32(Local<F32>),
     F64(Local<F64>),
+    Text(Text),
 }
 
 /// A computed value.
@@ -117,6 +123,13 @@ impl Datum {
         }
     }
 
+    pub(crate) fn text(&self) -> Text {
+        match self.value {
+            Scalar::Text(text) => text,
+            other => unreachable!("verified types keep lanes, {other:?}"),
+        }
+    }
+
     /// 1 where the value is true and not null.
     pub(crate) fn is_true(&self) -> Value<I32> {
         match self.null {
@@ -167,6 +180,10 @@ pub(crate) fn fresh(f: &mut Function, like: Scalar) -> Scalar {
         Scalar::I128(_) => Scalar::I128(f.wide()),
         Scalar::F32(_) => Scalar::F32(f.local()),
         Scalar::F64(_) => Scalar::F64(f.local()),
+        Scalar::Text(_) => Scalar::Text(Text {
+            address: f.local(),
+            length: f.local(),
+        }),
     }
 }
 
@@ -178,6 +195,10 @@ pub(crate) fn copy(f: &mut Function, to: Scalar, from: Scalar) {
         (Scalar::I128(to), Scalar::I128(from)) => f.set_wide(to, from.lo, from.hi),
         (Scalar::F32(to), Scalar::F32(from)) => f.set(to, from),
         (Scalar::F64(to), Scalar::F64(from)) => f.set(to, from),
+        (Scalar::Text(to), Scalar::Text(from)) => {
+            f.set(to.address, from.address);
+            f.set(to.length, from.length);
+        }
         (to, from) => unreachable!("{to:?} and {from:?} are not of one lane"),
     }
 }
@@ -210,10 +231,12 @@ pub(crate) fn load(
             );
             Scalar::I128(wide)
         }
+        Storage::View => Scalar::Text(Text::from_view(f, &address, offset)),
     }
 }
 
-/// Stores a value in the storage of its type: decimals as 128 bits, booleans as a byte, NaNs as the canonical one.
+/// Stores a value in the storage of its type: decimals as 128 bits, booleans as a byte, NaNs as the canonical one, text as
+/// a view of where it is.
 pub(crate) fn store(
     f: &mut Function,
     address: Local<I32>,
@@ -241,6 +264,7 @@ pub(crate) fn store(
             f.store::<I64>(address, offset, wide.lo);
             f.store::<I64>(address, offset + 8, wide.hi);
         }
+        (Storage::View, Scalar::Text(text)) => text.store_view(f, address, offset),
         (storage, value) => unreachable!("{value:?} is not stored as {storage:?}"),
     }
 }
@@ -258,7 +282,13 @@ pub(crate) fn load_params(f: &mut Function, params: &[Param], address: u32) -> V
         .zip((address..).step_by(crate::abi::PARAM_BYTES as usize));
     slots
         .map(|(param, slot)| {
-            let value = load(f, param.storage(), &param.ty, &Value::from(0), slot);
+            let value = match param.storage() {
+                Storage::View => Scalar::Text(Text {
+                    address: f.let_(Value::from(0).load::<I32>(slot)),
+                    length: f.let_(Value::from(0).load::<I32>(slot + 4)),
+                }),
+                storage => load(f, storage, &param.ty, &Value::from(0), slot),
+            };
             Datum {
                 bits: range_bits(param.range),
                 ..Datum::new(param.ty.clone(), value, None)
@@ -289,6 +319,18 @@ impl Row<'_> {
             } => self.case(f, branches, otherwise.as_deref()),
             Expr::Coalesce(items) => self.coalesce(f, items),
             Expr::Cast(item, to) => self.cast(f, item, to),
+            Expr::Like(class, text, pattern) => self.like(f, *class, text, pattern),
+            Expr::DatePart(part, value) => self.date_part(f, *part, value),
+            Expr::DateTrunc(part, value) => self.date_trunc(f, *part, value),
+            Expr::AddInterval {
+                value,
+                months,
+                days,
+                nanos,
+            } => self.add_interval(f, value, [months, days, nanos].map(|part| &**part)),
+            Expr::Substring { text, start, count } => {
+                self.substring(f, text, start, count.as_deref())
+            }
         }
     }
 
@@ -336,32 +378,13 @@ fn null(f: &mut Function, ty: &Type) -> Datum {
         Lane::I128 => Scalar::I128(super::wide::constant(f, 0)),
         Lane::F32 => Scalar::F32(f.let_(0f32)),
         Lane::F64 => Scalar::F64(f.let_(0f64)),
+        Lane::Text => Scalar::Text(Text {
+            address: f.let_(0),
+            length: f.let_(0),
+        }),
     };
     let null = f.let_(1);
     Datum::new(ty.clone(), value, Some(null))
-}
-
-/// Whether computing an expression can end in an error of the user's data.
-pub(crate) fn can_fail(expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(_) | Expr::Param(_) | Expr::Null(_) => false,
-        // Decimals overflow and integers divide by zero; which of them it is, the types would tell.
-        Expr::Arithmetic(..) | Expr::Cast(..) => true,
-        Expr::Compare(_, left, right) => can_fail(left) || can_fail(right),
-        Expr::And(items) | Expr::Or(items) | Expr::Coalesce(items) => items.iter().any(can_fail),
-        Expr::Not(item) | Expr::Negate(item) | Expr::IsNull(item) | Expr::IsNotNull(item) => {
-            can_fail(item)
-        }
-        Expr::Case {
-            branches,
-            otherwise,
-        } => {
-            let mut parts = branches.iter();
-            parts.any(|(when, then)| can_fail(when) || can_fail(then))
-                || otherwise.as_deref().is_some_and(can_fail)
-        }
-        Expr::In(value, items) => can_fail(value) || items.iter().any(can_fail),
-    }
 }
 
 /// A new local with `value`, for callers that name the type only here.

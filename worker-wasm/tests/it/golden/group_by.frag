@@ -13,16 +13,25 @@
   (type (;3;) (func (param i64 i64) (result f64)))
   (type (;4;) (func (param i32) (result i32)))
   (type (;5;) (func (param i32 i32 i32)))
-  (type (;6;) (func (param i32) (result i32)))
-  (type (;7;) (func (param i32) (result i32)))
-  (type (;8;) (func (result i32)))
-  (type (;9;) (func (param i32) (result i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
-  (export "open" (func 6))
-  (export "push_0" (func 7))
-  (export "finish_0" (func 8))
-  (export "pull" (func 9))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -96,12 +105,39 @@
       end
     end
   )
-  (func (;6;) (type 6) (param i32) (result i32)
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
     i32.const 0
     return
     unreachable
   )
-  (func (;7;) (type 7) (param i32) (result i32)
+  (func (;16;) (type 16) (param i32) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
     i32.const 0
     i32.load offset=1044 align=1
@@ -255,7 +291,12 @@
       i32.store offset=1044 align=1
     end
     i32.const 0
-    i32.load offset=1072 align=1
+    i32.load offset=1088 align=1
+    i32.eqz
+    if ;; label = @1
+    end
+    i32.const 0
+    i32.load offset=1088 align=1
     local.set 13
     i32.const 0
     i32.load offset=64 align=1
@@ -274,10 +315,10 @@
         br_if 1 (;@1;)
         i32.const 0
         local.get 0
-        i32.store offset=1076 align=1
+        i32.store offset=1092 align=1
         i32.const 0
         local.get 13
-        i32.store offset=1072 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.load offset=1036 align=1
         i32.eqz
@@ -582,7 +623,7 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1072 align=1
+    i32.store offset=1088 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -594,19 +635,19 @@
     return
     unreachable
   )
-  (func (;8;) (type 8) (result i32)
+  (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1056 align=1
+    i32.store offset=1072 align=1
     i32.const 0
     return
     unreachable
   )
-  (func (;9;) (type 9) (param i32) (result i32)
+  (func (;18;) (type 18) (param i32) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 f64 i32 f64 i64 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -628,47 +669,47 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1204 align=1
+      i32.store offset=1220 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1200 align=1
+      i32.store offset=1216 align=1
     end
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 3
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 5
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 18
     i32.mul
     i32.add
@@ -679,10 +720,10 @@
     i32.load offset=1032 align=1
     local.set 9
     i32.const 0
-    i32.load offset=1056 align=1
+    i32.load offset=1072 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1060 align=1
+      i32.load offset=1076 align=1
       local.set 10
       local.get 9
       local.get 10
@@ -805,47 +846,47 @@
       end
       i32.const 0
       local.get 12
-      i32.store offset=1060 align=1
+      i32.store offset=1076 align=1
     end
     i32.const 0
     local.get 3
-    i32.store offset=1104 align=1
-    i32.const 0
-    local.get 8
     i32.store offset=1120 align=1
     i32.const 0
-    local.get 4
+    local.get 8
     i32.store offset=1136 align=1
+    i32.const 0
+    local.get 4
+    i32.store offset=1152 align=1
     local.get 5
     local.get 8
     local.get 6
     call 5
     i32.const 0
     local.get 6
-    i32.store offset=1140 align=1
+    i32.store offset=1156 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1152 align=1
-    i32.const 0
-    local.get 7
     i32.store offset=1168 align=1
     i32.const 0
-    local.get 8
+    local.get 7
     i32.store offset=1184 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1216 align=1
+    i32.store offset=1200 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    local.get 8
+    i32.store offset=1232 align=1
+    i32.const 0
+    i32.load offset=1232 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1216 align=1
+    i32.store offset=1232 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1104
+    i32.const 1120
     i32.store offset=28 align=1
     local.get 26
     if ;; label = @1

@@ -1,0 +1,236 @@
+//! The rows of a batch that pass the leading filters, found before the fused loop and without branches.
+//!
+//! ```text
+//! 16 rows at a time -> bits -> row numbers | every row -> row numbers     what vectors cannot do: over what is left
+//! ```
+//!
+//! Only what cannot raise an error comes here: it runs for all rows, and in any order.
+
+use wasm_encoder::ValType;
+
+use super::{
+    builder::{Function, I32, Local, Value, select},
+    expr::{self, Datum, Row},
+    memory::StateArea,
+    pipeline::{Buffers, Context, bind},
+    vector::{self, Predicate},
+};
+use crate::fragment::{Expr, Operator, Source, verifier};
+
+/// Leading filters, by how they are computed.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    /// For vectors.
+    vectors: Vec<Expr>,
+    /// For one row at a time.
+    scalar: Option<Expr>,
+    /// The row numbers, 4 bytes each.
+    rows: Buffers,
+}
+
+/// The surviving rows, in locals.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Survivors {
+    /// Address of their numbers.
+    pub(crate) vector: Local<I32>,
+    pub(crate) count: Local<I32>,
+}
+
+impl Selection {
+    /// What of a pipeline's operators can be done before its loop, and the operators that are left.
+    pub(crate) fn split(
+        context: &Context<'_>,
+        source: Source,
+        operators: &[Operator],
+        state: &mut StateArea,
+    ) -> (Option<Self>, Vec<Operator>) {
+        // The place is there for every variant of a shape, whatever its facts allow.
+        let rows = Buffers::new(state, &[4]);
+        let (Source::Input(input), [Operator::Filter(first), rest @ ..]) = (source, operators)
+        else {
+            return (None, operators.to_vec());
+        };
+        let mut rest = rest.to_vec();
+        // Nothing of this function is kept: it only shows what the predicates become.
+        let mut scratch = Function::new(&[ValType::I32]);
+        let columns = bind(&mut scratch, &context.fragment.inputs[input], input);
+        let params = expr::load_params(&mut scratch, &context.fragment.params, context.params);
+        let row = Row {
+            columns,
+            params: &params,
+            param_types: &context.fragment.params,
+            index: scratch.local(),
+        };
+        let mut items = conjuncts(first);
+        let safe = safe_prefix(context, input, &mut scratch, &row, &items);
+        let left: Vec<_> = items.drain(safe..).cloned().collect();
+        if !left.is_empty() {
+            rest.insert(0, Operator::Filter(and(left)));
+        }
+        if items.is_empty() {
+            return (None, rest);
+        }
+        let mut is_vector = |item: &&Expr| Predicate::new(&mut scratch, &row, item).is_some();
+        let (vectors, scalars): (Vec<&Expr>, Vec<&Expr>) =
+            items.into_iter().partition(|item| is_vector(item));
+        let scalars: Vec<_> = scalars.into_iter().cloned().collect();
+        let selection = Self {
+            vectors: vectors.into_iter().cloned().collect(),
+            scalar: (!scalars.is_empty()).then(|| and(scalars)),
+            rows,
+        };
+        (Some(selection), rest)
+    }
+
+    /// Room for the numbers of a batch's rows, or leaves the call with NEED_MEMORY.
+    pub(crate) fn ensure(&self, f: &mut Function, rows: Local<I32>) -> Survivors {
+        self.rows.ensure(f, rows);
+        Survivors {
+            vector: self.rows.address(f, 0),
+            count: f.let_(0),
+        }
+    }
+
+    /// Fills in the survivors of a batch.
+    pub(crate) fn run(
+        &self,
+        f: &mut Function,
+        context: &Context<'_>,
+        input: usize,
+        rows: Local<I32>,
+        params: &[Datum],
+        survivors: Survivors,
+    ) {
+        let row = Row {
+            columns: bind(f, &context.fragment.inputs[input], input),
+            params,
+            param_types: &context.fragment.params,
+            index: f.local(),
+        };
+        let predicates = self.vectors.iter().map(|item| {
+            Predicate::new(f, &row, item).expect("it was one when the pipeline was planned")
+        });
+        let predicates: Vec<_> = predicates.collect();
+        f.set(row.index, 0);
+        if !predicates.is_empty() {
+            let all = Predicate::All(predicates);
+            by_vectors(f, &all, row.index, rows, survivors);
+            if let Some(scalar) = &self.scalar {
+                refine(f, scalar, &row, survivors);
+            }
+        } else if let Some(scalar) = &self.scalar {
+            f.count_up(row.index, rows, |f| {
+                append_if(f, scalar, &row, survivors);
+            });
+        }
+    }
+}
+
+/// The operands of a conjunction.
+fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    match expr {
+        Expr::And(items) => items.iter().collect(),
+        single => vec![single],
+    }
+}
+
+fn and(mut items: Vec<Expr>) -> Expr {
+    match items.len() {
+        1 => items.remove(0),
+        _ => Expr::And(items),
+    }
+}
+
+/// How many leading operands can be computed for all rows ahead of the others.
+///
+/// None after one that can raise an error. And where one can, none that can be null: an operand behind a null is computed,
+/// behind a row that is gone it is not.
+fn safe_prefix(
+    context: &Context<'_>,
+    input: usize,
+    scratch: &mut Function,
+    row: &Row<'_>,
+    items: &[&Expr],
+) -> usize {
+    let safe = items.iter().position(|item| {
+        row.value(scratch, item);
+        scratch.can_raise()
+    });
+    let Some(safe) = safe else {
+        return items.len();
+    };
+    let columns = verifier::input_columns(context.fragment, input).expect("verified");
+    let scope = verifier::Scope {
+        columns: &columns,
+        params: &context.fragment.params,
+    };
+    let nullable = |item: &&Expr| scope.value_type(item).expect("verified").nullable;
+    items[..safe].iter().position(nullable).unwrap_or(safe)
+}
+
+fn by_vectors(
+    f: &mut Function,
+    predicate: &Predicate,
+    start: Local<I32>,
+    rows: Local<I32>,
+    survivors: Survivors,
+) {
+    let bits = f.local::<I32>();
+    f.block(|f, done| {
+        f.repeat(|f, again| {
+            f.branch_if(done, rows.get().le_u(start));
+            f.set(bits, predicate.bits(start));
+            let left: Local<I32> = f.let_(rows.get() - start);
+            let there = (Value::<I32>::from(1) << left.get()) - 1;
+            let is_last = left.get().lt_u(vector::ROWS);
+            f.set(bits, bits.get() & select::<I32>(is_last, there, 0xffff));
+            f.if_(bits, |f| append_bits(f, bits, start, survivors));
+            f.set(start, start.get() + vector::ROWS);
+            f.branch(again);
+        });
+    });
+}
+
+/// Appends the numbers of the rows whose bits are set: all at once, or each written and only kept where its bit is.
+fn append_bits(f: &mut Function, bits: Local<I32>, start: Local<I32>, survivors: Survivors) {
+    let Survivors { vector, count } = survivors;
+    let end: Local<I32> = f.let_(vector.get() + (count.get() << 2));
+    f.if_else(
+        bits.get().eq(0xffff),
+        |f| {
+            for first in (0..vector::ROWS).step_by(4) {
+                let numbers = Value::row_numbers(start, first);
+                f.store(end, 4 * first as u32, numbers);
+            }
+            f.set(count, count.get() + vector::ROWS);
+        },
+        |f| {
+            for row in 0..vector::ROWS {
+                f.store::<I32>(end, 0, start.get() + row);
+                let keep = bits.get().shr_u(row) & 1;
+                f.set(end, end.get() + (keep << 2));
+            }
+            f.set(count, (end.get() - vector).shr_u(2));
+        },
+    );
+}
+
+/// Keeps of the survivors those for which a predicate is true, in place.
+fn refine(f: &mut Function, predicate: &Expr, row: &Row<'_>, survivors: Survivors) {
+    let Survivors { vector, count } = survivors;
+    let (all, next) = (f.let_(count), f.local::<I32>());
+    f.set(next, 0);
+    f.set(count, 0);
+    f.count_up(next, all, |f| {
+        f.set(row.index, (vector.get() + (next.get() << 2)).load::<I32>(0));
+        append_if(f, predicate, row, survivors);
+    });
+}
+
+/// Every row is written, and only a survivor moves on: no branch that could be mispredicted.
+fn append_if(f: &mut Function, predicate: &Expr, row: &Row<'_>, survivors: Survivors) {
+    let Survivors { vector, count } = survivors;
+    f.store::<I32>(vector.get() + (count.get() << 2), 0, row.index);
+    let keep = row.value(f, predicate);
+    f.set(count, count.get() + keep.is_true());
+}

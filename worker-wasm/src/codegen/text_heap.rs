@@ -1,0 +1,120 @@
+//! Text that outlives its batch: keys of groups, minima and maxima, copied into the private heap.
+//!
+//! Units: bytes.
+//! Invariant: when a batch starts there is room for all text that its rows can leave behind, so that no row has to stop
+//! half-way. A row leaves at most one text per user, and no expression makes text longer than a column or literal has it.
+//! Pieces of heap are larger than one batch asks for, because what is left of a piece is given up for the next one.
+
+use super::{
+    builder::{Function, I32, I64, Local, select},
+    expr::{Datum, Scalar},
+    memory::{self, StateArea, field, set_field},
+    text::Text,
+};
+use crate::{
+    abi::{BUFFER_ALIGN, column, control, view},
+    fragment::{Input, Type},
+};
+
+/// Least size of a piece.
+const PIECE_BYTES: i32 = 64 << 10;
+/// No window has a piece for so much; asked for where a batch could leave even more.
+const ROOM_BYTES_MAX: i64 = 512 << 20;
+
+#[derive(Debug, Clone)]
+pub(crate) struct TextHeap {
+    /// Keys and accumulators that are text.
+    users: u32,
+    /// `u32`: first free byte of the piece.
+    next: u32,
+    /// `u32`: its end.
+    end: u32,
+}
+
+impl TextHeap {
+    pub(crate) fn new(users: usize, state: &mut StateArea) -> Self {
+        let next = state.place(8);
+        Self {
+            users: users as u32,
+            next,
+            end: next + 4,
+        }
+    }
+
+    /// At the start of a batch: room for what it can leave, or leaves the call with NEED_MEMORY.
+    pub(crate) fn make_room(
+        &self,
+        f: &mut Function,
+        input: &Input,
+        index: usize,
+        rows: Local<I32>,
+        params: &[Datum],
+    ) {
+        if self.users == 0 {
+            return;
+        }
+        let descriptors: Local<I32> = f.let_(field(control::INPUT_COLUMNS + 4 * index as u32));
+        let wanted: Local<I64> = f.let_(0i64);
+        let offsets = (0..).step_by(column::BYTES as usize);
+        for (column, offset) in input.columns.iter().zip(offsets) {
+            if column.ty == Type::Utf8 {
+                let bytes = descriptors.get().load::<I32>(offset + column::TEXT_BYTES);
+                f.set(wanted, wanted.get() + bytes.to_i64_u());
+            }
+        }
+        for param in params {
+            if let Scalar::Text(text) = param.value {
+                let bytes = text.length.get().to_i64_u() * rows.get().to_i64_u();
+                f.set(wanted, wanted.get() + bytes);
+            }
+        }
+        f.set(wanted, wanted.get() * i64::from(self.users));
+        let too_much = wanted.get().gt_u(ROOM_BYTES_MAX);
+        let wanted: Local<I32> = f.let_(select::<I64>(too_much, ROOM_BYTES_MAX, wanted).to_i32());
+        let left = field(self.end) - field(self.next);
+        f.if_(left.lt_u(wanted), |f| {
+            let piece: Local<I32> = f.let_((wanted.get() << 1) + PIECE_BYTES);
+            // Whole words are read, also of the last text.
+            let padded = piece.get() + BUFFER_ALIGN as u32;
+            let start = memory::reserve_or_return(f, padded);
+            set_field(f, self.next, start);
+            set_field(f, self.end, start.get() + piece);
+        });
+    }
+
+    /// The same text where it stays. Text that fits a view needs no place here; where `replaced` has enough, its place is used.
+    pub(crate) fn keep(&self, f: &mut Function, text: Text, replaced: Option<Text>) -> Text {
+        let kept = Text {
+            address: f.let_(text.address),
+            length: text.length,
+        };
+        f.if_(text.length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
+            f.set(kept.address, field(self.next));
+            let grown: Local<I32> = f.let_(kept.address.get() + text.length);
+            if let Some(old) = replaced {
+                // A text that fits its view has no place of its own.
+                let fits = text.length.get().le_u(old.length);
+                f.if_else(
+                    fits,
+                    |f| f.set(kept.address, old.address),
+                    |f| set_field(f, self.next, grown),
+                );
+            } else {
+                set_field(f, self.next, grown);
+            }
+            f.copy(kept.address, text.address, text.length);
+        });
+        kept
+    }
+
+    /// As [`Self::keep`], of a value of any type.
+    pub(crate) fn keep_datum(&self, f: &mut Function, datum: &Datum) -> Datum {
+        match datum.value {
+            Scalar::Text(text) => Datum {
+                value: Scalar::Text(self.keep(f, text, None)),
+                ..datum.clone()
+            },
+            _ => datum.clone(),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Predicates over 16 rows at once: comparisons of fixed-width columns with parameters, put together by AND and OR.
+//!
+//! Each comparison becomes 16 bits, lowest row first, in which null rows are 0; so a bit says that the predicate is true.
+//! Behind the last row up to 15 values more are loaded, and their bits are arbitrary.
+
+use wasm_encoder::Instruction;
+
+use super::{
+    builder::{Function, I32, Local, V128, Value},
+    expr::{Binding, Row, Scalar},
+};
+use crate::fragment::{CompareOp, Expr, Storage, Type};
+
+pub(crate) const ROWS: i32 = 16;
+
+/// A predicate whose parameters are in vector registers.
+#[derive(Debug)]
+pub(crate) enum Predicate {
+    Compare {
+        op: CompareOp,
+        lanes: Lanes,
+        /// Address of the column's values.
+        values: Local<I32>,
+        validity: Option<Local<I32>>,
+        parameter: Local<V128>,
+    },
+    All(Vec<Predicate>),
+    Any(Vec<Predicate>),
+}
+
+/// How a vector is divided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lanes {
+    I8 { signed: bool },
+    I16 { signed: bool },
+    I32 { signed: bool },
+    I64,
+}
+
+impl Lanes {
+    /// `None` for what vectors cannot compare.
+    fn of(storage: Storage) -> Option<Self> {
+        Some(match storage {
+            Storage::I8 => Self::I8 { signed: true },
+            Storage::U8 => Self::I8 { signed: false },
+            Storage::I16 => Self::I16 { signed: true },
+            Storage::U16 => Self::I16 { signed: false },
+            Storage::I32 => Self::I32 { signed: true },
+            Storage::U32 => Self::I32 { signed: false },
+            Storage::I64 => Self::I64,
+            Storage::U64
+            | Storage::Bit
+            | Storage::F32
+            | Storage::F64
+            | Storage::I128
+            | Storage::View => return None,
+        })
+    }
+
+    fn bytes(self) -> u32 {
+        match self {
+            Self::I8 { .. } => 1,
+            Self::I16 { .. } => 2,
+            Self::I32 { .. } => 4,
+            Self::I64 => 8,
+        }
+    }
+
+    fn splat(self, parameter: Scalar) -> Option<Value<V128>> {
+        Some(match (self, parameter) {
+            (Self::I8 { .. }, Scalar::I32(v)) => v.get().splat8(),
+            (Self::I16 { .. }, Scalar::I32(v)) => v.get().splat(Instruction::I16x8Splat),
+            (Self::I32 { .. }, Scalar::I32(v)) => v.get().splat(Instruction::I32x4Splat),
+            // Of decimals in 32 bits, which are computed with in 64.
+            (Self::I32 { .. }, Scalar::I64(v)) => v.get().to_i32().splat(Instruction::I32x4Splat),
+            (Self::I64, Scalar::I64(v)) => v.get().splat(Instruction::I64x2Splat),
+            _ => return None,
+        })
+    }
+
+    fn compare(self, op: CompareOp) -> Instruction<'static> {
+        use Instruction as I;
+        match (self, op) {
+            (Self::I8 { .. }, CompareOp::Eq) => I::I8x16Eq,
+            (Self::I8 { .. }, CompareOp::Ne) => I::I8x16Ne,
+            (Self::I8 { signed: true }, CompareOp::Lt) => I::I8x16LtS,
+            (Self::I8 { signed: true }, CompareOp::Le) => I::I8x16LeS,
+            (Self::I8 { signed: true }, CompareOp::Gt) => I::I8x16GtS,
+            (Self::I8 { signed: true }, CompareOp::Ge) => I::I8x16GeS,
+            (Self::I8 { signed: false }, CompareOp::Lt) => I::I8x16LtU,
+            (Self::I8 { signed: false }, CompareOp::Le) => I::I8x16LeU,
+            (Self::I8 { signed: false }, CompareOp::Gt) => I::I8x16GtU,
+            (Self::I8 { signed: false }, CompareOp::Ge) => I::I8x16GeU,
+            (Self::I16 { .. }, CompareOp::Eq) => I::I16x8Eq,
+            (Self::I16 { .. }, CompareOp::Ne) => I::I16x8Ne,
+            (Self::I16 { signed: true }, CompareOp::Lt) => I::I16x8LtS,
+            (Self::I16 { signed: true }, CompareOp::Le) => I::I16x8LeS,
+            (Self::I16 { signed: true }, CompareOp::Gt) => I::I16x8GtS,
+            (Self::I16 { signed: true }, CompareOp::Ge) => I::I16x8GeS,
+            (Self::I16 { signed: false }, CompareOp::Lt) => I::I16x8LtU,
+            (Self::I16 { signed: false }, CompareOp::Le) => I::I16x8LeU,
+            (Self::I16 { signed: false }, CompareOp::Gt) => I::I16x8GtU,
+            (Self::I16 { signed: false }, CompareOp::Ge) => I::I16x8GeU,
+            (Self::I32 { .. }, CompareOp::Eq) => I::I32x4Eq,
+            (Self::I32 { .. }, CompareOp::Ne) => I::I32x4Ne,
+            (Self::I32 { signed: true }, CompareOp::Lt) => I::I32x4LtS,
+            (Self::I32 { signed: true }, CompareOp::Le) => I::I32x4LeS,
+            (Self::I32 { signed: true }, CompareOp::Gt) => I::I32x4GtS,
+            (Self::I32 { signed: true }, CompareOp::Ge) => I::I32x4GeS,
+            (Self::I32 { signed: false }, CompareOp::Lt) => I::I32x4LtU,
+            (Self::I32 { signed: false }, CompareOp::Le) => I::I32x4LeU,
+            (Self::I32 { signed: false }, CompareOp::Gt) => I::I32x4GtU,
+            (Self::I32 { signed: false }, CompareOp::Ge) => I::I32x4GeU,
+            (Self::I64, CompareOp::Eq) => I::I64x2Eq,
+            (Self::I64, CompareOp::Ne) => I::I64x2Ne,
+            (Self::I64, CompareOp::Lt) => I::I64x2LtS,
+            (Self::I64, CompareOp::Le) => I::I64x2LeS,
+            (Self::I64, CompareOp::Gt) => I::I64x2GtS,
+            (Self::I64, CompareOp::Ge) => I::I64x2GeS,
+        }
+    }
+
+    /// One bit per row out of the vectors that a comparison of 16 rows gives.
+    fn bits(self, mut masks: Vec<Value<V128>>) -> Value<I32> {
+        if let Self::I64 = self {
+            let bits = masks.into_iter().zip((0..ROWS).step_by(2));
+            let bits = bits.map(|(mask, shift)| mask.bitmask(Instruction::I64x2Bitmask) << shift);
+            return bits.reduce(|bits, more| bits | more).expect("16 rows");
+        }
+        // All ones stay all ones when a lane is halved.
+        let mut lane_bytes = self.bytes();
+        while lane_bytes > 1 {
+            let narrow = match lane_bytes {
+                4 => Instruction::I16x8NarrowI32x4S,
+                _ => Instruction::I8x16NarrowI16x8S,
+            };
+            masks = masks
+                .chunks(2)
+                .map(|pair| pair[0].clone().vector(pair[1].clone(), narrow.clone()))
+                .collect();
+            lane_bytes /= 2;
+        }
+        masks.remove(0).bitmask8()
+    }
+}
+
+impl Predicate {
+    /// A predicate of this form, its parameters brought into registers here, or `None`.
+    pub(crate) fn new(f: &mut Function, row: &Row<'_>, expr: &Expr) -> Option<Self> {
+        let each = |f: &mut Function, items: &[Expr]| -> Option<Vec<Self>> {
+            items.iter().map(|item| Self::new(f, row, item)).collect()
+        };
+        match expr {
+            Expr::And(items) => Some(Self::All(each(f, items)?)),
+            Expr::Or(items) => Some(Self::Any(each(f, items)?)),
+            Expr::Compare(op, left, right) => match (left.as_ref(), right.as_ref()) {
+                (Expr::Column(column), Expr::Param(param)) => {
+                    Self::compare(f, row, *op, *column, *param)
+                }
+                (Expr::Param(param), Expr::Column(column)) => {
+                    Self::compare(f, row, flip(*op), *column, *param)
+                }
+                _ => None,
+            },
+            Expr::In(value, items) => {
+                let Expr::Column(column) = **value else {
+                    return None;
+                };
+                let equal = items.iter().map(|item| match item {
+                    Expr::Param(param) => Self::compare(f, row, CompareOp::Eq, column, *param),
+                    _ => None,
+                });
+                Some(Self::Any(equal.collect::<Option<_>>()?))
+            }
+            _ => None,
+        }
+    }
+
+    fn compare(
+        f: &mut Function,
+        row: &Row<'_>,
+        op: CompareOp,
+        column: usize,
+        param: usize,
+    ) -> Option<Self> {
+        let Binding::Input {
+            ty,
+            storage,
+            range,
+            values,
+            validity,
+        } = &row.columns[column]
+        else {
+            return None;
+        };
+        // A literal beyond the column's lanes would be cut off.
+        let is_wider = row.param_types[param].range > *range;
+        if matches!(ty, Type::Decimal { .. }) && is_wider {
+            return None;
+        }
+        let lanes = Lanes::of(*storage)?;
+        let parameter = lanes.splat(row.params[param].value)?;
+        Some(Self::Compare {
+            op,
+            lanes,
+            values: *values,
+            validity: *validity,
+            parameter: f.let_(parameter),
+        })
+    }
+
+    /// The bits of the 16 rows from `start` on, a multiple of 16.
+    pub(crate) fn bits(&self, start: Local<I32>) -> Value<I32> {
+        let join = |items: &[Self], join: fn(Value<I32>, Value<I32>) -> Value<I32>| {
+            let bits = items.iter().map(|item| item.bits(start));
+            bits.reduce(join).expect("verified: there are operands")
+        };
+        match self {
+            Self::All(items) => join(items, |bits, more| bits & more),
+            Self::Any(items) => join(items, |bits, more| bits | more),
+            Self::Compare {
+                op,
+                lanes,
+                values,
+                validity,
+                parameter,
+            } => {
+                let address = values.get() + start.get() * lanes.bytes();
+                let vectors = (0..16 * lanes.bytes()).step_by(16);
+                let masks = vectors.map(|offset| {
+                    let vector = address.clone().load::<V128>(offset);
+                    vector.vector(*parameter, lanes.compare(*op))
+                });
+                let bits = lanes.bits(masks.collect());
+                match validity {
+                    Some(validity) => bits & (validity.get() + start.get().shr_u(3)).load16_u(0),
+                    None => bits,
+                }
+            }
+        }
+    }
+}
+
+/// The comparison with its sides exchanged.
+fn flip(op: CompareOp) -> CompareOp {
+    match op {
+        CompareOp::Lt => CompareOp::Gt,
+        CompareOp::Le => CompareOp::Ge,
+        CompareOp::Gt => CompareOp::Lt,
+        CompareOp::Ge => CompareOp::Le,
+        same => same,
+    }
+}

@@ -1,0 +1,82 @@
+//! What a fragment failed with -> the error that DataFusion would have given.
+//!
+//! A guest knows a reason and a row. The operators it replaced know the text, so the batch that failed runs through them
+//! once more; where they find no fault either, the guest's reason is what is left to say.
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, error::ArrowError};
+use datafusion::{
+    common::{DataFusionError, Result},
+    datasource::memory::MemorySourceConfig,
+    execution::TaskContext,
+    physical_plan::{ExecutionPlan, execute_stream},
+};
+use futures::TryStreamExt;
+
+use crate::{RunError, abi::Reason};
+
+/// The error of `native`, which reads `source`, over one batch of it; `None` if it gives rows.
+pub(crate) async fn replay(
+    native: &Arc<dyn ExecutionPlan>,
+    source: &Arc<dyn ExecutionPlan>,
+    batch: RecordBatch,
+    context: &Arc<TaskContext>,
+) -> Option<DataFusionError> {
+    let failed = async {
+        let schema = batch.schema();
+        let only = MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None)?;
+        let plan = with_source(native, source, &(only as _))?;
+        let mut rows = execute_stream(plan, Arc::clone(context))?;
+        while rows.try_next().await?.is_some() {}
+        Ok(())
+    };
+    failed.await.err()
+}
+
+/// `plan` with `new` in the place of the very node `old`.
+pub(crate) fn with_source(
+    plan: &Arc<dyn ExecutionPlan>,
+    old: &Arc<dyn ExecutionPlan>,
+    new: &Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    if Arc::ptr_eq(plan, old) {
+        return Ok(Arc::clone(new));
+    }
+    let children = plan.children().into_iter();
+    let children = children.map(|child| with_source(child, old, new));
+    let children = children.collect::<Result<Vec<_>>>()?;
+    match children.is_empty() {
+        true => Ok(Arc::clone(plan)),
+        false => Arc::clone(plan).with_new_children(children),
+    }
+}
+
+/// An error of a fragment as one of DataFusion's.
+pub(crate) fn translate(error: RunError) -> DataFusionError {
+    let text = error.to_string();
+    let arrow = |error| DataFusionError::ArrowError(Box::new(error), None);
+    match error {
+        RunError::Data { reason, .. } => match reason {
+            Reason::DivideByZero => arrow(ArrowError::DivideByZero),
+            Reason::Overflow => arrow(ArrowError::ArithmeticOverflow(text)),
+            Reason::CastOutOfRange => arrow(ArrowError::CastError(text)),
+            Reason::NegativeCount | Reason::HostFunction => DataFusionError::Execution(text),
+        },
+        RunError::Function { source } => match source.downcast::<DataFusionError>() {
+            Ok(error) => *error,
+            Err(error) => DataFusionError::External(error),
+        },
+        RunError::Memory { detail, .. } => DataFusionError::ResourcesExhausted(
+            detail
+                .strip_prefix("Resources exhausted: ")
+                .map_or(detail.clone(), str::to_owned),
+        ),
+        RunError::WindowFull { .. } => DataFusionError::ResourcesExhausted(text),
+        RunError::Stopped => DataFusionError::Execution("the query was stopped".to_owned()),
+        RunError::Fact { .. }
+        | RunError::Instantiate { .. }
+        | RunError::Shape { .. }
+        | RunError::Broken { .. } => DataFusionError::Internal(text),
+    }
+}

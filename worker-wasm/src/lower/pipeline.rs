@@ -1,0 +1,338 @@
+//! A pipeline while it grows: operators of the plan are fused into it from the source upwards.
+//!
+//! Columns of the source enter the fragment when something first uses them, so those that nothing uses need no type that
+//! fragments know. Columns that an operator only passes on or reorders cost nothing: they are renamed here.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion::{
+    common::Statistics,
+    physical_expr::{PhysicalExpr, expressions},
+    physical_plan::ExecutionPlan,
+};
+
+use super::{Reason, facts, hosted};
+use crate::{
+    fragment::{
+        self, Aggregate, Column, Expr, Facts, Fragment, Input, Operator, Pipeline, Sink, Source,
+        Type, ValueType,
+        verifier::{self, Scope},
+    },
+    runtime,
+};
+
+/// The rows that the next operator sees, and the fragment so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Rows {
+    /// What the source gives; its columns are taken up on first use.
+    source: Arc<Schema>,
+    statistics: Option<Arc<Statistics>>,
+    /// Where the input's columns come from.
+    used: Vec<Feed>,
+    input: Input,
+    params: Vec<fragment::Param>,
+    values: Vec<runtime::Param>,
+    finished: Vec<Pipeline>,
+    from: Source,
+    operators: Vec<Operator>,
+    /// Types of the pipeline's columns, which expressions name by position.
+    types: Vec<ValueType>,
+    /// The plan's columns at this point, in terms of the pipeline's.
+    columns: Vec<Slot>,
+    /// Whether the host may compute what has no generated code.
+    host_eval: bool,
+    /// Whether what is being lowered is computed only for some of the rows.
+    spared: bool,
+}
+
+/// Where a column of an input comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Feed {
+    /// A column of the source.
+    Column(usize),
+    /// Computed by the host over a batch of the source.
+    Computed(Arc<dyn PhysicalExpr>),
+}
+
+/// A column of the plan.
+#[derive(Debug, Clone)]
+enum Slot {
+    /// Of the source, not taken up yet.
+    Source(usize),
+    Column(usize),
+}
+
+/// A fragment and what it is run with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    pub fragment: Fragment,
+    pub params: Vec<runtime::Param>,
+    /// Per input, where its columns come from.
+    pub columns: Vec<Vec<Feed>>,
+}
+
+impl Rows {
+    /// All rows of a plan, as they come.
+    pub(crate) fn of(source: &Arc<dyn ExecutionPlan>, host_eval: bool) -> Self {
+        let schema = source.schema();
+        Self {
+            columns: (0..schema.fields().len()).map(Slot::Source).collect(),
+            source: schema,
+            statistics: source.partition_statistics(None).ok(),
+            used: Vec::new(),
+            input: Input {
+                columns: Vec::new(),
+            },
+            params: Vec::new(),
+            values: Vec::new(),
+            finished: Vec::new(),
+            from: Source::Input(0),
+            operators: Vec::new(),
+            types: Vec::new(),
+            host_eval,
+            spared: false,
+        }
+    }
+
+    /// A column of the plan, taken up from the source where that has not happened yet.
+    ///
+    /// Errors: [`Reason::Column`].
+    pub(crate) fn column(&mut self, index: usize) -> Result<Expr, Reason> {
+        let source = match self.columns[index] {
+            Slot::Column(column) => return Ok(Expr::Column(column)),
+            Slot::Source(source) => source,
+        };
+        let feed = Feed::Column(source);
+        let column = match self.used.iter().position(|used| *used == feed) {
+            Some(column) => column,
+            None => self.take_up(source)?,
+        };
+        self.columns[index] = Slot::Column(column);
+        Ok(Expr::Column(column))
+    }
+
+    fn take_up(&mut self, source: usize) -> Result<usize, Reason> {
+        let field = self.source.field(source);
+        let ty = Type::from_arrow(field.data_type()).ok_or_else(|| Reason::Column {
+            name: field.name().clone(),
+            data_type: field.data_type().clone(),
+        })?;
+        let statistics = self.statistics.as_ref();
+        let statistics = statistics.and_then(|of| of.column_statistics.get(source));
+        let column = Column {
+            facts: facts::expected(field, statistics),
+            ty,
+            nullable: field.is_nullable(),
+        };
+        Ok(self.add_input(Feed::Column(source), column))
+    }
+
+    fn add_input(&mut self, feed: Feed, column: Column) -> usize {
+        self.types
+            .push(ValueType::new(column.ty.clone(), column.nullable));
+        self.input.columns.push(column);
+        self.used.push(feed);
+        self.used.len() - 1
+    }
+
+    /// An expression that the host computes as a column of the input, or `None` where it may not.
+    pub(crate) fn hosted(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Option<Expr> {
+        let filtered = || {
+            let mut operators = self.operators.iter();
+            operators.any(|operator| matches!(operator, Operator::Filter(_)))
+        };
+        if !self.host_eval || !self.has_source_columns() || !hosted::is_pure(expr) {
+            return None;
+        }
+        if (self.spared || filtered()) && !hosted::never_fails(expr) {
+            return None;
+        }
+        let moved = hosted::over_source(expr, |index| match self.columns.get(index)? {
+            Slot::Source(source) => Some(*source),
+            Slot::Column(column) => match self.used[*column] {
+                Feed::Column(source) => Some(source),
+                Feed::Computed(_) => None,
+            },
+        })?;
+        let ty = Type::from_arrow(&moved.data_type(&self.source).ok()?)?;
+        let nullable = moved.nullable(&self.source).ok()?;
+        let column = Column {
+            ty,
+            nullable,
+            facts: Facts::NONE,
+        };
+        let feed = Feed::Computed(moved);
+        let known = self.used.iter().position(|used| *used == feed);
+        Some(Expr::Column(
+            known.unwrap_or_else(|| self.add_input(feed, column)),
+        ))
+    }
+
+    /// Whether the pipeline's columns are still those of its input.
+    fn has_source_columns(&self) -> bool {
+        let mut operators = self.operators.iter();
+        !self.is_grouped() && !operators.any(|operator| matches!(operator, Operator::Project(_)))
+    }
+
+    /// Lowers what is computed only for some of the rows.
+    pub(crate) fn while_spared<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.spared, true);
+        let lowered = lower(self);
+        self.spared = before;
+        lowered
+    }
+
+    pub(crate) fn params_count(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Takes back the parameters behind the first `count`, of an expression that was given up.
+    pub(crate) fn forget_params(&mut self, count: usize) {
+        self.params.truncate(count);
+        self.values.truncate(count);
+    }
+
+    /// Whether a column can be null.
+    pub(crate) fn is_nullable(&self, index: usize) -> bool {
+        match self.columns[index] {
+            Slot::Source(source) => self.source.field(source).is_nullable(),
+            Slot::Column(column) => self.types[column].nullable,
+        }
+    }
+
+    pub(crate) fn param(&mut self, param: fragment::Param, value: runtime::Param) -> Expr {
+        self.params.push(param);
+        self.values.push(value);
+        Expr::Param(self.params.len() - 1)
+    }
+
+    /// What the rules of fragments say about expressions at this point.
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope {
+            columns: &self.types,
+            params: &self.params,
+        }
+    }
+
+    /// Keeps rows for which `predicate` is true.
+    pub(crate) fn filter(&mut self, predicate: &Arc<dyn PhysicalExpr>) -> Result<(), Reason> {
+        let lowered = self.expr(predicate)?;
+        self.value_type(&lowered, predicate)?;
+        self.operators.push(Operator::Filter(lowered));
+        Ok(())
+    }
+
+    /// Goes on with some of the columns.
+    pub(crate) fn select(&mut self, columns: &[usize]) {
+        let selected = columns.iter().map(|index| self.columns[*index].clone());
+        self.columns = selected.collect();
+    }
+
+    /// Goes on with the values of expressions.
+    pub(crate) fn project(&mut self, exprs: &[Arc<dyn PhysicalExpr>]) -> Result<(), Reason> {
+        let positions = exprs.iter().map(|expr| {
+            let column = expr.downcast_ref::<expressions::Column>();
+            column.map(expressions::Column::index)
+        });
+        if let Some(positions) = positions.collect::<Option<Vec<_>>>() {
+            self.select(&positions);
+            return Ok(());
+        }
+        let mut lowered = Vec::new();
+        let mut types = Vec::new();
+        for expr in exprs {
+            let value = self.expr(expr)?;
+            types.push(self.value_type(&value, expr)?);
+            lowered.push(value);
+        }
+        self.replace_columns(lowered, types);
+        Ok(())
+    }
+
+    fn value_type(
+        &self,
+        lowered: &Expr,
+        expr: &Arc<dyn PhysicalExpr>,
+    ) -> Result<ValueType, Reason> {
+        let of = self.scope().value_type(lowered);
+        of.map_err(|error| Reason::rule(expr, &error))
+    }
+
+    fn replace_columns(&mut self, exprs: Vec<Expr>, types: Vec<ValueType>) {
+        self.columns = (0..exprs.len()).map(Slot::Column).collect();
+        self.operators.push(Operator::Project(exprs));
+        self.types = types;
+    }
+
+    /// Ends the pipeline in groups, and goes on with them.
+    pub(crate) fn aggregate(&mut self, aggregate: Aggregate, name: &str) -> Result<(), Reason> {
+        let columns = verifier::aggregate_columns(&self.scope(), &aggregate);
+        let columns = columns.map_err(|error| Reason::rule(name, &error))?;
+        self.finished.push(Pipeline {
+            source: self.from,
+            operators: std::mem::take(&mut self.operators),
+            sink: Sink::Aggregate(aggregate),
+        });
+        self.from = Source::Groups(self.finished.len() - 1);
+        self.columns = (0..columns.len()).map(Slot::Column).collect();
+        self.types = columns;
+        Ok(())
+    }
+
+    /// Whether the rows are groups already, which are not aggregated again in the same fragment.
+    pub(crate) fn is_grouped(&self) -> bool {
+        matches!(self.from, Source::Groups(_))
+    }
+
+    /// The whole fragment, whose rows have the columns of `schema`.
+    ///
+    /// Errors: [`Reason::Output`] where they would not, [`Reason::Column`] for columns that are only passed on.
+    pub(crate) fn emit(mut self, schema: &Schema) -> Result<Bound, Reason> {
+        let exprs = (0..self.columns.len()).map(|index| self.column(index));
+        let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
+        let in_order = exprs.iter().enumerate();
+        let as_they_are = exprs.len() == self.types.len()
+            && in_order
+                .into_iter()
+                .all(|(index, expr)| *expr == Expr::Column(index));
+        if !as_they_are {
+            let types = exprs.iter().map(|expr| self.scope().value_type(expr));
+            let types = types.collect::<Result<_, _>>();
+            let types = types.map_err(|error| Reason::rule("output", &error))?;
+            self.replace_columns(exprs, types);
+        }
+        check_output(&self.types, schema)?;
+        self.finished.push(Pipeline {
+            source: self.from,
+            operators: self.operators,
+            sink: Sink::Emit,
+        });
+        Ok(Bound {
+            fragment: Fragment {
+                inputs: vec![self.input],
+                params: self.params,
+                pipelines: self.finished,
+            },
+            params: self.values,
+            columns: vec![self.used],
+        })
+    }
+}
+
+/// Text goes out as views, whatever form of it the plan has. Whether a column may be null is not compared: the plan is sometimes more careful than the rules, never less.
+fn check_output(types: &[ValueType], schema: &Schema) -> Result<(), Reason> {
+    for (of, field) in types.iter().zip(schema.fields()) {
+        if !of.ty.accepts(field.data_type()) {
+            return Err(Reason::Output {
+                column: field.name().clone(),
+                fragment: of.ty.to_string(),
+                plan: field.data_type().clone(),
+            });
+        }
+    }
+    match types.len() == schema.fields().len() {
+        true => Ok(()),
+        false => Err(Reason::Form("plan and fragment differ in their columns")),
+    }
+}
