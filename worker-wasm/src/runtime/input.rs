@@ -132,11 +132,11 @@ fn copy_values(
     match (array.data_type(), storage) {
         (DataType::Boolean, _) => copy_bits(target, array.as_boolean().values()),
         (DataType::Decimal128(..), Storage::I32) => {
-            let fits = narrow::<4>(target, array, i32::MIN.into(), |low| (low as i32).into());
+            let fits = narrow(target, array, |low| (low as u32).to_le_bytes());
             fits.then_some(()).ok_or_else(|| broken("i32"))?;
         }
         (DataType::Decimal128(..), Storage::I64) => {
-            let fits = narrow::<8>(target, array, i64::MIN, |low| low);
+            let fits = narrow(target, array, u64::to_le_bytes);
             fits.then_some(()).ok_or_else(|| broken("i64"))?;
         }
         _ => {
@@ -149,23 +149,27 @@ fn copy_values(
     Ok(address)
 }
 
-/// Decimals as their lowest bytes, nulls as 0. Whether `extend` gets every number back from its low half, and none is
-/// `lowest`, so that magnitudes need one bit less than the lane has.
+/// Decimals as their lowest `WIDTH` bytes, nulls as 0. Whether all magnitudes are below half of what that many bytes hold.
 ///
-/// Written without branches: numbers that do not fit leave bits in `lost`.
+/// Written without branches, and with the sum in two words, because that is what compiles to an add with carry: moved up
+/// by the largest number, those that fit are not negative, have no bit above their lane, and are not all ones.
 fn narrow<const WIDTH: usize>(
     target: &mut [u8],
     array: &ArrayRef,
-    lowest: i64,
-    extend: impl Fn(i64) -> i64,
+    lane_of: impl Fn(u64) -> [u8; WIDTH],
 ) -> bool {
     let decimals: &[i128] = array.as_primitive::<Decimal128Type>().values();
     let lanes = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(decimals);
-    let mut lost = 0i64;
+    let all_ones = u64::MAX >> (64 - 8 * WIDTH);
+    let (mut above, mut within, mut edge) = (0u64, 0u64, 0u64);
     let mut put = |lane: &mut [u8; WIDTH], value: i128| {
-        let (low, high) = (value as i64, (value >> 64) as i64);
-        lost |= (high ^ (low >> 63)) | (low ^ extend(low)) | i64::from(low == lowest);
-        lane.copy_from_slice(&low.to_le_bytes()[..WIDTH]);
+        let (low, high) = (value as u64, (value >> 64) as u64);
+        let moved = low.wrapping_add(all_ones >> 1);
+        above |= high.wrapping_add(u64::from(moved < low));
+        within |= moved;
+        edge |= u64::from(moved == all_ones);
+        // An assignment: copying slices checks them for overlap each time.
+        *lane = lane_of(low);
     };
     match array.nulls().filter(|nulls| nulls.null_count() > 0) {
         Some(nulls) => lanes.zip(nulls.iter()).for_each(|((lane, value), valid)| {
@@ -173,7 +177,7 @@ fn narrow<const WIDTH: usize>(
         }),
         None => lanes.for_each(|(lane, value)| put(lane, *value)),
     }
-    lost == 0
+    above == 0 && edge == 0 && within & !all_ones == 0
 }
 
 fn copy_validity(
@@ -193,4 +197,39 @@ fn copy_validity(
 fn copy_bits(target: &mut [u8], bits: &BooleanBuffer) {
     let aligned = bits.sliced();
     target.copy_from_slice(&aligned.as_slice()[..target.len()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Decimal128Array;
+
+    use super::*;
+
+    #[test]
+    fn decimals_fit_a_lane_up_to_its_largest_magnitude_and_not_beyond() {
+        let check = |value: i128, fits_32: bool, fits_64: bool| {
+            // Others around it must neither help nor hurt.
+            let array: ArrayRef = Arc::new(Decimal128Array::from(vec![0, 1, value, -1]));
+            let mut lanes = [0; 32];
+            let fits = narrow(&mut lanes[..16], &array, |low| (low as u32).to_le_bytes());
+            assert_eq!(fits, fits_32, "{value}");
+            assert_eq!(lanes[8..12], value.to_le_bytes()[..4]);
+            let fits = narrow(&mut lanes, &array, u64::to_le_bytes);
+            assert_eq!(fits, fits_64, "{value}");
+            assert_eq!(lanes[16..24], value.to_le_bytes()[..8]);
+        };
+        let (largest_32, largest_64) = (i128::from(i32::MAX), i128::from(i64::MAX));
+        for sign in [1, -1] {
+            check(sign * 2_400, true, true);
+            check(sign * largest_32, true, true);
+            check(sign * (largest_32 + 1), false, true);
+            check(sign * largest_64, false, true);
+            check(sign * (largest_64 + 1), false, false);
+            check(sign << 64, false, false);
+            check(sign * i128::MAX, false, false);
+        }
+        check(i128::MIN, false, false);
+    }
 }
