@@ -2,6 +2,7 @@
 //!
 //! Layout: descriptors of all columns, then per column its values, its text and its validity, each at a multiple of 64
 //! bytes. Every form of text becomes views first, and a dictionary its values.
+//! Memory is charged before it is written.
 //! Errors: [`RunError::Fact`] before the guest has seen anything of the batch; [`RunError::Shape`] for other types.
 
 use arrow::{
@@ -12,6 +13,7 @@ use arrow::{
 };
 
 use super::{
+    ledger::Ledger,
     memory::Arena,
     text::{long_bytes, write_views},
 };
@@ -24,6 +26,8 @@ use crate::{
 /// Writes to the window from its start on.
 struct Writer<'a> {
     arena: &'a mut Arena,
+    ledger: &'a mut Ledger,
+    start: u64,
     next: u64,
     end: u64,
 }
@@ -41,6 +45,9 @@ impl Writer<'_> {
             return Err(full());
         }
         self.next += padded;
+        let used = self.next - self.start;
+        self.ledger.cover(self.arena.resident_bytes_with(0, used))?;
+        self.arena.touch_inputs(used);
         let buffer = self.arena.bytes_mut(address, bytes as u64);
         let buffer = buffer.expect("the input window is accessible up to its end");
         Ok((address as u32, buffer))
@@ -53,10 +60,13 @@ pub(crate) fn copy_in(
     input: usize,
     columns: &[Column],
     batch: &RecordBatch,
+    ledger: &mut Ledger,
 ) -> Result<u32, RunError> {
     let windows = arena.windows();
     let mut writer = Writer {
         arena,
+        ledger,
+        start: windows.private_end,
         next: windows.private_end,
         end: windows.inputs_end,
     };
@@ -96,8 +106,6 @@ pub(crate) fn copy_in(
             bytes.copy_from_slice(&value.to_le_bytes());
         }
     }
-    let used = writer.next - windows.private_end;
-    writer.arena.touch_inputs(used);
     Ok(address)
 }
 
