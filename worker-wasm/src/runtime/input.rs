@@ -12,11 +12,7 @@ use arrow::{
     datatypes::{DataType, Decimal128Type},
 };
 
-use super::{
-    ledger::Ledger,
-    memory::Arena,
-    text::{long_bytes, write_views},
-};
+use super::{ledger::Ledger, memory::Arena, text::LongText};
 use crate::{
     RunError,
     abi::{BUFFER_ALIGN, column, view},
@@ -122,11 +118,13 @@ fn unified(array: &ArrayRef, expected: &Column) -> ArrayRef {
 /// Views, and behind them the text that is too long for them; its bytes.
 fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, u32), RunError> {
     let texts = array.as_string_view();
-    let (views_bytes, text_bytes) = (texts.len() * view::BYTES as usize, long_bytes(texts));
-    let (address, target) = writer.buffer(views_bytes + text_bytes)?;
+    let long = LongText::of(texts);
+    let views_bytes = texts.len() * view::BYTES as usize;
+    let (address, target) = writer.buffer(views_bytes + long.copied_bytes())?;
     let (views, text) = target.split_at_mut(views_bytes);
-    write_views(views, text, address + views_bytes as u32, texts);
-    Ok((address, text_bytes as u32))
+    long.write(texts, views, text, address + views_bytes as u32);
+    // Rows that share their text can have more in all than there are addresses.
+    Ok((address, u32::try_from(long.bytes()).unwrap_or(u32::MAX)))
 }
 
 fn copy_values(
