@@ -11,7 +11,10 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, UInt8Array},
+    array::{
+        ArrayRef, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringViewArray,
+        UInt8Array,
+    },
     util::pretty::pretty_format_batches,
 };
 use tpchgen::generators::LineItemGenerator;
@@ -41,7 +44,8 @@ struct Case {
     prints: bool,
 }
 
-/// Columns: shipdate, discount, quantity, extendedprice, tax, returnflag, linestatus, orderkey, partkey.
+/// Columns: shipdate, discount, quantity, extendedprice, tax, returnflag, linestatus, orderkey, partkey, and as text
+/// returnflag, linestatus, shipinstruct, comment.
 fn cases() -> Vec<Case> {
     vec![
         Case {
@@ -88,6 +92,49 @@ fn cases() -> Vec<Case> {
             prints: true,
         },
         Case {
+            name: "Q1, text",
+            fragment: "(fragment
+                (input (column date32) (column (decimal 15 2) i32) (column (decimal 15 2) i32) (column (decimal 15 2) i32)
+                    (column (decimal 15 2) i32) (column utf8) (column utf8))
+                (params (param date32) (param (decimal 20 0) i32))
+                (pipeline (input 0)
+                    (filter (le c0 p0))
+                    (project c5 c6 c2 c3 c1 (mul c3 (sub p1 c1)) (add p1 c4))
+                    (aggregate single (keys c0 c1)
+                        (sum c2) (sum c3) (sum c5) (sum (mul c5 c6))
+                        (avg (decimal 19 6) c2) (avg (decimal 19 6) c3) (avg (decimal 19 6) c4) (count)))
+                (pipeline (groups 0) (emit)))",
+            params: [DAY_1998_09_02, 1].map(Param::Int).to_vec(),
+            columns: &[0, 1, 2, 3, 4, 9, 10],
+            prints: true,
+        },
+        Case {
+            name: "text = and prefix",
+            fragment: "(fragment
+                (input (column utf8))
+                (params (param utf8) (param utf8))
+                (pipeline (input 0)
+                    (filter (or (eq c0 p0) (like prefix c0 p1)))
+                    (aggregate single (keys) (count)))
+                (pipeline (groups 0) (emit)))",
+            params: vec![text("COLLECT COD"), text("TAKE BACK")],
+            columns: &[11],
+            prints: true,
+        },
+        Case {
+            name: "text contains",
+            fragment: "(fragment
+                (input (column utf8))
+                (params (param utf8))
+                (pipeline (input 0)
+                    (filter (like contains c0 p0))
+                    (aggregate single (keys) (count) (min c0)))
+                (pipeline (groups 0) (emit)))",
+            params: vec![text("special requests")],
+            columns: &[12],
+            prints: true,
+        },
+        Case {
             name: "sum by orderkey",
             fragment: "(fragment
                 (input (column int64) (column int64))
@@ -112,8 +159,13 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+fn text(literal: &str) -> Param {
+    Param::Text(literal.into())
+}
+
 fn lineitem(scale: f64) -> Vec<RecordBatch> {
     let mut columns: [Vec<i64>; 9] = Default::default();
+    let mut texts: [Vec<String>; 4] = Default::default();
     for item in LineItemGenerator::new(scale, 1, 1).iter() {
         let values = [
             i64::from(item.l_shipdate.to_unix_epoch()),
@@ -129,10 +181,35 @@ fn lineitem(scale: f64) -> Vec<RecordBatch> {
         for (column, value) in columns.iter_mut().zip(values) {
             column.push(value);
         }
+        let words = [
+            item.l_returnflag.to_string(),
+            item.l_linestatus.to_string(),
+            item.l_shipinstruct.to_string(),
+            item.l_comment.to_string(),
+        ];
+        for (column, word) in texts.iter_mut().zip(words) {
+            column.push(word);
+        }
     }
-    let arrays: Vec<_> = columns.iter().enumerate().map(array).collect();
+    let mut arrays: Vec<_> = columns.iter().enumerate().map(array).collect();
+    for column in &texts {
+        let column: ArrayRef = Arc::new(StringViewArray::from_iter_values(column));
+        arrays.push(column);
+    }
     let names = [
-        "shipdate", "discount", "quantity", "price", "tax", "flag", "status", "order", "part",
+        "shipdate",
+        "discount",
+        "quantity",
+        "price",
+        "tax",
+        "flag",
+        "status",
+        "order",
+        "part",
+        "flag text",
+        "status text",
+        "instruct",
+        "comment",
     ];
     let whole = RecordBatch::try_from_iter(names.into_iter().zip(arrays))
         .expect("columns are equally long");

@@ -10,6 +10,7 @@ use super::{
     hash_table::{Directory, HashTable},
     memory::{StateArea, field, set_field},
     pipeline::Context,
+    small_keys::SmallKeys,
     text_heap::TextHeap,
 };
 use crate::{
@@ -28,6 +29,7 @@ pub(crate) struct Aggregation<'a> {
     calls: Vec<Cells<'a>>,
     cells: Vec<Cell>,
     groups: Groups,
+    small_keys: Option<SmallKeys>,
     columns: Vec<ValueType>,
     texts: TextHeap,
     /// `u32`: 1 when the input has ended and groups may go out.
@@ -80,9 +82,14 @@ enum Place<'a> {
 /// The cells of the one group while a batch goes through; empty with keys.
 pub(crate) struct Accumulators(Vec<Scalar>);
 
-/// Where a block's rows find their group; none without keys.
+/// Where a block's rows find their group.
 #[derive(Clone, Copy)]
-pub(crate) struct Block(Option<Directory>);
+pub(crate) struct Block {
+    /// None without keys.
+    directory: Option<Directory>,
+    /// Index of small keys, if they can be small.
+    index: Option<Local<I32>>,
+}
 
 impl<'a> Aggregation<'a> {
     pub(crate) fn new(
@@ -170,6 +177,10 @@ impl<'a> Aggregation<'a> {
             }
         };
         let keys = &columns[..aggregate.keys.len()];
+        let small_keys = match keys.is_empty() {
+            true => None,
+            false => SmallKeys::new(keys, state),
+        };
         let text_keys = keys.iter().filter(|key| key.ty == Type::Utf8);
         let text_cells = cells.iter().filter(|cell| cell.ty == Type::Utf8);
         let texts = TextHeap::new(text_keys.count() + text_cells.count(), state);
@@ -179,6 +190,7 @@ impl<'a> Aggregation<'a> {
             calls,
             cells,
             groups,
+            small_keys,
             columns,
             texts,
             finished,
@@ -216,10 +228,16 @@ impl<'a> Aggregation<'a> {
     /// At the start of a block: leaves the call where room has to be made first.
     pub(crate) fn begin_block(&self, f: &mut Function) -> Block {
         let Groups::Keyed(table, _) = &self.groups else {
-            return Block(None);
+            return Block {
+                directory: None,
+                index: None,
+            };
         };
         table.make_room(f);
-        Block(Some(table.directory(f)))
+        Block {
+            index: self.small_keys.as_ref().map(|small| small.begin(f)),
+            directory: Some(table.directory(f)),
+        }
     }
 
     /// At the start of a batch.
@@ -259,10 +277,16 @@ impl<'a> Aggregation<'a> {
             Groups::Keyed(table, offset) => {
                 let keys = self.aggregate.keys.iter();
                 let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
-                let directory = block.0.expect("a block of keyed rows has a directory");
-                let entry = table.find(f, directory, &keys, &self.texts, |f, entry| {
-                    self.clear(f, entry, *offset)
-                });
+                let directory = block.directory.expect("keyed rows have a directory");
+                let find = |f: &mut Function| {
+                    table.find(f, directory, &keys, &self.texts, |f, entry| {
+                        self.clear(f, entry, *offset)
+                    })
+                };
+                let entry = match (&self.small_keys, block.index) {
+                    (Some(small), Some(index)) => small.find(f, index, &keys, find),
+                    _ => find(f),
+                };
                 Place::Memory(f.let_(entry.get() + *offset))
             }
         };

@@ -13,6 +13,7 @@ mod memory;
 mod module;
 mod pipeline;
 mod selection;
+mod small_keys;
 mod text;
 mod text_heap;
 mod vector;

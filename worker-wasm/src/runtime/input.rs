@@ -2,6 +2,7 @@
 //!
 //! Layout: descriptors of all columns, then per column its values, its text and its validity, each at a multiple of 64
 //! bytes. Every form of text becomes views first, and a dictionary its values.
+//! Memory is charged before it is written.
 //! Errors: [`RunError::Fact`] before the guest has seen anything of the batch; [`RunError::Shape`] for other types.
 
 use arrow::{
@@ -11,10 +12,7 @@ use arrow::{
     datatypes::{DataType, Decimal128Type},
 };
 
-use super::{
-    memory::Arena,
-    text::{long_bytes, write_views},
-};
+use super::{ledger::Ledger, memory::Arena, text::LongText};
 use crate::{
     RunError,
     abi::{BUFFER_ALIGN, column, view},
@@ -24,6 +22,8 @@ use crate::{
 /// Writes to the window from its start on.
 struct Writer<'a> {
     arena: &'a mut Arena,
+    ledger: &'a mut Ledger,
+    start: u64,
     next: u64,
     end: u64,
 }
@@ -41,6 +41,9 @@ impl Writer<'_> {
             return Err(full());
         }
         self.next += padded;
+        let used = self.next - self.start;
+        self.ledger.cover(self.arena.resident_bytes_with(0, used))?;
+        self.arena.touch_inputs(used);
         let buffer = self.arena.bytes_mut(address, bytes as u64);
         let buffer = buffer.expect("the input window is accessible up to its end");
         Ok((address as u32, buffer))
@@ -53,10 +56,13 @@ pub(crate) fn copy_in(
     input: usize,
     columns: &[Column],
     batch: &RecordBatch,
+    ledger: &mut Ledger,
 ) -> Result<u32, RunError> {
     let windows = arena.windows();
     let mut writer = Writer {
         arena,
+        ledger,
+        start: windows.private_end,
         next: windows.private_end,
         end: windows.inputs_end,
     };
@@ -96,8 +102,6 @@ pub(crate) fn copy_in(
             bytes.copy_from_slice(&value.to_le_bytes());
         }
     }
-    let used = writer.next - windows.private_end;
-    writer.arena.touch_inputs(used);
     Ok(address)
 }
 
@@ -114,11 +118,13 @@ fn unified(array: &ArrayRef, expected: &Column) -> ArrayRef {
 /// Views, and behind them the text that is too long for them; its bytes.
 fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, u32), RunError> {
     let texts = array.as_string_view();
-    let (views_bytes, text_bytes) = (texts.len() * view::BYTES as usize, long_bytes(texts));
-    let (address, target) = writer.buffer(views_bytes + text_bytes)?;
+    let long = LongText::of(texts);
+    let views_bytes = texts.len() * view::BYTES as usize;
+    let (address, target) = writer.buffer(views_bytes + long.copied_bytes())?;
     let (views, text) = target.split_at_mut(views_bytes);
-    write_views(views, text, address + views_bytes as u32, texts);
-    Ok((address, text_bytes as u32))
+    long.write(texts, views, text, address + views_bytes as u32);
+    // Rows that share their text can have more in all than there are addresses.
+    Ok((address, u32::try_from(long.bytes()).unwrap_or(u32::MAX)))
 }
 
 fn copy_values(
@@ -132,11 +138,11 @@ fn copy_values(
     match (array.data_type(), storage) {
         (DataType::Boolean, _) => copy_bits(target, array.as_boolean().values()),
         (DataType::Decimal128(..), Storage::I32) => {
-            let fits = narrow::<4>(target, array, i32::MIN.into(), |low| (low as i32).into());
+            let fits = narrow(target, array, |low| (low as u32).to_le_bytes());
             fits.then_some(()).ok_or_else(|| broken("i32"))?;
         }
         (DataType::Decimal128(..), Storage::I64) => {
-            let fits = narrow::<8>(target, array, i64::MIN, |low| low);
+            let fits = narrow(target, array, u64::to_le_bytes);
             fits.then_some(()).ok_or_else(|| broken("i64"))?;
         }
         _ => {
@@ -149,23 +155,27 @@ fn copy_values(
     Ok(address)
 }
 
-/// Decimals as their lowest bytes, nulls as 0. Whether `extend` gets every number back from its low half, and none is
-/// `lowest`, so that magnitudes need one bit less than the lane has.
+/// Decimals as their lowest `WIDTH` bytes, nulls as 0. Whether all magnitudes are below half of what that many bytes hold.
 ///
-/// Written without branches: numbers that do not fit leave bits in `lost`.
+/// Written without branches, and with the sum in two words, because that is what compiles to an add with carry: moved up
+/// by the largest number, those that fit are not negative, have no bit above their lane, and are not all ones.
 fn narrow<const WIDTH: usize>(
     target: &mut [u8],
     array: &ArrayRef,
-    lowest: i64,
-    extend: impl Fn(i64) -> i64,
+    lane_of: impl Fn(u64) -> [u8; WIDTH],
 ) -> bool {
     let decimals: &[i128] = array.as_primitive::<Decimal128Type>().values();
     let lanes = target.as_chunks_mut::<WIDTH>().0.iter_mut().zip(decimals);
-    let mut lost = 0i64;
+    let all_ones = u64::MAX >> (64 - 8 * WIDTH);
+    let (mut above, mut within, mut edge) = (0u64, 0u64, 0u64);
     let mut put = |lane: &mut [u8; WIDTH], value: i128| {
-        let (low, high) = (value as i64, (value >> 64) as i64);
-        lost |= (high ^ (low >> 63)) | (low ^ extend(low)) | i64::from(low == lowest);
-        lane.copy_from_slice(&low.to_le_bytes()[..WIDTH]);
+        let (low, high) = (value as u64, (value >> 64) as u64);
+        let moved = low.wrapping_add(all_ones >> 1);
+        above |= high.wrapping_add(u64::from(moved < low));
+        within |= moved;
+        edge |= u64::from(moved == all_ones);
+        // An assignment: copying slices checks them for overlap each time.
+        *lane = lane_of(low);
     };
     match array.nulls().filter(|nulls| nulls.null_count() > 0) {
         Some(nulls) => lanes.zip(nulls.iter()).for_each(|((lane, value), valid)| {
@@ -173,7 +183,7 @@ fn narrow<const WIDTH: usize>(
         }),
         None => lanes.for_each(|(lane, value)| put(lane, *value)),
     }
-    lost == 0
+    above == 0 && edge == 0 && within & !all_ones == 0
 }
 
 fn copy_validity(
@@ -193,4 +203,39 @@ fn copy_validity(
 fn copy_bits(target: &mut [u8], bits: &BooleanBuffer) {
     let aligned = bits.sliced();
     target.copy_from_slice(&aligned.as_slice()[..target.len()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Decimal128Array;
+
+    use super::*;
+
+    #[test]
+    fn decimals_fit_a_lane_up_to_its_largest_magnitude_and_not_beyond() {
+        let check = |value: i128, fits_32: bool, fits_64: bool| {
+            // Others around it must neither help nor hurt.
+            let array: ArrayRef = Arc::new(Decimal128Array::from(vec![0, 1, value, -1]));
+            let mut lanes = [0; 32];
+            let fits = narrow(&mut lanes[..16], &array, |low| (low as u32).to_le_bytes());
+            assert_eq!(fits, fits_32, "{value}");
+            assert_eq!(lanes[8..12], value.to_le_bytes()[..4]);
+            let fits = narrow(&mut lanes, &array, u64::to_le_bytes);
+            assert_eq!(fits, fits_64, "{value}");
+            assert_eq!(lanes[16..24], value.to_le_bytes()[..8]);
+        };
+        let (largest_32, largest_64) = (i128::from(i32::MAX), i128::from(i64::MAX));
+        for sign in [1, -1] {
+            check(sign * 2_400, true, true);
+            check(sign * largest_32, true, true);
+            check(sign * (largest_32 + 1), false, true);
+            check(sign * largest_64, false, true);
+            check(sign * (largest_64 + 1), false, false);
+            check(sign << 64, false, false);
+            check(sign * i128::MAX, false, false);
+        }
+        check(i128::MIN, false, false);
+    }
 }

@@ -17,6 +17,7 @@ use super::{
     engine::{LoadedModule, Runtime},
     host::{HostFunctions, HostState},
     input,
+    ledger::{Ledger, MemoryAccount},
     memory::{Arena, SharedArena},
     output,
 };
@@ -26,20 +27,6 @@ use crate::{
     error::EngineError,
     fragment::{self, Storage, Type},
 };
-
-/// Who pays for guest memory. The coordinator puts the query's memory pool behind it.
-pub trait MemoryAccount: Send {
-    /// Asks for more. Bytes.
-    fn grow(&mut self, bytes: u64) -> Result<(), Refused>;
-
-    /// Gives back. Bytes.
-    fn shrink(&mut self, bytes: u64);
-}
-
-/// Why an account gives no more.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
 
 /// A literal of the plan. Integers, dates, timestamps and unscaled decimals as `Int`.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,9 +52,7 @@ pub struct Instance {
     store: Store<HostState>,
     memory: Memory,
     arena: SharedArena,
-    account: Box<dyn MemoryAccount>,
-    /// What the account has been asked for so far.
-    charged: u64,
+    ledger: Ledger,
     calls: Calls,
 }
 
@@ -81,14 +66,8 @@ impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Instance")
             .field("module", &self.module.name())
-            .field("charged", &self.charged)
+            .field("charged", &self.ledger.charged())
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        self.account.shrink(self.charged);
     }
 }
 
@@ -115,8 +94,7 @@ impl Instance {
             store,
             memory,
             arena,
-            account,
-            charged: 0,
+            ledger: Ledger::new(account),
             calls,
         };
         instance.prepare_memory(runtime)?;
@@ -139,7 +117,7 @@ impl Instance {
 
     /// Bytes of guest memory that the account carries.
     pub fn memory_bytes(&self) -> u64 {
-        self.charged
+        self.ledger.charged()
     }
 
     /// Gives a batch of at most [`abi::BATCH_ROWS_MAX`] rows to an input. `check` runs between calls and may stop them.
@@ -167,16 +145,17 @@ impl Instance {
         if batch.num_rows() > abi::BATCH_ROWS_MAX {
             return Err(self.shape(format!("{} rows at once", batch.num_rows())));
         }
-        self.with_arena(|arena| {
-            let descriptors = input::copy_in(arena, input, columns, batch)?;
+        {
+            let Self { arena, ledger, .. } = self;
+            let mut arena = lock(arena);
+            let arena = arena.as_mut().expect("the store keeps its memory");
+            let descriptors = input::copy_in(arena, input, columns, batch, ledger)?;
             write(
                 arena,
                 control::INPUT_COLUMNS + 4 * input as u32,
                 descriptors,
             );
-            Ok(())
-        })?;
-        self.charge()?;
+        }
         self.run(&push, batch.num_rows() as u32, check)?;
         Ok(())
     }
@@ -341,31 +320,14 @@ impl Instance {
                 limit_bytes: window,
             });
         }
-        self.with_arena(|arena| {
-            arena.grow_private(end).map_err(|e| RunError::Memory {
-                bytes: end,
-                detail: e.to_string(),
-            })
-        })?;
-        self.charge()
-    }
-
-    /// Charges what the guest's memory has grown by.
-    fn charge(&mut self) -> Result<(), RunError> {
-        let resident = self.with_arena(|arena| Ok(arena.resident_bytes()))?;
-        if let Some(bytes) = resident
-            .checked_sub(self.charged)
-            .filter(|bytes| *bytes > 0)
-        {
-            self.account
-                .grow(bytes)
-                .map_err(|refused| RunError::Memory {
-                    bytes,
-                    detail: refused.to_string(),
-                })?;
-            self.charged = resident;
-        }
-        Ok(())
+        let Self { arena, ledger, .. } = self;
+        let mut arena = lock(arena);
+        let arena = arena.as_mut().expect("the store keeps its memory");
+        ledger.cover(arena.resident_bytes_with(end, 0))?;
+        arena.grow_private(end).map_err(|e| RunError::Memory {
+            bytes: end,
+            detail: e.to_string(),
+        })
     }
 
     fn write_heap_limit(&mut self) -> Result<(), RunError> {

@@ -87,9 +87,9 @@ impl Arena {
         self.private_bytes
     }
 
-    /// Bytes that the guest and its inputs may occupy.
-    pub(crate) fn resident_bytes(&self) -> u64 {
-        self.private_bytes + self.inputs_bytes
+    /// Bytes that the guest and its inputs may occupy when private memory reaches to `private` and so much input is used.
+    pub(crate) fn resident_bytes_with(&self, private: u64, inputs: u64) -> u64 {
+        self.private_bytes.max(private) + self.inputs_bytes.max(inputs)
     }
 
     fn make_accessible(&self, start: u64, end: u64) -> io::Result<()> {
@@ -349,7 +349,7 @@ mod tests {
         arenas.give_back(arena);
         let mut arena = arenas.take().unwrap();
         assert_eq!(arena.base, base);
-        assert_eq!(arena.resident_bytes(), 0);
+        assert_eq!(arena.resident_bytes_with(0, 0), 0);
         arena.grow_private(WARM_BYTES + 65_536).unwrap();
         assert_eq!(arena.bytes(0, 1).unwrap(), [7]);
         assert_eq!(arena.bytes(WARM_BYTES, 1).unwrap(), [0]);

@@ -3,7 +3,7 @@
 //! Errors: going in there are none; coming out, a view that leads outside the windows or to something that is not UTF-8,
 //! and more text than Arrow's views can name.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, StringViewArray},
@@ -15,59 +15,133 @@ use crate::abi::view;
 
 const VIEW_BYTES: usize = view::BYTES as usize;
 const ADDRESS_BITS: u32 = 8 * view::ADDRESS;
-/// Where Arrow's views have the offset into their buffer.
+/// Where Arrow's views have their buffer, and the offset into it.
+const BUFFER_BITS: u32 = 64;
 const OFFSET_BITS: u32 = 96;
 /// Offsets in Arrow's views have 31 bits. Also what a hostile guest can make the host copy.
 const LONG_BYTES_MAX: usize = i32::MAX as usize;
 
-/// Bytes of the rows that do not fit their view.
-pub(super) fn long_bytes(texts: &StringViewArray) -> usize {
-    if texts.data_buffers().is_empty() {
-        return 0;
+/// Ranges of buffers are copied whole where that is at most so many times what the rows need, and a bit more.
+const SPREAD_MAX: usize = 2;
+const SPREAD_BYTES: usize = 4096;
+
+/// What of an array's text does not fit its views, and how it gets into the window.
+pub(super) struct LongText {
+    /// Of all rows. A row counts as often as its text occurs.
+    bytes: usize,
+    /// Per buffer of the array what its rows reach; empty, with its start behind its end, where none does.
+    ranges: Vec<Range<u32>>,
+    /// Whether the ranges are copied as they are, not row by row.
+    whole: bool,
+}
+
+impl LongText {
+    pub(super) fn of(texts: &StringViewArray) -> Self {
+        let mut bytes = 0;
+        let mut ranges = vec![u32::MAX..0; texts.data_buffers().len()];
+        let mut note = |view: u128| {
+            let length = view as u32;
+            if length > view::INLINE_BYTES_MAX {
+                let (buffer, offset) = place(view);
+                let range = &mut ranges[buffer];
+                range.start = range.start.min(offset);
+                range.end = range.end.max(offset + length);
+                bytes += length as usize;
+            }
+        };
+        match texts.nulls().filter(|nulls| nulls.null_count() > 0) {
+            _ if texts.data_buffers().is_empty() => {}
+            None => texts.views().iter().for_each(|view| note(*view)),
+            Some(nulls) => nulls
+                .valid_indices()
+                .for_each(|row| note(texts.views()[row])),
+        }
+        let spread: usize = ranges.iter().map(|range| range.len()).sum();
+        Self {
+            bytes,
+            whole: spread <= bytes * SPREAD_MAX + SPREAD_BYTES,
+            ranges,
+        }
     }
-    let long = |view: u128| match view as u32 {
-        length if length > view::INLINE_BYTES_MAX => length as usize,
-        _ => 0,
-    };
-    match texts.nulls() {
-        None => texts.views().iter().map(|view| long(*view)).sum(),
-        Some(nulls) => nulls
-            .valid_indices()
-            .map(|row| long(texts.views()[row]))
-            .sum(),
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is copied beside the views.
+    pub(super) fn copied_bytes(&self) -> usize {
+        match self.whole {
+            true => self.ranges.iter().map(|range| range.len()).sum(),
+            false => self.bytes,
+        }
+    }
+
+    /// Writes the views, and the text that does not fit them to `long`, whose address is `address`.
+    pub(super) fn write(
+        &self,
+        texts: &StringViewArray,
+        views: &mut [u8],
+        long: &mut [u8],
+        address: u32,
+    ) {
+        let slots = views.as_chunks_mut::<VIEW_BYTES>().0;
+        let slots = slots.iter_mut().zip(texts.views());
+        if texts.data_buffers().is_empty() && texts.null_count() == 0 {
+            slots.for_each(|(slot, view)| *slot = view.to_le_bytes());
+            return;
+        }
+        let starts = match self.whole {
+            true => self.copy_ranges(texts, long, address),
+            false => Vec::new(),
+        };
+        let mut next = 0;
+        for (row, (slot, view)) in slots.enumerate() {
+            // What the views of nulls say is arbitrary, and generated code may follow them.
+            let mut view = match texts.is_valid(row) {
+                true => *view,
+                false => 0,
+            };
+            if view as u32 > view::INLINE_BYTES_MAX {
+                let (buffer, offset) = place(view);
+                let there = match starts.get(buffer) {
+                    Some(start) => start.wrapping_add(offset),
+                    None => {
+                        let text = texts.value(row).as_bytes();
+                        long[next..next + text.len()].copy_from_slice(text);
+                        next += text.len();
+                        address + (next - text.len()) as u32
+                    }
+                };
+                view &= (1 << ADDRESS_BITS) - 1;
+                view |= u128::from(there) << ADDRESS_BITS;
+            }
+            *slot = view.to_le_bytes();
+        }
+    }
+
+    /// Copies the ranges one behind the other. Where offset 0 of each buffer would lie, wrapping.
+    fn copy_ranges(&self, texts: &StringViewArray, long: &mut [u8], address: u32) -> Vec<u32> {
+        let mut next = 0;
+        let buffers = self.ranges.iter().zip(texts.data_buffers());
+        let starts = buffers.map(|(range, buffer)| {
+            let start = (address + next as u32).wrapping_sub(range.start);
+            if !range.is_empty() {
+                let text = &buffer[range.start as usize..range.end as usize];
+                long[next..next + text.len()].copy_from_slice(text);
+                next += text.len();
+            }
+            start
+        });
+        starts.collect()
     }
 }
 
-/// Writes the views of `texts`, and what does not fit them to `long`, whose address is `address`.
-pub(super) fn write_views(
-    views: &mut [u8],
-    long: &mut [u8],
-    address: u32,
-    texts: &StringViewArray,
-) {
-    let slots = views.as_chunks_mut::<VIEW_BYTES>().0;
-    if texts.data_buffers().is_empty() && texts.null_count() == 0 {
-        for (slot, view) in slots.iter_mut().zip(texts.views()) {
-            *slot = view.to_le_bytes();
-        }
-        return;
-    }
-    let mut next = 0;
-    for (row, slot) in slots.iter_mut().enumerate() {
-        // What the views of nulls say is arbitrary, and generated code may follow them.
-        let mut view = match texts.is_valid(row) {
-            true => texts.views()[row],
-            false => 0,
-        };
-        if view as u32 > view::INLINE_BYTES_MAX {
-            let text = texts.value(row).as_bytes();
-            long[next..next + text.len()].copy_from_slice(text);
-            view &= (1 << ADDRESS_BITS) - 1;
-            view |= (u128::from(address) + next as u128) << ADDRESS_BITS;
-            next += text.len();
-        }
-        *slot = view.to_le_bytes();
-    }
+/// Buffer and offset that one of Arrow's views of long text names.
+fn place(view: u128) -> (usize, u32) {
+    (
+        ((view >> BUFFER_BITS) as u32) as usize,
+        (view >> OFFSET_BITS) as u32,
+    )
 }
 
 /// The texts that a guest's views stand for.
@@ -104,7 +178,10 @@ pub(super) fn read_views(
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::AsArray;
+    use arrow::{
+        array::{AsArray, UInt32Array},
+        compute::take,
+    };
 
     use super::*;
     use crate::abi::Windows;
@@ -112,6 +189,46 @@ mod tests {
     /// The view of `length` bytes at an address.
     fn long_view(length: u32, address: u32) -> [u8; VIEW_BYTES] {
         (u128::from(length) | u128::from(address) << ADDRESS_BITS).to_le_bytes()
+    }
+
+    /// What comes out again of `texts` in the input window, and how many bytes of long text that took.
+    fn round_trip(texts: &StringViewArray) -> (ArrayRef, usize) {
+        let mut arena = Arena::reserve(Windows::SMALL, 0).unwrap();
+        let start = Windows::SMALL.private_end;
+        let long = LongText::of(texts);
+        let views_bytes = texts.len() * VIEW_BYTES;
+        let bytes = (views_bytes + long.copied_bytes()) as u64;
+        let window = arena.bytes_mut(start, bytes).unwrap();
+        let (views, text) = window.split_at_mut(views_bytes);
+        long.write(texts, views, text, start as u32 + views_bytes as u32);
+        let views = arena.bytes(start, views_bytes as u64).unwrap();
+        let out = read_views(&arena, views, texts.nulls().cloned()).unwrap();
+        (out, long.copied_bytes())
+    }
+
+    #[test]
+    fn text_is_copied_in_one_piece_or_row_by_row() {
+        let text = |row: usize| format!("{row}, told at some length");
+        let all: StringViewArray = (0..10_000)
+            .map(|row| (row % 7 > 0).then(|| text(row)))
+            .collect();
+        let check = |rows: &[u32], copied: std::ops::Range<usize>| {
+            let rows = UInt32Array::from(rows.to_vec());
+            let taken = take(&all, &rows, None).unwrap();
+            let (out, bytes) = round_trip(taken.as_string_view());
+            assert_eq!(&out, &taken);
+            assert!(copied.contains(&bytes), "{bytes}");
+        };
+        let length = text(9_999).len();
+        // Neighbours come with what lies between them; what is far apart does not.
+        check(&[1, 2, 3, 8], 4 * 22..9 * length);
+        check(&[1, 9_999], 44..2 * length + 1);
+        // A text that occurs often is there once.
+        check(&[5_000; 1000], length..length + 1);
+        check(&[0, 7], 0..1);
+        check(&[], 0..1);
+        let (out, _) = round_trip(&all);
+        assert_eq!(out.as_string_view(), &all);
     }
 
     #[test]

@@ -25,11 +25,12 @@ use worker_wasm::{
         ArithmeticOp, CompareOp, Expr, Input, LikeClass, Operator, Pipeline, Sink, Source, Type,
         rules, verifier::verify,
     },
+    runtime::Param,
 };
 
 use crate::{
     calendar,
-    random::{self, Exprs},
+    random::{self, Exprs, Literal},
     support::{Mix, run, seeds},
 };
 
@@ -70,8 +71,14 @@ fn boolean_row(value: Option<bool>) -> ArrayRef {
     Arc::new(BooleanArray::from(vec![value]))
 }
 
-fn type_of(expr: &Expr, row: &RecordBatch) -> DataType {
-    let schema = row.schema();
+/// What the names in an expression stand for.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    literals: &'a [Literal],
+}
+
+fn type_of(expr: &Expr, row: &Row<'_>) -> DataType {
+    let schema = row.batch.schema();
     let columns = schema
         .fields()
         .iter()
@@ -80,17 +87,16 @@ fn type_of(expr: &Expr, row: &RecordBatch) -> DataType {
             nullable: true,
             facts: worker_wasm::fragment::Facts::NONE,
         });
-    verify(&projection(columns.collect(), vec![expr.clone()])).unwrap()[0]
-        .ty
-        .to_arrow()
+    let fragment = projection(columns.collect(), row.literals, vec![expr.clone()]);
+    verify(&fragment).unwrap()[0].ty.to_arrow()
 }
 
-fn reference(expr: &Expr, row: &RecordBatch) -> Reference {
+fn reference(expr: &Expr, row: &Row<'_>) -> Reference {
     let kernel =
         |result: Result<ArrayRef, ArrowError>| result.map(canonical).map_err(|e| reason(&e));
     match expr {
-        Expr::Column(index) => Ok(canonical(Arc::clone(row.column(*index)))),
-        Expr::Param(_) => unreachable!("random expressions have no parameters"),
+        Expr::Column(index) => Ok(canonical(Arc::clone(row.batch.column(*index)))),
+        Expr::Param(index) => Ok(canonical(Arc::clone(&row.literals[*index].array))),
         Expr::Null(ty) => Ok(new_null_array(&ty.to_arrow(), 1)),
         Expr::Arithmetic(op, left, right) => {
             let (left, right) = (reference(left, row)?, reference(right, row)?);
@@ -240,7 +246,7 @@ fn compare(op: CompareOp, left: &ArrayRef, right: &ArrayRef) -> Reference {
     Ok(Arc::new(result.unwrap()))
 }
 
-fn fold(items: &[Expr], row: &RecordBatch, deciding: bool) -> Reference {
+fn fold(items: &[Expr], row: &Row<'_>, deciding: bool) -> Reference {
     let mut result = Some(!deciding);
     for item in items {
         match truth(&reference(item, row)?) {
@@ -252,10 +258,17 @@ fn fold(items: &[Expr], row: &RecordBatch, deciding: bool) -> Reference {
     Ok(boolean_row(result))
 }
 
-fn projection(columns: Vec<worker_wasm::fragment::Column>, exprs: Vec<Expr>) -> Fragment {
+fn projection(
+    columns: Vec<worker_wasm::fragment::Column>,
+    literals: &[Literal],
+    exprs: Vec<Expr>,
+) -> Fragment {
     Fragment {
         inputs: vec![Input { columns }],
-        params: Vec::new(),
+        params: literals
+            .iter()
+            .map(|literal| literal.param.clone())
+            .collect(),
         pipelines: vec![Pipeline {
             source: Source::Input(0),
             operators: vec![Operator::Project(exprs)],
@@ -264,9 +277,17 @@ fn projection(columns: Vec<worker_wasm::fragment::Column>, exprs: Vec<Expr>) -> 
     }
 }
 
+fn values(literals: &[Literal]) -> Vec<Param> {
+    literals
+        .iter()
+        .map(|literal| literal.value.clone())
+        .collect()
+}
+
 fn kind(expr: &Expr) -> &'static str {
     match expr {
-        Expr::Column(_) | Expr::Param(_) | Expr::Null(_) => "leaf",
+        Expr::Param(_) => "literal",
+        Expr::Column(_) | Expr::Null(_) => "leaf",
         Expr::Arithmetic(..) => "arithmetic",
         Expr::Compare(..) => "compare",
         Expr::And(_) => "and",
@@ -303,7 +324,14 @@ fn random_expressions_agree_with_arrow() {
             random::column
         };
         let columns: Vec<_> = (0..rng.usize(1..5)).map(|_| column(&mut rng)).collect();
-        let (expr, ty) = Exprs { columns: &columns }.any(&mut rng, 3);
+        let literals: Vec<_> = (0..rng.usize(0..3))
+            .map(|_| random::literal(&mut rng, &columns))
+            .collect();
+        let exprs = Exprs {
+            columns: &columns,
+            literals: &literals,
+        };
+        let (expr, ty) = exprs.any(&mut rng, 3);
         mix.count(kind(&expr));
         mix.count(
             ty.to_string()
@@ -311,14 +339,20 @@ fn random_expressions_agree_with_arrow() {
                 .find(|part| !part.is_empty())
                 .unwrap(),
         );
-        let fragment = projection(columns.clone(), vec![expr.clone()]);
+        let fragment = projection(columns.clone(), &literals, vec![expr.clone()]);
         let rows = random::rows(&mut rng);
         let batch = random::batch(&mut rng, &columns, rows);
         let context = || format!("seed {seed}: {expr}\n{fragment}");
         let expected: Vec<_> = (0..batch.num_rows())
-            .map(|row| reference(&expr, &batch.slice(row, 1)))
+            .map(|row| {
+                let row = Row {
+                    batch: &batch.slice(row, 1),
+                    literals: &literals,
+                };
+                reference(&expr, &row)
+            })
             .collect();
-        let actual = run(&fragment, &[], std::slice::from_ref(&batch));
+        let actual = run(&fragment, &values(&literals), std::slice::from_ref(&batch));
         let failing = expected.iter().position(Result::is_err);
         match (failing, actual) {
             (None, Ok(actual)) => {
@@ -343,6 +377,7 @@ fn random_expressions_agree_with_arrow() {
     }
     mix.check(&[
         "value",
+        "literal",
         "DivideByZero",
         "Overflow",
         "CastOutOfRange",
@@ -387,18 +422,24 @@ fn random_filters_keep_the_rows_that_are_true() {
     let count = if std::env::var("MURRE_LONG").is_ok() {
         10_000
     } else {
-        400
+        800
     };
     for seed in seeds(1_000_000, count) {
         let mut rng = Rng::with_seed(seed);
         let columns: Vec<_> = (0..rng.usize(1..5))
             .map(|_| random::column(&mut rng))
             .collect();
-        let exprs = Exprs { columns: &columns };
+        let literals: Vec<_> = (0..rng.usize(0..4))
+            .map(|_| random::literal(&mut rng, &columns))
+            .collect();
+        let exprs = Exprs {
+            columns: &columns,
+            literals: &literals,
+        };
         let predicates: Vec<_> = (0..rng.usize(1..3))
             .map(|_| exprs.boolean(&mut rng, 2))
             .collect();
-        let mut fragment = projection(columns.clone(), Vec::new());
+        let mut fragment = projection(columns.clone(), &literals, Vec::new());
         fragment.pipelines[0].operators =
             predicates.iter().cloned().map(Operator::Filter).collect();
         let batches: Vec<_> = (0..rng.usize(1..4))
@@ -413,10 +454,14 @@ fn random_filters_keep_the_rows_that_are_true() {
             .iter()
             .flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)))
         {
+            let names = Row {
+                batch: &row,
+                literals: &literals,
+            };
             let verdict = predicates
                 .iter()
                 .try_fold(true, |keep, predicate| match keep {
-                    true => Ok(truth(&reference(predicate, &row)?) == Some(true)),
+                    true => Ok(truth(&reference(predicate, &names)?) == Some(true)),
                     false => Ok::<_, Reason>(false),
                 });
             match verdict {
@@ -426,7 +471,7 @@ fn random_filters_keep_the_rows_that_are_true() {
             }
         }
         let context = || format!("seed {seed}\n{fragment}");
-        match run(&fragment, &[], &batches) {
+        match run(&fragment, &values(&literals), &batches) {
             Err(RunError::Data { .. }) => {
                 mix.count("failed");
                 assert!(fails, "{}", context());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray, RecordBatch,
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch,
         StringViewArray,
     },
     compute::cast,
@@ -16,8 +16,12 @@ use arrow::{
     },
 };
 use fastrand::Rng;
-use worker_wasm::fragment::{
-    ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Range, TimePart, Type, rules,
+use worker_wasm::{
+    fragment::{
+        ArithmeticOp, Column, CompareOp, Expr, Facts, LikeClass, Param, Range, TimePart, Type,
+        rules,
+    },
+    runtime,
 };
 
 pub(crate) fn column_type(rng: &mut Rng) -> Type {
@@ -289,6 +293,17 @@ pub(crate) fn rows(rng: &mut Rng) -> usize {
     }
 }
 
+fn compare_op(rng: &mut Rng) -> CompareOp {
+    [
+        CompareOp::Eq,
+        CompareOp::Ne,
+        CompareOp::Lt,
+        CompareOp::Le,
+        CompareOp::Gt,
+        CompareOp::Ge,
+    ][rng.usize(0..6)]
+}
+
 const TIME_PARTS: [TimePart; 16] = [
     TimePart::Year,
     TimePart::IsoYear,
@@ -308,17 +323,77 @@ const TIME_PARTS: [TimePart; 16] = [
     TimePart::Epoch,
 ];
 
-/// Makes expressions over columns. Parameters are columns' concern of their own: see the tests that use them.
+/// A parameter with a value of its type and range.
+pub(crate) struct Literal {
+    pub(crate) param: Param,
+    pub(crate) value: runtime::Param,
+    /// The value as an array of one row.
+    pub(crate) array: ArrayRef,
+}
+
+/// A parameter like one of `columns`, so that the two can be compared.
+pub(crate) fn literal(rng: &mut Rng, columns: &[Column]) -> Literal {
+    let of = &columns[rng.usize(0..columns.len())];
+    let range = match rng.bool() {
+        true => of.facts.range,
+        false => Range::Full,
+    };
+    let (ty, facts) = (
+        of.ty.clone(),
+        Facts {
+            range,
+            ..Facts::NONE
+        },
+    );
+    let column = Column {
+        ty: ty.clone(),
+        nullable: false,
+        facts,
+    };
+    let array = cast(&whole_array(rng, &column, 1, 0.0), &ty.to_arrow()).unwrap();
+    Literal {
+        param: Param { ty, range },
+        value: literal_value(&array),
+        array,
+    }
+}
+
+fn literal_value(array: &ArrayRef) -> runtime::Param {
+    match array.data_type() {
+        DataType::Boolean => runtime::Param::Boolean(array.as_boolean().value(0)),
+        DataType::Float32 => runtime::Param::Float32(array.as_primitive::<Float32Type>().value(0)),
+        DataType::Float64 => runtime::Param::Float64(array.as_primitive::<Float64Type>().value(0)),
+        DataType::Utf8View => runtime::Param::Text(array.as_string_view().value(0).into()),
+        DataType::Decimal128(..) => {
+            runtime::Param::Int(array.as_primitive::<Decimal128Type>().value(0))
+        }
+        DataType::UInt64 => runtime::Param::Int(array.as_primitive::<UInt64Type>().value(0).into()),
+        other => {
+            let days = match other {
+                DataType::Date32 => cast(array, &DataType::Int32).unwrap(),
+                _ => ArrayRef::clone(array),
+            };
+            let number = cast(&days, &DataType::Int64).unwrap();
+            runtime::Param::Int(number.as_primitive::<Int64Type>().value(0).into())
+        }
+    }
+}
+
+/// Makes expressions over columns and parameters.
 pub(crate) struct Exprs<'a> {
     pub(crate) columns: &'a [Column],
+    pub(crate) literals: &'a [Literal],
 }
 
 impl Exprs<'_> {
     /// An expression and its type, at most `depth` operators deep.
     pub(crate) fn any(&self, rng: &mut Rng, depth: u32) -> (Expr, Type) {
         if depth == 0 || rng.u32(0..8) == 0 {
-            let index = rng.usize(0..self.columns.len());
-            return (Expr::Column(index), self.columns[index].ty.clone());
+            let index = rng.usize(0..self.columns.len() + self.literals.len());
+            return match index.checked_sub(self.columns.len()) {
+                None => (Expr::Column(index), self.columns[index].ty.clone()),
+                Some(index) => (Expr::Param(index), self.literals[index].param.ty.clone()),
+            };
         }
         if rng.u32(0..3) == 0 {
             return (self.boolean(rng, depth), Type::Boolean);
@@ -433,6 +508,24 @@ impl Exprs<'_> {
         same.map_or_else(|| Expr::Null(ty.clone()), Expr::Column)
     }
 
+    /// A column compared with a parameter, or looked up among parameters: what filters mostly are.
+    fn column_by_literal(&self, rng: &mut Rng) -> Expr {
+        let param = rng.usize(0..self.literals.len());
+        let ty = &self.literals[param].param.ty;
+        let like = |column: &Column| column.ty == *ty;
+        let column = self
+            .columns
+            .iter()
+            .position(like)
+            .expect("literals are like columns");
+        let (column, param) = (Box::new(Expr::Column(column)), Box::new(Expr::Param(param)));
+        match rng.u32(0..5) {
+            0 => Expr::In(column, vec![*param]),
+            1 => Expr::Compare(compare_op(rng), param, column),
+            _ => Expr::Compare(compare_op(rng), column, param),
+        }
+    }
+
     pub(crate) fn boolean(&self, rng: &mut Rng, depth: u32) -> Expr {
         let depth = depth.saturating_sub(1);
         let some = |rng: &mut Rng| {
@@ -444,6 +537,9 @@ impl Exprs<'_> {
             .columns
             .iter()
             .position(|column| column.ty == Type::Utf8);
+        if !self.literals.is_empty() && rng.u32(0..3) == 0 {
+            return self.column_by_literal(rng);
+        }
         match rng.u32(0..12) {
             9.. if text.is_some() => {
                 let class = [
@@ -471,14 +567,7 @@ impl Exprs<'_> {
             }
             _ => {
                 let (left, ty) = self.any(rng, depth);
-                let op = [
-                    CompareOp::Eq,
-                    CompareOp::Ne,
-                    CompareOp::Lt,
-                    CompareOp::Le,
-                    CompareOp::Gt,
-                    CompareOp::Ge,
-                ][rng.usize(0..6)];
+                let op = compare_op(rng);
                 let right = self.of(rng, &ty, depth);
                 Expr::Compare(op, Box::new(left), Box::new(right))
             }

@@ -138,7 +138,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
     i32.const 0
     i32.load offset=1044 align=1
     if ;; label = @1
@@ -291,12 +291,12 @@
       i32.store offset=1044 align=1
     end
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1104 align=1
     i32.eqz
     if ;; label = @1
     end
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1104 align=1
     local.set 13
     i32.const 0
     i32.load offset=64 align=1
@@ -315,10 +315,10 @@
         br_if 1 (;@1;)
         i32.const 0
         local.get 0
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
         i32.const 0
         local.get 13
-        i32.store offset=1088 align=1
+        i32.store offset=1104 align=1
         i32.const 0
         i32.load offset=1036 align=1
         i32.eqz
@@ -420,28 +420,52 @@
           return
         end
         i32.const 0
+        i32.load offset=1056 align=1
+        i32.eqz
+        if ;; label = @3
+          i32.const 1024
+          call 4
+          local.set 24
+          local.get 24
+          i32.eqz
+          if ;; label = @4
+            i32.const 2
+            return
+          end
+          local.get 24
+          i32.const 0
+          i32.const 1024
+          memory.fill
+          i32.const 0
+          local.get 24
+          i32.store offset=1056 align=1
+        end
+        i32.const 0
+        i32.load offset=1056 align=1
+        local.set 25
+        i32.const 0
         i32.load offset=1024 align=1
-        local.set 24
+        local.set 26
         i32.const 0
         i32.load offset=1028 align=1
         i32.const 1
         i32.sub
-        local.set 25
+        local.set 27
         local.get 0
         local.get 13
         i32.sub
-        local.set 26
+        local.set 28
         local.get 13
-        local.get 26
+        local.get 28
         i32.const 1024
-        local.get 26
+        local.get 28
         i32.const 1024
         i32.lt_u
         select
         i32.add
-        local.set 27
+        local.set 29
         local.get 13
-        local.get 27
+        local.get 29
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
@@ -453,158 +477,209 @@
             i32.mul
             i32.add
             i64.load align=1
-            local.set 28
-            i64.const 2685821657736338717
-            local.set 29
-            local.get 29
-            local.get 28
-            i64.xor
-            i64.const -7046029254386353131
-            i64.mul_wide_u
-            local.set 31
             local.set 30
-            local.get 30
-            local.get 31
-            i64.xor
-            local.set 29
-            local.get 29
-            i32.wrap_i64
+            i32.const 0
+            local.set 31
+            i32.const 0
             local.set 32
+            i32.const 0
+            local.set 34
+            local.get 30
+            i32.wrap_i64
+            local.set 33
+            local.get 30
+            i64.const 253
+            i64.gt_u
+            local.set 34
             local.get 32
+            local.get 34
+            i32.or
+            local.set 32
+            local.get 31
+            i32.const 8
+            i32.shl
+            local.get 33
+            i32.or
+            local.set 31
             local.get 25
-            i32.and
+            local.get 31
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 31
+            i32.const 0
             local.set 35
-            block ;; label = @5
-              loop ;; label = @6
-                local.get 24
-                local.get 35
-                i32.const 3
-                i32.shl
-                i32.add
-                i64.load align=1
-                local.set 34
-                local.get 34
-                i64.eqz
-                if ;; label = @7
-                  i32.const 0
-                  i32.load offset=1032 align=1
-                  local.set 36
-                  i32.const 0
-                  i32.load offset=1036 align=1
-                  local.get 36
-                  i32.const 10
-                  i32.shr_u
-                  i32.const 2
-                  i32.shl
-                  i32.add
-                  i32.load align=1
-                  local.get 36
-                  i32.const 1023
-                  i32.and
-                  i32.const 32
-                  i32.mul
-                  i32.add
-                  local.set 37
-                  local.get 37
-                  local.set 33
-                  local.get 33
-                  local.get 32
-                  i32.store align=1
-                  local.get 33
-                  local.get 28
-                  i64.store offset=8 align=1
-                  local.get 33
-                  i64.const 0
-                  i64.store offset=16 align=1
-                  local.get 33
-                  i64.const 0
-                  i64.store offset=24 align=1
-                  local.get 24
-                  local.get 35
+            local.get 32
+            i32.eqz
+            if ;; label = @5
+              local.get 31
+              i32.load align=1
+              local.set 35
+            end
+            local.get 35
+            i32.eqz
+            if ;; label = @5
+              i64.const 2685821657736338717
+              local.set 36
+              local.get 36
+              local.get 30
+              i64.xor
+              i64.const -7046029254386353131
+              i64.mul_wide_u
+              local.set 38
+              local.set 37
+              local.get 37
+              local.get 38
+              i64.xor
+              local.set 36
+              local.get 36
+              i32.wrap_i64
+              local.set 39
+              local.get 39
+              local.get 27
+              i32.and
+              local.set 42
+              block ;; label = @6
+                loop ;; label = @7
+                  local.get 26
+                  local.get 42
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.get 32
-                  i64.extend_i32_u
+                  i64.load align=1
+                  local.set 41
+                  local.get 41
+                  i64.eqz
+                  if ;; label = @8
+                    i32.const 0
+                    i32.load offset=1032 align=1
+                    local.set 43
+                    i32.const 0
+                    i32.load offset=1036 align=1
+                    local.get 43
+                    i32.const 10
+                    i32.shr_u
+                    i32.const 2
+                    i32.shl
+                    i32.add
+                    i32.load align=1
+                    local.get 43
+                    i32.const 1023
+                    i32.and
+                    i32.const 32
+                    i32.mul
+                    i32.add
+                    local.set 44
+                    local.get 44
+                    local.set 40
+                    local.get 40
+                    local.get 39
+                    i32.store align=1
+                    local.get 40
+                    local.get 30
+                    i64.store offset=8 align=1
+                    local.get 40
+                    i64.const 0
+                    i64.store offset=16 align=1
+                    local.get 40
+                    i64.const 0
+                    i64.store offset=24 align=1
+                    local.get 26
+                    local.get 42
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.get 39
+                    i64.extend_i32_u
+                    i64.const 32
+                    i64.shl
+                    local.get 40
+                    i64.extend_i32_u
+                    i64.or
+                    i64.store align=1
+                    i32.const 0
+                    local.get 43
+                    i32.const 1
+                    i32.add
+                    i32.store offset=1032 align=1
+                    br 2 (;@6;)
+                  end
+                  local.get 41
                   i64.const 32
-                  i64.shl
-                  local.get 33
-                  i64.extend_i32_u
-                  i64.or
-                  i64.store align=1
-                  i32.const 0
-                  local.get 36
+                  i64.shr_u
+                  i32.wrap_i64
+                  local.get 39
+                  i32.eq
+                  if ;; label = @8
+                    local.get 41
+                    i32.wrap_i64
+                    local.set 40
+                    i32.const 1
+                    local.set 45
+                    local.get 40
+                    i64.load offset=8 align=1
+                    local.set 46
+                    local.get 45
+                    local.get 46
+                    local.get 30
+                    i64.eq
+                    i32.and
+                    local.set 45
+                    local.get 45
+                    br_if 2 (;@6;)
+                  end
+                  local.get 42
                   i32.const 1
                   i32.add
-                  i32.store offset=1032 align=1
-                  br 2 (;@5;)
-                end
-                local.get 34
-                i64.const 32
-                i64.shr_u
-                i32.wrap_i64
-                local.get 32
-                i32.eq
-                if ;; label = @7
-                  local.get 34
-                  i32.wrap_i64
-                  local.set 33
-                  i32.const 1
-                  local.set 38
-                  local.get 33
-                  i64.load offset=8 align=1
-                  local.set 39
-                  local.get 38
-                  local.get 39
-                  local.get 28
-                  i64.eq
+                  local.get 27
                   i32.and
-                  local.set 38
-                  local.get 38
-                  br_if 2 (;@5;)
+                  local.set 42
+                  br 0 (;@7;)
                 end
+              end
+              local.get 40
+              local.set 35
+              local.get 32
+              i32.eqz
+              if ;; label = @6
+                local.get 31
                 local.get 35
-                i32.const 1
-                i32.add
-                local.get 25
-                i32.and
-                local.set 35
-                br 0 (;@6;)
+                i32.store align=1
               end
             end
-            local.get 33
+            local.get 35
             i32.const 16
             i32.add
-            local.set 40
+            local.set 47
             local.get 17
             local.get 14
             i32.const 8
             i32.mul
             i32.add
             f64.load align=1
-            local.set 41
-            local.get 40
+            local.set 48
+            local.get 47
             i64.load align=1
-            local.set 42
-            local.get 42
+            local.set 49
+            local.get 49
             i64.const 1
             i64.add
-            local.set 43
-            local.get 40
-            local.get 43
+            local.set 50
+            local.get 47
+            local.get 50
             i64.store align=1
-            local.get 40
+            local.get 47
             f64.load offset=8 align=1
-            local.set 44
-            local.get 44
-            local.get 41
+            local.set 51
+            local.get 51
+            local.get 48
             f64.add
-            local.set 45
-            local.get 40
+            local.set 52
+            local.get 47
             f64.const nan (;=NaN;)
-            local.get 45
-            local.get 45
-            local.get 45
+            local.get 52
+            local.get 52
+            local.get 52
             f64.ne
             select
             f64.store offset=8 align=1
@@ -613,7 +688,7 @@
             i32.add
             local.set 13
             local.get 13
-            local.get 27
+            local.get 29
             i32.lt_u
             br_if 0 (;@4;)
           end
@@ -623,7 +698,7 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1088 align=1
+    i32.store offset=1104 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -638,7 +713,7 @@
   (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1072 align=1
+    i32.store offset=1088 align=1
     i32.const 0
     return
     unreachable
@@ -647,7 +722,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 f64 i32 f64 i64 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -669,47 +744,47 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1220 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1216 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 3
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 5
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 18
     i32.mul
     i32.add
@@ -720,10 +795,10 @@
     i32.load offset=1032 align=1
     local.set 9
     i32.const 0
-    i32.load offset=1072 align=1
+    i32.load offset=1088 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1076 align=1
+      i32.load offset=1092 align=1
       local.set 10
       local.get 9
       local.get 10
@@ -846,47 +921,47 @@
       end
       i32.const 0
       local.get 12
-      i32.store offset=1076 align=1
+      i32.store offset=1092 align=1
     end
     i32.const 0
     local.get 3
-    i32.store offset=1120 align=1
-    i32.const 0
-    local.get 8
     i32.store offset=1136 align=1
     i32.const 0
-    local.get 4
+    local.get 8
     i32.store offset=1152 align=1
+    i32.const 0
+    local.get 4
+    i32.store offset=1168 align=1
     local.get 5
     local.get 8
     local.get 6
     call 5
     i32.const 0
     local.get 6
-    i32.store offset=1156 align=1
+    i32.store offset=1172 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1168 align=1
-    i32.const 0
-    local.get 7
     i32.store offset=1184 align=1
     i32.const 0
-    local.get 8
+    local.get 7
     i32.store offset=1200 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1232 align=1
+    i32.store offset=1216 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    local.get 8
+    i32.store offset=1248 align=1
+    i32.const 0
+    i32.load offset=1248 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1120
+    i32.const 1136
     i32.store offset=28 align=1
     local.get 26
     if ;; label = @1

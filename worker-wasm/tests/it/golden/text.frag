@@ -379,7 +379,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=1076 align=1
     if ;; label = @1
@@ -544,7 +544,7 @@
     i32.load offset=1044 align=1
     local.set 16
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
@@ -593,9 +593,9 @@
       i32.wrap_i64
       local.set 19
       i32.const 0
-      i32.load offset=1092 align=1
+      i32.load offset=1108 align=1
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1104 align=1
       i32.sub
       local.get 19
       i32.lt_u
@@ -619,17 +619,17 @@
         end
         i32.const 0
         local.get 21
-        i32.store offset=1088 align=1
+        i32.store offset=1104 align=1
         i32.const 0
         local.get 21
         local.get 20
         i32.add
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
       end
     end
     local.get 0
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1152 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -651,15 +651,15 @@
       end
       i32.const 0
       local.get 23
-      i32.store offset=1140 align=1
+      i32.store offset=1156 align=1
       i32.const 0
       local.get 22
-      i32.store offset=1136 align=1
+      i32.store offset=1152 align=1
     end
     i32.const 0
-    i32.load offset=1140 align=1
+    i32.load offset=1156 align=1
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1152 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -667,7 +667,7 @@
     i32.const 0
     local.set 25
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
@@ -929,14 +929,14 @@
       end
     end
     i32.const 0
-    i32.load offset=1124 align=1
+    i32.load offset=1140 align=1
     local.get 25
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     select
     local.set 45
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     local.set 46
     i32.const 0
     i32.load offset=64 align=1
@@ -958,10 +958,10 @@
         br_if 1 (;@1;)
         i32.const 0
         local.get 45
-        i32.store offset=1124 align=1
+        i32.store offset=1140 align=1
         i32.const 0
         local.get 46
-        i32.store offset=1120 align=1
+        i32.store offset=1136 align=1
         i32.const 0
         i32.load offset=1068 align=1
         i32.eqz
@@ -1063,28 +1063,52 @@
           return
         end
         i32.const 0
+        i32.load offset=1088 align=1
+        i32.eqz
+        if ;; label = @3
+          i32.const 1024
+          call 4
+          local.set 58
+          local.get 58
+          i32.eqz
+          if ;; label = @4
+            i32.const 2
+            return
+          end
+          local.get 58
+          i32.const 0
+          i32.const 1024
+          memory.fill
+          i32.const 0
+          local.get 58
+          i32.store offset=1088 align=1
+        end
+        i32.const 0
+        i32.load offset=1088 align=1
+        local.set 59
+        i32.const 0
         i32.load offset=1056 align=1
-        local.set 58
+        local.set 60
         i32.const 0
         i32.load offset=1060 align=1
         i32.const 1
         i32.sub
-        local.set 59
+        local.set 61
         local.get 45
         local.get 46
         i32.sub
-        local.set 60
+        local.set 62
         local.get 46
-        local.get 60
+        local.get 62
         i32.const 1024
-        local.get 60
+        local.get 62
         i32.const 1024
         i32.lt_u
         select
         i32.add
-        local.set 61
+        local.set 63
         local.get 46
-        local.get 61
+        local.get 63
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
@@ -1101,7 +1125,7 @@
             i32.mul
             i32.add
             i32.load align=1
-            local.set 62
+            local.set 64
             local.get 49
             local.get 47
             i32.const 16
@@ -1115,260 +1139,320 @@
             i32.mul
             i32.add
             i32.load offset=8 align=1
-            local.get 62
+            local.get 64
             i32.const 12
             i32.le_u
             select
-            local.set 63
-            i64.const 2685821657736338717
-            local.set 64
-            local.get 63
-            i64.load align=1
-            i64.const 1
-            local.get 62
-            i32.const 3
-            i32.shl
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            i64.sub
-            i64.const -1
-            local.get 62
-            i32.const 8
-            i32.lt_u
-            select
-            i64.and
-            local.get 62
-            i64.extend_i32_u
-            i64.const 56
-            i64.shl
-            i64.xor
-            local.set 67
-            local.get 62
-            i32.const 8
-            i32.gt_u
-            if ;; label = @5
-              local.get 63
-              local.get 62
-              call 9
-              local.set 67
-            end
-            local.get 64
-            local.get 67
-            i64.xor
-            i64.const -7046029254386353131
-            i64.mul_wide_u
-            local.set 66
             local.set 65
+            i32.const 0
+            local.set 66
+            i32.const 0
+            local.set 67
+            i32.const 0
+            local.set 69
             local.get 65
-            local.get 66
-            i64.xor
-            local.set 64
+            i32.load8_u
+            i32.const 254
             local.get 64
-            i32.wrap_i64
+            select
             local.set 68
+            local.get 64
+            i32.const 1
+            i32.gt_u
             local.get 68
-            local.get 59
+            i32.const 127
+            i32.gt_u
+            local.get 64
             i32.and
-            local.set 71
-            block ;; label = @5
-              loop ;; label = @6
-                local.get 58
-                local.get 71
-                i32.const 3
-                i32.shl
-                i32.add
-                i64.load align=1
-                local.set 70
-                local.get 70
-                i64.eqz
-                if ;; label = @7
-                  i32.const 0
-                  i32.load offset=1064 align=1
-                  local.set 72
-                  i32.const 0
-                  i32.load offset=1068 align=1
-                  local.get 72
-                  i32.const 10
-                  i32.shr_u
-                  i32.const 2
-                  i32.shl
-                  i32.add
-                  i32.load align=1
-                  local.get 72
-                  i32.const 1023
-                  i32.and
-                  i32.const 48
-                  i32.mul
-                  i32.add
-                  local.set 73
-                  local.get 73
-                  local.set 69
-                  local.get 69
-                  local.get 68
-                  i32.store align=1
-                  local.get 63
-                  local.set 74
-                  local.get 62
-                  i32.const 12
-                  i32.gt_u
-                  if ;; label = @8
-                    i32.const 0
-                    i32.load offset=1088 align=1
-                    local.set 74
-                    local.get 74
-                    local.get 62
-                    i32.add
-                    local.set 75
-                    i32.const 0
-                    local.get 75
-                    i32.store offset=1088 align=1
-                    local.get 74
-                    local.get 63
-                    local.get 62
-                    memory.copy
-                  end
-                  local.get 69
-                  i32.const 8
-                  i32.add
-                  local.get 74
-                  local.get 62
-                  call 6
-                  local.get 69
-                  i64.const 0
-                  i64.store offset=24 align=1
-                  local.get 69
-                  i64.const 0
-                  i64.store offset=32 align=1
-                  local.get 69
-                  i64.const 0
-                  i64.store offset=40 align=1
-                  local.get 58
-                  local.get 71
+            i32.or
+            local.set 69
+            local.get 67
+            local.get 69
+            i32.or
+            local.set 67
+            local.get 66
+            i32.const 8
+            i32.shl
+            local.get 68
+            i32.or
+            local.set 66
+            local.get 59
+            local.get 66
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 66
+            i32.const 0
+            local.set 70
+            local.get 67
+            i32.eqz
+            if ;; label = @5
+              local.get 66
+              i32.load align=1
+              local.set 70
+            end
+            local.get 70
+            i32.eqz
+            if ;; label = @5
+              i64.const 2685821657736338717
+              local.set 71
+              local.get 65
+              i64.load align=1
+              i64.const 1
+              local.get 64
+              i32.const 3
+              i32.shl
+              i64.extend_i32_u
+              i64.shl
+              i64.const 1
+              i64.sub
+              i64.const -1
+              local.get 64
+              i32.const 8
+              i32.lt_u
+              select
+              i64.and
+              local.get 64
+              i64.extend_i32_u
+              i64.const 56
+              i64.shl
+              i64.xor
+              local.set 74
+              local.get 64
+              i32.const 8
+              i32.gt_u
+              if ;; label = @6
+                local.get 65
+                local.get 64
+                call 9
+                local.set 74
+              end
+              local.get 71
+              local.get 74
+              i64.xor
+              i64.const -7046029254386353131
+              i64.mul_wide_u
+              local.set 73
+              local.set 72
+              local.get 72
+              local.get 73
+              i64.xor
+              local.set 71
+              local.get 71
+              i32.wrap_i64
+              local.set 75
+              local.get 75
+              local.get 61
+              i32.and
+              local.set 78
+              block ;; label = @6
+                loop ;; label = @7
+                  local.get 60
+                  local.get 78
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.get 68
-                  i64.extend_i32_u
-                  i64.const 32
-                  i64.shl
-                  local.get 69
-                  i64.extend_i32_u
-                  i64.or
-                  i64.store align=1
-                  i32.const 0
-                  local.get 72
-                  i32.const 1
-                  i32.add
-                  i32.store offset=1064 align=1
-                  br 2 (;@5;)
-                end
-                local.get 70
-                i64.const 32
-                i64.shr_u
-                i32.wrap_i64
-                local.get 68
-                i32.eq
-                if ;; label = @7
-                  local.get 70
-                  i32.wrap_i64
-                  local.set 69
-                  i32.const 1
-                  local.set 76
-                  local.get 69
-                  i32.load offset=8 align=1
+                  i64.load align=1
                   local.set 77
-                  local.get 69
-                  i32.const 12
-                  i32.add
-                  local.get 69
-                  i32.load offset=16 align=1
                   local.get 77
-                  i32.const 12
-                  i32.le_u
-                  select
-                  local.set 78
-                  local.get 77
-                  local.get 62
-                  i32.eq
-                  local.set 79
-                  local.get 79
+                  i64.eqz
                   if ;; label = @8
-                    local.get 78
-                    i64.load align=1
-                    i64.const 1
-                    local.get 77
-                    i32.const 3
-                    i32.shl
-                    i64.extend_i32_u
-                    i64.shl
-                    i64.const 1
-                    i64.sub
-                    i64.const -1
-                    local.get 77
-                    i32.const 8
-                    i32.lt_u
-                    select
-                    i64.and
-                    local.get 63
-                    i64.load align=1
-                    i64.const 1
-                    local.get 62
-                    i32.const 3
-                    i32.shl
-                    i64.extend_i32_u
-                    i64.shl
-                    i64.const 1
-                    i64.sub
-                    i64.const -1
-                    local.get 62
-                    i32.const 8
-                    i32.lt_u
-                    select
-                    i64.and
-                    i64.xor
-                    i64.eqz
+                    i32.const 0
+                    i32.load offset=1064 align=1
                     local.set 79
+                    i32.const 0
+                    i32.load offset=1068 align=1
                     local.get 79
-                    local.get 77
-                    i32.const 8
-                    i32.gt_u
+                    i32.const 10
+                    i32.shr_u
+                    i32.const 2
+                    i32.shl
+                    i32.add
+                    i32.load align=1
+                    local.get 79
+                    i32.const 1023
                     i32.and
+                    i32.const 48
+                    i32.mul
+                    i32.add
+                    local.set 80
+                    local.get 80
+                    local.set 76
+                    local.get 76
+                    local.get 75
+                    i32.store align=1
+                    local.get 65
+                    local.set 81
+                    local.get 64
+                    i32.const 12
+                    i32.gt_u
                     if ;; label = @9
-                      local.get 78
-                      local.get 63
-                      local.get 77
-                      call 7
-                      local.set 79
+                      i32.const 0
+                      i32.load offset=1104 align=1
+                      local.set 81
+                      local.get 81
+                      local.get 64
+                      i32.add
+                      local.set 82
+                      i32.const 0
+                      local.get 82
+                      i32.store offset=1104 align=1
+                      local.get 81
+                      local.get 65
+                      local.get 64
+                      memory.copy
                     end
+                    local.get 76
+                    i32.const 8
+                    i32.add
+                    local.get 81
+                    local.get 64
+                    call 6
+                    local.get 76
+                    i64.const 0
+                    i64.store offset=24 align=1
+                    local.get 76
+                    i64.const 0
+                    i64.store offset=32 align=1
+                    local.get 76
+                    i64.const 0
+                    i64.store offset=40 align=1
+                    local.get 60
+                    local.get 78
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.get 75
+                    i64.extend_i32_u
+                    i64.const 32
+                    i64.shl
+                    local.get 76
+                    i64.extend_i32_u
+                    i64.or
+                    i64.store align=1
+                    i32.const 0
+                    local.get 79
+                    i32.const 1
+                    i32.add
+                    i32.store offset=1064 align=1
+                    br 2 (;@6;)
                   end
-                  local.get 76
-                  local.get 79
+                  local.get 77
+                  i64.const 32
+                  i64.shr_u
+                  i32.wrap_i64
+                  local.get 75
+                  i32.eq
+                  if ;; label = @8
+                    local.get 77
+                    i32.wrap_i64
+                    local.set 76
+                    i32.const 1
+                    local.set 83
+                    local.get 76
+                    i32.load offset=8 align=1
+                    local.set 84
+                    local.get 76
+                    i32.const 12
+                    i32.add
+                    local.get 76
+                    i32.load offset=16 align=1
+                    local.get 84
+                    i32.const 12
+                    i32.le_u
+                    select
+                    local.set 85
+                    local.get 84
+                    local.get 64
+                    i32.eq
+                    local.set 86
+                    local.get 86
+                    if ;; label = @9
+                      local.get 85
+                      i64.load align=1
+                      i64.const 1
+                      local.get 84
+                      i32.const 3
+                      i32.shl
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.const 1
+                      i64.sub
+                      i64.const -1
+                      local.get 84
+                      i32.const 8
+                      i32.lt_u
+                      select
+                      i64.and
+                      local.get 65
+                      i64.load align=1
+                      i64.const 1
+                      local.get 64
+                      i32.const 3
+                      i32.shl
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.const 1
+                      i64.sub
+                      i64.const -1
+                      local.get 64
+                      i32.const 8
+                      i32.lt_u
+                      select
+                      i64.and
+                      i64.xor
+                      i64.eqz
+                      local.set 86
+                      local.get 86
+                      local.get 84
+                      i32.const 8
+                      i32.gt_u
+                      i32.and
+                      if ;; label = @10
+                        local.get 85
+                        local.get 65
+                        local.get 84
+                        call 7
+                        local.set 86
+                      end
+                    end
+                    local.get 83
+                    local.get 86
+                    i32.and
+                    local.set 83
+                    local.get 83
+                    br_if 2 (;@6;)
+                  end
+                  local.get 78
+                  i32.const 1
+                  i32.add
+                  local.get 61
                   i32.and
-                  local.set 76
-                  local.get 76
-                  br_if 2 (;@5;)
+                  local.set 78
+                  br 0 (;@7;)
                 end
-                local.get 71
-                i32.const 1
-                i32.add
-                local.get 59
-                i32.and
-                local.set 71
-                br 0 (;@6;)
+              end
+              local.get 76
+              local.set 70
+              local.get 67
+              i32.eqz
+              if ;; label = @6
+                local.get 66
+                local.get 70
+                i32.store align=1
               end
             end
-            local.get 69
+            local.get 70
             i32.const 24
             i32.add
-            local.set 80
+            local.set 87
             local.get 50
             local.get 47
             i32.const 16
             i32.mul
             i32.add
             i32.load align=1
-            local.set 81
+            local.set 88
             local.get 50
             local.get 47
             i32.const 16
@@ -1382,11 +1466,11 @@
             i32.mul
             i32.add
             i32.load offset=8 align=1
-            local.get 81
+            local.get 88
             i32.const 12
             i32.le_u
             select
-            local.set 82
+            local.set 89
             local.get 51
             local.get 47
             i32.const 3
@@ -1400,95 +1484,95 @@
             i32.const 1
             i32.and
             i32.eqz
-            local.set 83
-            local.get 83
+            local.set 90
+            local.get 90
             i32.eqz
-            local.set 84
-            local.get 80
+            local.set 91
+            local.get 87
             i32.load align=1
-            local.set 85
-            local.get 80
+            local.set 92
+            local.get 87
             i32.const 4
             i32.add
-            local.get 80
+            local.get 87
             i32.load offset=8 align=1
-            local.get 85
+            local.get 92
             i32.const 12
             i32.le_u
             select
-            local.set 86
-            local.get 80
-            i32.load8_u offset=16
-            local.set 87
-            local.get 82
-            local.get 81
-            local.get 86
-            local.get 85
-            call 8
-            local.set 88
-            i32.const 0
-            local.set 89
-            local.get 88
-            local.get 89
-            i32.lt_s
+            local.set 93
             local.get 87
+            i32.load8_u offset=16
+            local.set 94
+            local.get 89
+            local.get 88
+            local.get 93
+            local.get 92
+            call 8
+            local.set 95
+            i32.const 0
+            local.set 96
+            local.get 95
+            local.get 96
+            i32.lt_s
+            local.get 94
             i32.eqz
             i32.or
-            local.get 84
+            local.get 91
             i32.and
             if ;; label = @5
-              local.get 82
-              local.set 90
-              local.get 81
+              local.get 89
+              local.set 97
+              local.get 88
               i32.const 12
               i32.gt_u
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1088 align=1
-                local.set 90
-                local.get 90
-                local.get 81
+                i32.load offset=1104 align=1
+                local.set 97
+                local.get 97
+                local.get 88
                 i32.add
-                local.set 91
-                local.get 81
-                local.get 85
+                local.set 98
+                local.get 88
+                local.get 92
                 i32.le_u
                 if ;; label = @7
-                  local.get 86
-                  local.set 90
+                  local.get 93
+                  local.set 97
                 else
                   i32.const 0
-                  local.get 91
-                  i32.store offset=1088 align=1
+                  local.get 98
+                  i32.store offset=1104 align=1
                 end
-                local.get 90
-                local.get 82
-                local.get 81
+                local.get 97
+                local.get 89
+                local.get 88
                 memory.copy
               end
-              local.get 80
+              local.get 87
               i32.const 0
               i32.add
-              local.get 90
-              local.get 81
+              local.get 97
+              local.get 88
               call 6
             end
-            local.get 80
+            local.get 87
             i32.load8_u offset=16
-            local.set 92
-            local.get 92
-            local.get 84
+            local.set 99
+            local.get 99
+            local.get 91
             i32.or
-            local.set 93
-            local.get 80
-            local.get 93
+            local.set 100
+            local.get 87
+            local.get 100
             i32.store8 offset=16
             local.get 46
             i32.const 1
             i32.add
             local.set 46
             local.get 46
-            local.get 61
+            local.get 63
             i32.lt_u
             br_if 0 (;@4;)
           end
@@ -1498,7 +1582,7 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1120 align=1
+    i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1513,7 +1597,7 @@
   (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1104 align=1
+    i32.store offset=1120 align=1
     i32.const 0
     return
     unreachable
@@ -1522,7 +1606,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1544,10 +1628,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1220 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1216 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1562,33 +1646,33 @@
     i32.load offset=1044 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 32
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 33
     i32.mul
     i32.add
@@ -1599,10 +1683,10 @@
     i32.load offset=1064 align=1
     local.set 12
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1120 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1108 align=1
+      i32.load offset=1124 align=1
       local.set 13
       local.get 12
       local.get 13
@@ -1720,41 +1804,41 @@
       end
       i32.const 0
       local.get 15
-      i32.store offset=1108 align=1
+      i32.store offset=1124 align=1
     end
     i32.const 0
     local.get 7
-    i32.store offset=1152 align=1
-    i32.const 0
-    local.get 11
     i32.store offset=1168 align=1
     i32.const 0
-    local.get 8
+    local.get 11
     i32.store offset=1184 align=1
+    i32.const 0
+    local.get 8
+    i32.store offset=1200 align=1
     local.get 9
     local.get 11
     local.get 10
     call 5
     i32.const 0
     local.get 10
-    i32.store offset=1188 align=1
+    i32.store offset=1204 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1200 align=1
+    i32.store offset=1216 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1152
+    i32.const 1168
     i32.store offset=28 align=1
     local.get 26
     if ;; label = @1

@@ -1,0 +1,1059 @@
+; Sixteen rows at a time where literals are compared, bits of nulls included; what is left by the text comparison; then the
+; division, which can be an error, in the loop.
+(fragment
+  (input (column int64 nullable) (column uint8) (column utf8) (column int32))
+  (params (param int64) (param uint8) (param uint8) (param utf8))
+  (pipeline
+    (input 0)
+    (filter (and (or (gt c0 p0) (in c1 p1 p2)) (eq c2 p3)))
+    (filter (eq (div c3 c3) c3))
+    (project c3)
+    (emit)))
+
+;; the module
+(module
+  (type (;0;) (func (param i32 i32) (result i32)))
+  (type (;1;) (func (param i64 i64 i64 i64) (result i64 i64 i32)))
+  (type (;2;) (func (param i64 i64 i64 i64) (result i64 i64 i64 i64)))
+  (type (;3;) (func (param i64 i64) (result f64)))
+  (type (;4;) (func (param i32) (result i32)))
+  (type (;5;) (func (param i32 i32 i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
+  (import "murre" "memory" (memory (;0;) 1 65536))
+  (import "murre" "raise" (func (;0;) (type 0)))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
+  (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
+    unreachable
+  )
+  (func (;2;) (type 2) (param i64 i64 i64 i64) (result i64 i64 i64 i64)
+    unreachable
+  )
+  (func (;3;) (type 3) (param i64 i64) (result f64)
+    unreachable
+  )
+  (func (;4;) (type 4) (param i32) (result i32)
+    (local i32 i32)
+    i32.const 0
+    i32.load offset=4 align=1
+    local.set 1
+    local.get 1
+    local.get 0
+    i32.const 63
+    i32.add
+    i32.const -64
+    i32.and
+    i32.add
+    local.set 2
+    local.get 2
+    i32.const 0
+    i32.load align=1
+    i32.gt_u
+    if ;; label = @1
+      i32.const 0
+      local.get 2
+      i32.store offset=8 align=1
+      i32.const 0
+      return
+    end
+    i32.const 0
+    local.get 2
+    i32.store offset=4 align=1
+    local.get 1
+    return
+    unreachable
+  )
+  (func (;5;) (type 5) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    (local i32 i32)
+    local.get 2
+    i32.const 8
+    i32.sub
+    local.set 3
+    i32.const 0
+    local.set 4
+    loop ;; label = @1
+      local.get 0
+      local.get 4
+      i32.add
+      i64.load align=1
+      local.get 1
+      local.get 4
+      i32.add
+      i64.load align=1
+      i64.ne
+      if ;; label = @2
+        i32.const 0
+        return
+      end
+      local.get 4
+      i32.const 8
+      i32.add
+      local.set 4
+      local.get 4
+      local.get 3
+      i32.lt_u
+      br_if 0 (;@1;)
+    end
+    local.get 0
+    local.get 3
+    i32.add
+    i64.load align=1
+    local.get 1
+    local.get 3
+    i32.add
+    i64.load align=1
+    i64.ne
+    i32.eqz
+    return
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
+    i32.const 0
+    local.get 0
+    i64.load align=1
+    i64.store offset=1024 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=8 align=1
+    i64.store offset=1032 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=16 align=1
+    i64.store offset=1040 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=24 align=1
+    i64.store offset=1048 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=32 align=1
+    i64.store offset=1056 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=40 align=1
+    i64.store offset=1064 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=48 align=1
+    i64.store offset=1072 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=56 align=1
+    i64.store offset=1080 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;16;) (type 16) (param i32) (result i32)
+    (local i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    i32.const 0
+    i64.load offset=1024 align=1
+    local.set 1
+    i32.const 0
+    i32.load8_u offset=1040
+    local.set 2
+    i32.const 0
+    i32.load8_u offset=1056
+    local.set 3
+    i32.const 0
+    i32.load offset=1072 align=1
+    local.set 4
+    i32.const 0
+    i32.load offset=1076 align=1
+    local.set 5
+    local.get 0
+    i32.const 0
+    i32.load offset=1168 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 6
+      local.get 6
+      i32.const 4
+      i32.mul
+      call 4
+      local.set 7
+      local.get 7
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 7
+      i32.store offset=1172 align=1
+      i32.const 0
+      local.get 6
+      i32.store offset=1168 align=1
+    end
+    i32.const 0
+    i32.load offset=1172 align=1
+    i32.const 0
+    i32.load offset=1168 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 8
+    i32.const 0
+    local.set 9
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.eqz
+    if ;; label = @1
+      i32.const 0
+      i32.load offset=64 align=1
+      local.set 10
+      local.get 10
+      i32.load align=1
+      local.set 11
+      local.get 10
+      i32.load offset=4 align=1
+      local.set 12
+      local.get 10
+      i32.load offset=32 align=1
+      local.set 13
+      local.get 10
+      i32.load offset=64 align=1
+      local.set 14
+      local.get 10
+      i32.load offset=96 align=1
+      local.set 15
+      local.get 1
+      i64x2.splat
+      local.set 17
+      local.get 2
+      i8x16.splat
+      local.set 18
+      local.get 3
+      i8x16.splat
+      local.set 19
+      i32.const 0
+      local.set 16
+      block ;; label = @2
+        loop ;; label = @3
+          local.get 0
+          local.get 16
+          i32.le_u
+          br_if 1 (;@2;)
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 0
+          i32.shl
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=16 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 2
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=32 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 4
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=48 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 6
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=64 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 8
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=80 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 10
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=96 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 12
+          i32.shl
+          i32.or
+          local.get 11
+          local.get 16
+          i32.const 8
+          i32.mul
+          i32.add
+          v128.load offset=112 align=1
+          local.get 17
+          i64x2.gt_s
+          i64x2.bitmask
+          i32.const 14
+          i32.shl
+          i32.or
+          local.get 12
+          local.get 16
+          i32.const 3
+          i32.shr_u
+          i32.add
+          i32.load16_u align=1
+          i32.and
+          local.get 13
+          local.get 16
+          i32.const 1
+          i32.mul
+          i32.add
+          v128.load align=1
+          local.get 18
+          i8x16.eq
+          i8x16.bitmask
+          local.get 13
+          local.get 16
+          i32.const 1
+          i32.mul
+          i32.add
+          v128.load align=1
+          local.get 19
+          i8x16.eq
+          i8x16.bitmask
+          i32.or
+          i32.or
+          local.set 20
+          local.get 0
+          local.get 16
+          i32.sub
+          local.set 21
+          local.get 20
+          i32.const 1
+          local.get 21
+          i32.shl
+          i32.const 1
+          i32.sub
+          i32.const 65535
+          local.get 21
+          i32.const 16
+          i32.lt_u
+          select
+          i32.and
+          local.set 20
+          local.get 20
+          if ;; label = @4
+            local.get 8
+            local.get 9
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 22
+            local.get 20
+            i32.const 65535
+            i32.eq
+            if ;; label = @5
+              local.get 22
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              v128.store align=1
+              local.get 22
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              v128.store offset=16 align=1
+              local.get 22
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              v128.store offset=32 align=1
+              local.get 22
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              v128.store offset=48 align=1
+              local.get 9
+              i32.const 16
+              i32.add
+              local.set 9
+            else
+              local.get 22
+              local.get 16
+              i32.const 0
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 0
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 1
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 1
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 2
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 2
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 3
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 3
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 4
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 4
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 5
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 5
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 6
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 6
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 7
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 7
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 8
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 8
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 9
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 9
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 10
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 10
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 11
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 11
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 12
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 12
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 13
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 13
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 14
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 14
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 16
+              i32.const 15
+              i32.add
+              i32.store align=1
+              local.get 22
+              local.get 20
+              i32.const 15
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 8
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 9
+            end
+          end
+          local.get 16
+          i32.const 16
+          i32.add
+          local.set 16
+          br 0 (;@3;)
+        end
+      end
+      local.get 9
+      local.set 23
+      i32.const 0
+      local.set 24
+      i32.const 0
+      local.set 9
+      local.get 24
+      local.get 23
+      i32.lt_u
+      if ;; label = @2
+        loop ;; label = @3
+          local.get 8
+          local.get 24
+          i32.const 2
+          i32.shl
+          i32.add
+          i32.load align=1
+          local.set 16
+          local.get 8
+          local.get 9
+          i32.const 2
+          i32.shl
+          i32.add
+          local.get 16
+          i32.store align=1
+          local.get 14
+          local.get 16
+          i32.const 16
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 25
+          local.get 14
+          local.get 16
+          i32.const 16
+          i32.mul
+          i32.add
+          i32.const 4
+          i32.add
+          local.get 14
+          local.get 16
+          i32.const 16
+          i32.mul
+          i32.add
+          i32.load offset=8 align=1
+          local.get 25
+          i32.const 12
+          i32.le_u
+          select
+          local.set 26
+          local.get 25
+          local.get 5
+          i32.eq
+          local.set 27
+          local.get 27
+          if ;; label = @4
+            local.get 26
+            i64.load align=1
+            i64.const 1
+            local.get 25
+            i32.const 3
+            i32.shl
+            i64.extend_i32_u
+            i64.shl
+            i64.const 1
+            i64.sub
+            i64.const -1
+            local.get 25
+            i32.const 8
+            i32.lt_u
+            select
+            i64.and
+            local.get 4
+            i64.load align=1
+            i64.const 1
+            local.get 5
+            i32.const 3
+            i32.shl
+            i64.extend_i32_u
+            i64.shl
+            i64.const 1
+            i64.sub
+            i64.const -1
+            local.get 5
+            i32.const 8
+            i32.lt_u
+            select
+            i64.and
+            i64.xor
+            i64.eqz
+            local.set 27
+            local.get 27
+            local.get 25
+            i32.const 8
+            i32.gt_u
+            i32.and
+            if ;; label = @5
+              local.get 26
+              local.get 4
+              local.get 25
+              call 7
+              local.set 27
+            end
+          end
+          local.get 27
+          local.set 28
+          local.get 9
+          local.get 28
+          i32.add
+          local.set 9
+          local.get 24
+          i32.const 1
+          i32.add
+          local.set 24
+          local.get 24
+          local.get 23
+          i32.lt_u
+          br_if 0 (;@3;)
+        end
+      end
+    end
+    local.get 0
+    i32.const 0
+    i32.load offset=1120 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 29
+      local.get 29
+      i32.const 4
+      i32.mul
+      call 4
+      local.set 30
+      local.get 30
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 30
+      i32.store offset=1124 align=1
+      i32.const 0
+      local.get 29
+      i32.store offset=1120 align=1
+    end
+    i32.const 0
+    i32.load offset=1156 align=1
+    local.get 9
+    i32.const 0
+    i32.load offset=1152 align=1
+    select
+    local.set 31
+    i32.const 0
+    i32.load offset=1152 align=1
+    local.set 32
+    i32.const 0
+    i32.load offset=64 align=1
+    local.set 34
+    local.get 34
+    i32.load align=1
+    local.set 35
+    local.get 34
+    i32.load offset=4 align=1
+    local.set 36
+    local.get 34
+    i32.load offset=32 align=1
+    local.set 37
+    local.get 34
+    i32.load offset=64 align=1
+    local.set 38
+    local.get 34
+    i32.load offset=96 align=1
+    local.set 39
+    i32.const 0
+    i32.load offset=1124 align=1
+    i32.const 0
+    i32.load offset=1120 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 40
+    i32.const 0
+    local.set 41
+    local.get 32
+    local.get 31
+    i32.lt_u
+    if ;; label = @1
+      loop ;; label = @2
+        local.get 8
+        local.get 32
+        i32.const 2
+        i32.shl
+        i32.add
+        i32.load align=1
+        local.set 33
+        local.get 39
+        local.get 33
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 42
+        local.get 39
+        local.get 33
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 43
+        local.get 43
+        i32.eqz
+        local.set 44
+        local.get 44
+        if ;; label = @3
+          i32.const 1
+          local.get 33
+          call 0
+          return
+        end
+        local.get 42
+        i32.const -2147483648
+        i32.eq
+        local.get 43
+        i32.const -1
+        i32.eq
+        i32.and
+        local.set 45
+        local.get 45
+        if ;; label = @3
+          i32.const 2
+          local.get 33
+          call 0
+          return
+        end
+        local.get 42
+        i32.const 1
+        local.get 43
+        local.get 44
+        local.get 45
+        i32.or
+        select
+        i32.div_s
+        local.set 46
+        local.get 39
+        local.get 33
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 47
+        local.get 46
+        local.get 47
+        i32.eq
+        local.set 48
+        local.get 48
+        if ;; label = @3
+          local.get 39
+          local.get 33
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 49
+          local.get 40
+          local.get 41
+          i32.const 4
+          i32.mul
+          i32.add
+          local.set 50
+          local.get 50
+          local.get 49
+          i32.store align=1
+          local.get 41
+          i32.const 1
+          i32.add
+          local.set 41
+        end
+        local.get 32
+        i32.const 1
+        i32.add
+        local.set 32
+        local.get 32
+        local.get 31
+        i32.lt_u
+        br_if 0 (;@2;)
+      end
+    end
+    i32.const 0
+    local.get 40
+    i32.store offset=1088 align=1
+    i32.const 0
+    local.get 41
+    i32.store offset=1104 align=1
+    i32.const 0
+    local.get 41
+    i32.store offset=1136 align=1
+    i32.const 0
+    i32.const 0
+    i64.load offset=32 align=1
+    local.get 0
+    i64.extend_i32_u
+    i64.add
+    i64.store offset=32 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;17;) (type 17) (result i32)
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;18;) (type 18) (param i32) (result i32)
+    (local i32)
+    i32.const 0
+    i32.load offset=1136 align=1
+    local.set 1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1136 align=1
+    i32.const 0
+    local.get 1
+    i32.store offset=24 align=1
+    i32.const 0
+    i32.const 1088
+    i32.store offset=28 align=1
+    local.get 1
+    if ;; label = @1
+      i32.const 1
+      return
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+)
