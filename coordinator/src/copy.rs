@@ -32,7 +32,7 @@ pub(crate) async fn run(
     let running = |source| QueryError::running(ctx.id(), source);
     let (failed, mut failure) = mpsc::channel(1);
     let plan = hold_input(placed.root(), &failed).map_err(running)?;
-    let task = drive::task_context(ctx)?;
+    let task = drive::task_context(ctx, drive::stop_by_kill(ctx));
     let mut counts = corrupt::catch_panics(execute_stream(plan, task).map_err(running)?);
     let mut rows = 0;
     loop {

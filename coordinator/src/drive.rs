@@ -196,6 +196,14 @@ pub(crate) async fn stopped(ctx: &QueryContext, deadline: Option<Deadline>) -> Q
     }
 }
 
+/// For statements whose deadline drops their tasks: only a KILL has to reach into a running operator.
+pub(crate) fn stop_by_kill(ctx: &QueryContext) -> StopSignal {
+    StopSignal {
+        cancelled: ctx.process().cancel.clone(),
+        deadline: None,
+    }
+}
+
 /// What operators see: the session's settings, the query's own memory, and when to stop.
 pub(crate) fn task_context(ctx: &QueryContext, stop: StopSignal) -> Arc<TaskContext> {
     let state = &ctx.state;

@@ -16,7 +16,6 @@ use datafusion::{
 };
 use futures::StreamExt;
 use tokio::task::JoinSet;
-use worker_wasm::exec::StopSignal;
 
 use crate::{
     QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks, temporary::compact,
@@ -172,12 +171,7 @@ fn partitions(
     ctx: &QueryContext,
     placed: &Placed,
 ) -> Result<Vec<SendableRecordBatchStream>, QueryError> {
-    // The deadline drops the tasks; only a KILL has to reach into a running operator.
-    let stop = StopSignal {
-        cancelled: ctx.process().cancel.clone(),
-        deadline: None,
-    };
-    let task = drive::task_context(ctx, stop);
+    let task = drive::task_context(ctx, drive::stop_by_kill(ctx));
     let partitions = execute_stream_partitioned(Arc::clone(placed.root()), task)
         .map_err(|e| QueryError::running(ctx.id(), e))?;
     Ok(partitions.into_iter().map(corrupt::catch_panics).collect())
