@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod applier;
+pub mod client;
 pub mod disk;
 mod embedded;
 pub mod engine;
@@ -17,6 +18,7 @@ pub mod mvcc;
 pub mod node;
 mod raft;
 mod rpc;
+pub mod service;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod snapshot;

@@ -46,6 +46,8 @@ use crate::{
 /// A running member. Dropping it stops it like a crash would; see [`Node::close`].
 pub struct Node {
     id: u64,
+    /// Where other members reach it.
+    address: String,
     group: Group,
     state: Arc<State>,
     wal: Arc<Wal>,
@@ -178,6 +180,11 @@ impl Node {
 
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Where other members reach it; empty for one that is alone.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     pub fn status(&self) -> NodeStatus {

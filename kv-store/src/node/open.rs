@@ -163,6 +163,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
     start(&group, &options).await?;
     Ok(Node {
         id: options.id,
+        address: options.address,
         group,
         state: files.state,
         wal: files.wal,

@@ -20,6 +20,7 @@ mod types;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+pub(crate) use answer::answer;
 use bytes::Bytes;
 use openraft::{
     ChangeMembers, Config, ReadPolicy, SnapshotPolicy,

@@ -1,6 +1,6 @@
 //! Answers a method: one message or a stream of them, each way.
 
-use std::{convert::Infallible, future::Future};
+use std::future::Future;
 
 use futures::Stream;
 use prost::Message;
@@ -69,9 +69,4 @@ where
         async { answers.await.map(Response::new) }
     });
     grpc::<A, Q>().server_streaming(service, request).await
-}
-
-/// To a call that is refused before its message is read.
-pub(crate) fn refused(status: Status) -> Result<HttpResponse, Infallible> {
-    Ok(status.into_http())
 }

@@ -10,6 +10,7 @@ mod retry;
 use std::{future::Future, sync::Arc};
 
 use parking_lot::Mutex;
+pub(crate) use retry::Waits;
 pub use retry::{Retry, TransactionError, run_transaction};
 
 use crate::{

@@ -37,6 +37,7 @@ pub(crate) struct Waits {
     retry: Retry,
     deadline: Instant,
     limit: Duration,
+    is_first: bool,
 }
 
 impl Waits {
@@ -45,7 +46,13 @@ impl Waits {
             retry,
             deadline: Instant::now() + retry.patience,
             limit: retry.first_wait,
+            is_first: true,
         }
+    }
+
+    /// True once: the first try again need not wait.
+    pub(crate) fn is_first(&mut self) -> bool {
+        std::mem::take(&mut self.is_first)
     }
 
     /// False when patience has ended.
