@@ -6,7 +6,7 @@
 
 use crate::{
     EngineError, Version,
-    engine::{Batch, Engine, Overlay},
+    engine::{Batch, Engine, Overlay, Reader, Space},
     mutant::Mutant,
     mvcc::{changes::Change, gc},
     txn::{
@@ -15,6 +15,11 @@ use crate::{
     },
     wal::{Entry, EntryId},
 };
+
+/// An entry about the members of the group begins with this byte. No entry of commands does: theirs is a format version.
+pub const MEMBERSHIP_ENTRY: u8 = b'M';
+
+const MEMBERSHIP_KEY: &[u8] = b"membership";
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApplyError {
@@ -42,6 +47,13 @@ pub struct AppliedEntry {
     pub commands: Vec<Command>,
     /// Of each command.
     pub outcomes: Vec<EntryOutcome>,
+}
+
+/// See [`Applier::persist_point`].
+#[derive(Debug, Clone, Copy)]
+pub struct PersistPoint {
+    last: Option<EntryId>,
+    watermark: Version,
 }
 
 #[derive(Debug)]
@@ -100,6 +112,9 @@ impl<E: Engine> Applier<E> {
                 });
             }
             next = entry.id.index + 1;
+            if entry.payload.first() == Some(&MEMBERSHIP_ENTRY) {
+                record_membership(&mut batch, entry);
+            }
             let commands = commands(entry)?;
             let Applied {
                 outcomes,
@@ -129,11 +144,27 @@ impl<E: Engine> Applier<E> {
 
     /// Makes everything applied durable in the engine. Blocks for an fsync.
     pub fn persist(&mut self) -> Result<(), ApplyError> {
+        let point = self.persist_point();
         self.engine.persist()?;
-        self.persisted = self.last_applied;
-        self.persisted_watermark = self.watermark;
-        self.engine.set_watermark(self.persisted_watermark);
+        self.persisted(point);
         Ok(())
+    }
+
+    /// What a sync of the engine that begins now will cover, for [`Applier::persisted`].
+    pub fn persist_point(&self) -> PersistPoint {
+        PersistPoint {
+            last: self.last_applied,
+            watermark: self.watermark,
+        }
+    }
+
+    /// A sync of the engine that began after `point` was taken is done. Lets others apply meanwhile.
+    pub fn persisted(&mut self, point: PersistPoint) {
+        if index(self.persisted) <= index(point.last) {
+            self.persisted = point.last;
+            self.persisted_watermark = point.watermark;
+            self.engine.set_watermark(point.watermark);
+        }
     }
 
     /// The log may be purged up to this entry.
@@ -178,8 +209,32 @@ impl<E: Engine> Applier<E> {
     }
 }
 
+/// The last entry about the group's members, and its bytes.
+pub fn membership(reader: &dyn Reader) -> Result<Option<(EntryId, Vec<u8>)>, EngineError> {
+    let Some(bytes) = reader.get(Space::Meta, MEMBERSHIP_KEY)? else {
+        return Ok(None);
+    };
+    let split = || {
+        let (term, rest) = bytes.split_first_chunk()?;
+        let (index, payload) = rest.split_first_chunk()?;
+        let id = EntryId {
+            term: u64::from_le_bytes(*term),
+            index: u64::from_le_bytes(*index),
+        };
+        Some((id, payload.to_vec()))
+    };
+    let what = "membership";
+    split().map(Some).ok_or(EngineError::Malformed { what })
+}
+
+fn record_membership(batch: &mut Batch, entry: &Entry) {
+    let (term, index) = (entry.id.term.to_le_bytes(), entry.id.index.to_le_bytes());
+    let value = [&term[..], &index, &entry.payload].concat();
+    batch.put(Space::Meta, MEMBERSHIP_KEY, value);
+}
+
 fn commands(entry: &Entry) -> Result<Vec<Command>, ApplyError> {
-    if entry.payload.is_empty() {
+    if matches!(entry.payload.first(), None | Some(&MEMBERSHIP_ENTRY)) {
         return Ok(Vec::new());
     }
     decode_entry(&entry.payload).map_err(|source| ApplyError::Command {

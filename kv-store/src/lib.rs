@@ -8,15 +8,29 @@
 #![forbid(unsafe_code)]
 
 pub mod applier;
+pub mod client;
 pub mod disk;
+mod embedded;
 pub mod engine;
+mod error;
 pub mod mutant;
 pub mod mvcc;
+pub mod node;
+mod raft;
+mod rpc;
+pub mod service;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod snapshot;
+pub mod state;
+pub mod transaction;
 pub mod txn;
 mod version;
 pub mod wal;
 
+pub use embedded::{Embedded, FIRST_ID};
 pub use engine::EngineError;
+pub use error::KvError;
+pub use raft::{GroupError, Lead, LeaderHint, MemberStatus, ProposeError};
+pub use rpc::link::{DialError, DialOptions, Dialer};
 pub use version::{VERSION_LEN, Version};

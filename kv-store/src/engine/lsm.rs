@@ -14,8 +14,10 @@ use fjall::{
 };
 use parking_lot::Mutex;
 
-use super::{Batch, Direction, Engine, EngineError, Pairs, Reader, Repair, Space, repair_journal};
-use crate::{Version, mvcc::gc};
+use super::{
+    Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space, repair_journal,
+};
+use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
@@ -107,6 +109,32 @@ impl LsmEngine {
                 .map_err(|e| EngineError::storage("compact", e))?;
         }
         Ok(())
+    }
+
+    /// Fills an engine that holds nothing else. Durable with the next [`Engine::persist`]; on an error the engine is
+    /// worth nothing. Blocks.
+    pub fn ingest(
+        &self,
+        pairs: impl Iterator<Item = Result<(Space, Pair), SnapshotError>>,
+    ) -> Result<(), SnapshotError> {
+        let failed = |e| EngineError::storage("fill", e);
+        let mut pairs = pairs.peekable();
+        for space in [Space::Data, Space::Meta] {
+            let mut ingestion = self.keyspace(space).start_ingestion().map_err(failed)?;
+            while let Some(pair) =
+                pairs.next_if(|pair| pair.as_ref().map_or(true, |(found, _)| *found == space))
+            {
+                let (_, (key, value)) = pair?;
+                ingestion.write(key, value).map_err(failed)?;
+            }
+            ingestion.finish().map_err(failed)?;
+        }
+        match pairs.next() {
+            None => Ok(()),
+            Some(_) => Err(SnapshotError::Damaged {
+                detail: "its pairs are out of order",
+            }),
+        }
     }
 
     fn keyspace(&self, space: Space) -> &Keyspace {

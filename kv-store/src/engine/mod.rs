@@ -9,6 +9,7 @@
 
 mod batch;
 mod error;
+pub mod folders;
 mod journal_repair;
 mod lsm;
 

@@ -3,7 +3,7 @@
 use super::{AtomicOp, limits::VALUE_BYTES_MAX};
 
 /// `None` is a key without a value, before and after.
-pub(super) fn evaluate(op: AtomicOp, before: Option<Vec<u8>>, operand: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn evaluate(op: AtomicOp, before: Option<Vec<u8>>, operand: &[u8]) -> Option<Vec<u8>> {
     let fitted = || {
         let mut value = before.clone().unwrap_or_default();
         value.resize(operand.len(), 0);

@@ -16,7 +16,7 @@
 //! - no commit is admitted that could have read, at its read version, something a commit since then wrote.
 
 mod apply;
-mod atomic;
+pub(crate) mod atomic;
 mod command;
 mod committer;
 mod conflict;

@@ -89,6 +89,18 @@ pub enum Mutation {
 }
 
 impl Mutation {
+    /// Of keys and values.
+    fn num_bytes(&self) -> usize {
+        match self {
+            Self::Set { key, value }
+            | Self::SetVersionstampedKey { key, value, .. }
+            | Self::SetVersionstampedValue { key, value, .. } => key.len() + value.len(),
+            Self::Clear { key } => key.len(),
+            Self::ClearRange { range } => range.begin.len() + range.end.len(),
+            Self::Atomic { key, operand, .. } => key.len() + operand.len(),
+        }
+    }
+
     /// The keys it may change.
     pub fn write_range(&self) -> KeyRange {
         match self {
@@ -122,4 +134,11 @@ pub struct CommitRequest {
     pub reads: Vec<KeyRange>,
     /// In the order they happen.
     pub mutations: Vec<Mutation>,
+}
+
+impl CommitRequest {
+    /// Of the mutations, about what they take in the log.
+    pub fn num_bytes(&self) -> usize {
+        self.mutations.iter().map(Mutation::num_bytes).sum()
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Entry, EntryId, GroupId, GroupState, WalError,
-    groups::Groups,
+    groups::{Groups, Place},
     record::{self, Kind, Record},
     recovery::{self, Recovered},
     segment::{self, Header},
@@ -32,6 +32,42 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) salt: u64,
+}
+
+/// An entry that can be read without the log.
+#[derive(Debug)]
+pub(super) struct Located {
+    group: GroupId,
+    index: u64,
+    place: Place,
+    segment: Segment,
+}
+
+impl Located {
+    pub(super) fn read(&self) -> Result<Entry, WalError> {
+        let Self {
+            group,
+            index,
+            place,
+            segment,
+        } = self;
+        let mut bytes = vec![0; record::encoded_len(place.body_len)];
+        segment
+            .file
+            .read_exact_at(&mut bytes, place.offset)
+            .map_err(|e| WalError::io("read", &segment.path, e))?;
+        match record::decode(&bytes, segment.salt, place.offset) {
+            Some((record, _, _)) => Ok(Entry {
+                id: record.id,
+                payload: record.body.to_vec(),
+            }),
+            None => Err(WalError::Damaged {
+                path: segment.path.clone(),
+                offset: place.offset,
+                detail: format!("entry {index} of group {group} was good when it was written"),
+            }),
+        }
+    }
 }
 
 /// An fsync that has begun: call [`PendingSync::run`] without holding the log, then [`Log::finish_sync`].
@@ -164,39 +200,45 @@ impl Log {
         self.write_one(Kind::Committed, group, upto, &[])
     }
 
-    /// The entries with these indexes, all of them.
-    pub fn read(&self, group: GroupId, indexes: Range<u64>) -> Result<Vec<Entry>, WalError> {
-        indexes.map(|index| self.read_one(group, index)).collect()
+    /// Indexes of the entries that are there; empty behind the last purged one when there are none.
+    pub fn indexes(&self, group: GroupId) -> Range<u64> {
+        let Some(group) = self.groups.groups.get(&group) else {
+            return 1..1;
+        };
+        let end = group.last().map_or(1, |last| last.index + 1);
+        end - group.entries.len() as u64..end
     }
 
-    fn read_one(&self, group: GroupId, index: u64) -> Result<Entry, WalError> {
-        let place = self
-            .groups
-            .groups
-            .get(&group)
-            .and_then(|group| group.place(index))
-            .ok_or(WalError::NoEntry { group, index })?;
-        let at = self
-            .segments
-            .binary_search_by_key(&place.segment, |segment| segment.number)
-            .expect("a segment with live entries is open");
-        let segment = &self.segments[at];
-        let mut bytes = vec![0; record::encoded_len(place.body_len)];
-        segment
-            .file
-            .read_exact_at(&mut bytes, place.offset)
-            .map_err(|e| WalError::io("read", &segment.path, e))?;
-        match record::decode(&bytes, segment.salt, place.offset) {
-            Some((record, _, _)) => Ok(Entry {
-                id: record.id,
-                payload: record.body.to_vec(),
-            }),
-            None => Err(WalError::Damaged {
-                path: segment.path.clone(),
-                offset: place.offset,
-                detail: format!("entry {index} of group {group} was good when it was written"),
-            }),
-        }
+    /// The entries with these indexes, all of them.
+    pub fn read(&self, group: GroupId, indexes: Range<u64>) -> Result<Vec<Entry>, WalError> {
+        let located = self.locate(group, indexes)?;
+        located.iter().map(Located::read).collect()
+    }
+
+    /// Where these entries stand. They can be read from there also when they are purged or truncated meanwhile: a file
+    /// lives as long as it is open, and is never written twice in one place but after a failed write.
+    pub(super) fn locate(
+        &self,
+        group: GroupId,
+        indexes: Range<u64>,
+    ) -> Result<Vec<Located>, WalError> {
+        let place = |index| {
+            let known = self.groups.groups.get(&group);
+            let place = known
+                .and_then(|group| group.place(index))
+                .ok_or(WalError::NoEntry { group, index })?;
+            let at = self
+                .segments
+                .binary_search_by_key(&place.segment, |segment| segment.number)
+                .expect("a segment with live entries is open");
+            Ok(Located {
+                group,
+                index,
+                place,
+                segment: self.segments[at].clone(),
+            })
+        };
+        indexes.map(place).collect()
     }
 
     /// Makes everything written so far durable, and deletes segments nobody needs.

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Entry, EntryId, GroupId, GroupState, Log, LogOptions, WalError};
+use super::{Entry, EntryId, GroupId, GroupState, Log, LogOptions, WalError, log::Located};
 use crate::disk::Disk;
 
 type OnDurable = Box<dyn FnOnce(Result<(), WalError>) + Send>;
@@ -121,9 +121,15 @@ impl Wal {
         Ok(())
     }
 
-    /// Like [`Log::read`].
+    /// Indexes of the entries that are there; empty behind the last purged one when there are none.
+    pub fn indexes(&self, group: GroupId) -> Range<u64> {
+        self.shared.state.lock().log.indexes(group)
+    }
+
+    /// Like [`Log::read`], and appends go on meanwhile.
     pub fn read(&self, group: GroupId, indexes: Range<u64>) -> Result<Vec<Entry>, WalError> {
-        self.shared.state.lock().log.read(group, indexes)
+        let located = self.shared.state.lock().log.locate(group, indexes)?;
+        located.iter().map(Located::read).collect()
     }
 
     /// Fsyncs begun since the log was opened.

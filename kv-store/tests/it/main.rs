@@ -1,5 +1,6 @@
 //! Tests of the store from outside.
 
+mod embedded;
 mod engine_power_loss;
 mod replay;
 mod simulation;

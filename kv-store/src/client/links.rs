@@ -1,0 +1,109 @@
+//! Connections to members, and which of them is thought to lead.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
+
+use crate::{DialError, Dialer, rpc::Link};
+
+#[derive(Debug)]
+pub(super) struct Links {
+    dialer: Dialer,
+    /// To each member.
+    connections: usize,
+    known: Mutex<Known>,
+    /// Counts calls, to spread them over connections.
+    calls: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// In the order they were given and learned; never empty.
+    addresses: Vec<String>,
+    links: HashMap<String, Vec<Link>>,
+    /// In `addresses`, who is thought to lead.
+    leader: usize,
+}
+
+impl Links {
+    /// Inside of a tokio runtime.
+    pub(super) fn new(
+        endpoints: Vec<String>,
+        dialer: Dialer,
+        connections: usize,
+    ) -> Result<Self, DialError> {
+        let connections = connections.max(1);
+        let mut links = HashMap::new();
+        for address in &endpoints {
+            links.insert(address.clone(), dial(&dialer, address, connections)?);
+        }
+        if endpoints.is_empty() {
+            return Err(DialError::Address {
+                address: String::new(),
+            });
+        }
+        Ok(Self {
+            dialer,
+            connections,
+            known: Mutex::new(Known {
+                leader: fastrand::usize(..endpoints.len()),
+                addresses: endpoints,
+                links,
+            }),
+            calls: AtomicUsize::new(0),
+        })
+    }
+
+    /// Whom to ask.
+    pub(super) fn leader(&self) -> (String, Link) {
+        let known = self.known.lock();
+        let address = &known.addresses[known.leader];
+        let links = &known.links[address];
+        let call = self.calls.fetch_add(1, Ordering::Relaxed);
+        (address.clone(), links[call % links.len()].clone())
+    }
+
+    /// Of one member.
+    pub(super) fn to(&self, address: &str) -> Result<Link, DialError> {
+        if let Some(links) = self.known.lock().links.get(address) {
+            return Ok(links[0].clone());
+        }
+        self.dialer.link(address)
+    }
+
+    pub(super) fn addresses(&self) -> Vec<String> {
+        self.known.lock().addresses.clone()
+    }
+
+    /// A member said that this one leads.
+    pub(super) fn follow(&self, address: &str) {
+        let mut known = self.known.lock();
+        if let Some(at) = known.addresses.iter().position(|other| other == address) {
+            known.leader = at;
+            return;
+        }
+        match dial(&self.dialer, address, self.connections) {
+            Ok(links) => {
+                known.addresses.push(address.into());
+                known.links.insert(address.into(), links);
+                known.leader = known.addresses.len() - 1;
+            }
+            Err(error) => tracing::warn!(%error, "the leader's address cannot be dialled"),
+        }
+    }
+
+    /// This one does not answer, or knows nobody: asks the next, unless somebody else has gone on already.
+    pub(super) fn pass(&self, address: &str) {
+        let mut known = self.known.lock();
+        if known.addresses[known.leader] == address {
+            known.leader = (known.leader + 1) % known.addresses.len();
+        }
+    }
+}
+
+fn dial(dialer: &Dialer, address: &str, connections: usize) -> Result<Vec<Link>, DialError> {
+    (0..connections).map(|_| dialer.link(address)).collect()
+}

@@ -1,0 +1,289 @@
+//! The store from afar: any member is asked, and says who leads.
+//!
+//! Reads and questions are asked again, of other members too, while patience lasts. A commit is sent again only when the
+//! member said that nothing happened; whether one without an answer happened is for [`Store::outcome`] to say.
+
+mod links;
+mod manage;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use prost::Message;
+
+use self::links::Links;
+use crate::{
+    DialError, Dialer, KvError, Version,
+    engine::Direction,
+    mvcc::{
+        changes::Change,
+        selector::{KeySelector, RangeQuery, RangeRows},
+    },
+    service::{
+        error::from_wire,
+        messages as wire, method,
+        wire::{
+            change_from_wire, commit_to_wire, id_to_wire, outcome_from_wire, query_to_wire,
+            range_from_wire, range_to_wire, row_from_wire, version,
+        },
+    },
+    transaction::{Retry, Store, Transaction, TransactionError, Waits, new_id, run_transaction},
+    txn::{CommitRequest, KeyRange, Mutation, Outcome, TxnId},
+};
+
+/// How a client calls.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// Some of the members, as `host:port`; the others are learned from them.
+    pub endpoints: Vec<String>,
+    pub dialer: Dialer,
+    /// To each member; calls share them.
+    pub connections: usize,
+    /// Of one call to one member.
+    pub call_timeout: Duration,
+    pub retry: Retry,
+}
+
+impl ClientOptions {
+    pub fn new(endpoints: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            endpoints: endpoints.into_iter().collect(),
+            dialer: Dialer::default(),
+            connections: 1,
+            call_timeout: Duration::from_secs(2),
+            retry: Retry::default(),
+        }
+    }
+}
+
+/// Clones share connections and what is known of the leader.
+#[derive(Debug, Clone)]
+pub struct Client {
+    links: Arc<Links>,
+    call_timeout: Duration,
+    retry: Retry,
+}
+
+impl Client {
+    /// Connects when something is asked.
+    pub fn new(options: ClientOptions) -> Result<Self, DialError> {
+        Ok(Self {
+            links: Arc::new(Links::new(
+                options.endpoints,
+                options.dialer,
+                options.connections,
+            )?),
+            call_timeout: options.call_timeout,
+            retry: options.retry,
+        })
+    }
+
+    /// Asks the leader, as far as it is known, once.
+    async fn once<Q, A>(&self, method: &'static str, message: Q) -> Result<A, KvError>
+    where
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let (address, link) = self.links.leader();
+        let answer = link.unary(method, message, self.call_timeout).await;
+        let error = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(status) => from_wire(&status),
+        };
+        match &error {
+            KvError::NotLeader {
+                leader: Some(leader),
+            } if !leader.address.is_empty() && leader.address != address => {
+                self.links.follow(&leader.address);
+            }
+            KvError::NotLeader { .. } | KvError::Unreachable { .. } => self.links.pass(&address),
+            _ => {}
+        }
+        Err(error)
+    }
+
+    /// Asks until somebody answers. Only for what does no harm when it is asked twice.
+    async fn ask<Q, A>(&self, method: &'static str, message: Q) -> Result<A, KvError>
+    where
+        Q: Message + Clone + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let again = |error: &KvError| {
+            matches!(
+                error,
+                KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Overloaded
+            )
+        };
+        self.ask_while(again, method, message).await
+    }
+
+    async fn ask_while<Q, A>(
+        &self,
+        again: impl Fn(&KvError) -> bool,
+        method: &'static str,
+        message: Q,
+    ) -> Result<A, KvError>
+    where
+        Q: Message + Clone + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let mut waits = Waits::new(self.retry);
+        loop {
+            match self.once(method, message.clone()).await {
+                // A member that names the leader has answered; there is nothing to wait for.
+                Err(KvError::NotLeader { leader: Some(_) }) if waits.is_first() => {}
+                Err(error) if again(&error) => {
+                    if !waits.wait().await {
+                        return Err(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// The value of a key now.
+    pub async fn get_now(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        let key = Bytes::copy_from_slice(key);
+        let message = wire::Key { key, at: None };
+        let answer: wire::Value = self.ask(method::GET, message).await?;
+        Ok(answer.value.map(Vec::from))
+    }
+
+    /// Writes without having read, in one call.
+    pub async fn write(&self, mutations: Vec<Mutation>) -> Result<Version, KvError> {
+        self.commit(CommitRequest {
+            id: new_id(),
+            // Nothing was read, so there is nothing that could have been written since.
+            read_version: Version::MAX,
+            reads: Vec::new(),
+            mutations,
+        })
+        .await
+    }
+
+    /// Runs `body` in a transaction until it commits. See [`run_transaction`].
+    pub async fn run_transaction<T, E, F, Fut>(&self, body: F) -> Result<T, E>
+    where
+        E: TransactionError,
+        F: FnMut(Transaction<Self>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        run_transaction(self, self.retry, body).await
+    }
+
+    /// Changes to keys of a range after a version, or from now on, each batch with the version it reaches up to. Ends with
+    /// an error when the member is lost: watch again from the last version.
+    pub async fn watch(
+        &self,
+        range: &KeyRange,
+        after: Option<Version>,
+    ) -> Result<impl Stream<Item = Result<(Vec<Change>, Version), KvError>> + use<>, KvError> {
+        let message = wire::Watch {
+            range: range_to_wire(range),
+            after: after.map(version::to_wire),
+        };
+        let answers = self
+            .stream::<_, wire::Changes>(method::WATCH, message)
+            .await?;
+        Ok(answers.map(|answer| {
+            let answer = answer?;
+            let changes = answer.changes.into_iter().map(change_from_wire);
+            Ok((
+                changes.collect::<Result<_, _>>()?,
+                version::from_wire(&answer.upto)?,
+            ))
+        }))
+    }
+
+    async fn stream<Q, A>(
+        &self,
+        method: &'static str,
+        message: Q,
+    ) -> Result<impl Stream<Item = Result<A, KvError>> + use<Q, A>, KvError>
+    where
+        Q: Message + Clone + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let mut waits = Waits::new(self.retry);
+        loop {
+            // Whoever leads, or learns so: a call that is answered once finds the leader.
+            let _: wire::AtVersion = self.ask(method::BEGIN, wire::Empty {}).await?;
+            let (address, link) = self.links.leader();
+            let failed = match link.streamed(method, message.clone()).await {
+                Ok(answers) => {
+                    return Ok(answers.map(|answer| answer.map_err(|status| from_wire(&status))));
+                }
+                Err(status) => from_wire(&status),
+            };
+            let is_lost = matches!(
+                failed,
+                KvError::NotLeader { .. } | KvError::Unreachable { .. }
+            );
+            self.links.pass(&address);
+            if !is_lost || !waits.wait().await {
+                return Err(failed);
+            }
+        }
+    }
+}
+
+impl Store for Client {
+    async fn begin(&self) -> Result<Version, KvError> {
+        let answer: wire::AtVersion = self.ask(method::BEGIN, wire::Empty {}).await?;
+        version::from_wire(&answer.version)
+    }
+
+    async fn get(&self, key: &[u8], at: Version) -> Result<Option<Vec<u8>>, KvError> {
+        let key = Bytes::copy_from_slice(key);
+        let at = Some(version::to_wire(at));
+        let answer: wire::Value = self.ask(method::GET, wire::Key { key, at }).await?;
+        Ok(answer.value.map(Vec::from))
+    }
+
+    async fn get_range(&self, query: &RangeQuery, at: Version) -> Result<RangeRows, KvError> {
+        let mut query = query.clone();
+        let mut found = RangeRows {
+            rows: Vec::new(),
+            read: Vec::new(),
+        };
+        loop {
+            let message = query_to_wire(&query, Some(version::to_wire(at)));
+            let page: wire::Rows = self.ask(method::GET_RANGE, message).await?;
+            query.limit = query.limit.saturating_sub(page.rows.len());
+            found.rows.extend(page.rows.into_iter().map(row_from_wire));
+            found
+                .read
+                .extend(page.read.into_iter().map(range_from_wire));
+            match found.rows.last() {
+                Some(last) if page.more => match query.direction {
+                    Direction::Forward => query.begin = KeySelector::first_after(&*last.key),
+                    Direction::Reverse => query.end = KeySelector::first_at_or_after(&*last.key),
+                },
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    async fn commit(&self, request: CommitRequest) -> Result<Version, KvError> {
+        let id = request.id;
+        let nothing_happened =
+            |error: &KvError| matches!(error, KvError::NotLeader { .. } | KvError::Overloaded);
+        let sent = self.ask_while(nothing_happened, method::COMMIT, commit_to_wire(&request));
+        let answer: Result<wire::AtVersion, _> = sent.await;
+        match answer {
+            Ok(answer) => version::from_wire(&answer.version),
+            Err(KvError::Unreachable { .. }) => Err(KvError::UnknownOutcome { id }),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn outcome(&self, id: TxnId) -> Result<Outcome, KvError> {
+        let id = id_to_wire(id);
+        let answer: wire::Outcome = self
+            .ask(method::OUTCOME, wire::TransactionId { id })
+            .await?;
+        outcome_from_wire(&answer)
+    }
+}

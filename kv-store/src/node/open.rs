@@ -1,0 +1,277 @@
+//! From a folder to a running member.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{mpsc, watch},
+};
+
+use super::{Node, proposals, reads, upkeep};
+use crate::{
+    disk::RealDisk,
+    raft::{Group, GroupError},
+    rpc::link::Dialer,
+    state::{State, StateError},
+    wal::{GroupId, LogOptions, Wal, WalError},
+};
+
+/// Of a file of the log, in bytes.
+const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The one group there is.
+const GROUP: GroupId = GroupId(0);
+/// Of Raft and all that waits for it; more would only wait for each other.
+const THREADS: usize = 2;
+/// Requests that wait for the committer, at most.
+const REQUESTS_MAX: usize = 16 * 1024;
+
+/// How a member is to run.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    pub folder: PathBuf,
+    /// Names the member in its group, for good.
+    pub id: u64,
+    /// `host:port` where other members reach it; empty for one that will be alone.
+    pub address: String,
+    /// Makes a group of this member alone when it is in none yet.
+    pub alone: bool,
+    pub dialer: Dialer,
+    /// Old versions are kept this long.
+    pub retention: Duration,
+    /// Outcomes of transactions are kept this long.
+    pub outcome_retention: Duration,
+}
+
+impl NodeOptions {
+    pub fn new(folder: impl Into<PathBuf>, id: u64) -> Self {
+        Self {
+            folder: folder.into(),
+            id,
+            address: String::new(),
+            alone: false,
+            dialer: Dialer::default(),
+            retention: Duration::from_secs(60),
+            outcome_retention: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("cannot use \"{}\"", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("another process has opened \"{}\"", folder.display())]
+    Locked { folder: PathBuf },
+    #[error("\"{}\" belongs to member {found}, and this is member {id}", folder.display())]
+    OtherNode {
+        folder: PathBuf,
+        found: u64,
+        id: u64,
+    },
+    /// Its group has other members, or its disk does not answer.
+    #[error("this member does not lead by itself")]
+    NotAlone,
+    #[error("cannot open the log")]
+    Wal(#[from] WalError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Group(#[from] GroupError),
+}
+
+fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, OpenError> {
+    result.map_err(|source| OpenError::Io {
+        path: path.into(),
+        source,
+    })
+}
+
+/// What is open before Raft starts.
+struct Files {
+    lock: File,
+    wal: Arc<Wal>,
+    state: Arc<State>,
+    incoming: PathBuf,
+}
+
+impl Node {
+    /// Starts a member in its folder, making that where there is none.
+    pub async fn open(options: NodeOptions) -> Result<Self, OpenError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("raft")
+            .enable_all()
+            .build();
+        let runtime = at(&options.folder, runtime)?;
+        let handle = runtime.handle().clone();
+        let opening = handle.spawn(open(options, runtime));
+        match opening.await {
+            Ok(node) => node,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError> {
+    // Owned from the start: a runtime may not be dropped on one of its own threads, and a node knows how to.
+    let mut runtime = Guard(Some(runtime));
+    let files = tokio::task::block_in_place(|| open_files(&options))?;
+    let group = Group::open(
+        options.id,
+        Arc::clone(&files.wal),
+        GROUP,
+        Arc::clone(&files.state),
+        files.incoming,
+        options.dialer.clone(),
+    )
+    .await?;
+    let (proposals, requests) = mpsc::channel(REQUESTS_MAX);
+    let (reads, waiters) = mpsc::channel(REQUESTS_MAX);
+    let (serve, serving) = watch::channel(false);
+    tokio::spawn(proposals::run(
+        group.clone(),
+        Arc::clone(&files.state),
+        requests,
+        serve,
+    ));
+    tokio::spawn(reads::run(
+        group.clone(),
+        Arc::clone(&files.state),
+        waiters,
+        serving.clone(),
+    ));
+    tokio::spawn(upkeep::run(
+        group.clone(),
+        Arc::clone(&files.state),
+        proposals.clone(),
+        upkeep::Times {
+            retention: options.retention,
+            outcome_retention: options.outcome_retention,
+        },
+    ));
+    start(&group, &options).await?;
+    Ok(Node {
+        id: options.id,
+        address: options.address,
+        group,
+        state: files.state,
+        wal: files.wal,
+        proposals,
+        reads,
+        serving,
+        runtime: runtime.0.take(),
+        _lock: files.lock,
+    })
+}
+
+struct Guard(Option<Runtime>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {
+    let folder = &options.folder;
+    at(folder, fs::create_dir_all(folder))?;
+    let lock_path = folder.join("LOCK");
+    let lock = at(&lock_path, File::create(&lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            return Err(OpenError::Locked {
+                folder: folder.clone(),
+            });
+        }
+        Err(fs::TryLockError::Error(source)) => return at(&lock_path, Err(source)),
+    }
+    check_id(folder, options.id)?;
+    let incoming = folder.join("incoming");
+    if incoming.exists() {
+        at(&incoming, fs::remove_dir_all(&incoming))?;
+    }
+    at(&incoming, fs::create_dir(&incoming))?;
+    let wal = Wal::open(
+        Arc::new(RealDisk),
+        &folder.join("wal"),
+        LogOptions {
+            segment_bytes_max: SEGMENT_BYTES_MAX,
+            salt: fastrand::u64(..),
+        },
+    )?;
+    let purged = wal.state(GROUP).purged;
+    let (state, repair) = State::open(folder.join("state"), purged)?;
+    if let Some(repair) = repair {
+        tracing::warn!(
+            ?repair,
+            "the engine's journal was torn, the log has the rest"
+        );
+    }
+    Ok(Files {
+        lock,
+        wal: Arc::new(wal),
+        state: Arc::new(state),
+        incoming,
+    })
+}
+
+/// Written once: a member that forgot its id could vote twice.
+fn check_id(folder: &Path, id: u64) -> Result<(), OpenError> {
+    let path = folder.join("NODE");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let malformed = || io::Error::other("the file holds no id");
+            let found: u64 = at(&path, text.trim().parse().map_err(|_| malformed()))?;
+            if found != id {
+                return Err(OpenError::OtherNode {
+                    folder: folder.into(),
+                    found,
+                    id,
+                });
+            }
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let new = folder.join("NODE.new");
+            let write = || {
+                fs::write(&new, format!("{id}\n"))?;
+                File::open(&new)?.sync_all()?;
+                fs::rename(&new, &path)?;
+                File::open(folder)?.sync_all()
+            };
+            at(&path, write())
+        }
+        Err(error) => at(&path, Err(error)),
+    }
+}
+
+/// A member that is alone leads at once; others find out who leads by themselves.
+async fn start(group: &Group, options: &NodeOptions) -> Result<(), GroupError> {
+    if !group.is_initialized().await? {
+        if options.alone {
+            let members = BTreeMap::from([(options.id, options.address.clone())]);
+            group.initialize(members).await?;
+        }
+        return Ok(());
+    }
+    let members = group.members();
+    let mut voters = members.iter().filter(|member| member.is_voter);
+    if voters.next().map(|member| member.id) == Some(options.id) && voters.next().is_none() {
+        group.campaign().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,335 @@
+//! What goes into the log, in one order: the one committer of a member that leads.
+//!
+//! ```text
+//! waiting ──leads──> barrier ──own entry applied──> leading ──a proposal fails, or the lead goes──> draining ──> waiting
+//! ```
+//!
+//! Requests gather in an open entry while [`PROPOSALS_MAX`] others are under way; so entries grow with the load.
+//! A session begins behind an entry of its own term. When it ends, every proposal of it has been answered before another
+//! begins, so that what a committer registered and what is applied stay the same.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    KvError, Version,
+    raft::{Committed, Group, GroupError, LeadWatch, ProposeError},
+    state::State,
+    txn::{
+        Admission, Command, CommitRequest, Committer, EntryOutcome, Outcome, TxnId, encode_entry,
+        outcome,
+    },
+};
+
+/// Entries under way at once.
+const PROPOSALS_MAX: usize = 2;
+/// An entry is closed behind the command that makes it this long, in bytes.
+const ENTRY_BYTES: usize = 1024 * 1024;
+/// Commands of an entry, at most.
+const ENTRY_COMMANDS_MAX: usize = 4096;
+/// Ranges that the committer remembers the last writer of.
+const CONFLICT_STEPS_MAX: usize = 1_000_000;
+/// Between two tries to begin a session, when nothing says that the lead changed.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+
+pub(super) enum Request {
+    Commit {
+        request: CommitRequest,
+        answer: oneshot::Sender<Result<Version, KvError>>,
+    },
+    Ask {
+        id: TxnId,
+        answer: oneshot::Sender<Result<Outcome, KvError>>,
+    },
+    Gc {
+        watermark: Version,
+        outcomes_below: Version,
+    },
+}
+
+/// Until the node is gone. `serving` says whether a session is on.
+pub(super) async fn run(
+    group: Group,
+    state: Arc<State>,
+    requests: mpsc::Receiver<Request>,
+    serving: watch::Sender<bool>,
+) {
+    let lead = group.watch_lead();
+    let mut proposer = Proposer {
+        group,
+        state,
+        lead,
+        requests,
+        committer: Committer::new(CONFLICT_STEPS_MAX),
+        under_way: FuturesOrdered::new(),
+        open: Vec::new(),
+        open_bytes: 0,
+        commits: HashMap::new(),
+        asks: HashMap::new(),
+    };
+    while let Some(term) = proposer.wait_for_lead().await {
+        tracing::info!(term, "this member takes requests");
+        serving.send_replace(true);
+        let is_over = proposer.lead(term).await;
+        serving.send_replace(false);
+        proposer.drain().await;
+        tracing::info!(term, "this member does not take requests any more");
+        if is_over {
+            return;
+        }
+    }
+}
+
+/// What an entry was made of, and what became of it.
+type Proposal = (Vec<Command>, Result<Committed, GroupError>);
+
+struct Proposer {
+    group: Group,
+    state: Arc<State>,
+    lead: LeadWatch,
+    requests: mpsc::Receiver<Request>,
+    committer: Committer,
+    under_way: FuturesOrdered<BoxFuture<'static, Proposal>>,
+    /// The next entry.
+    open: Vec<Command>,
+    /// About, of the open entry.
+    open_bytes: usize,
+    /// Who waits for a commit that is in the open entry or under way.
+    commits: HashMap<TxnId, Vec<oneshot::Sender<Result<Version, KvError>>>>,
+    asks: HashMap<TxnId, Vec<oneshot::Sender<Result<Outcome, KvError>>>>,
+}
+
+impl Proposer {
+    /// The term of a session, which has begun when this returns. `None` when the node is gone.
+    async fn wait_for_lead(&mut self) -> Option<u64> {
+        loop {
+            if self.group.lead().is_own
+                && let Ok(barrier) = self.group.propose(encode_entry(&[]).into()).await
+            {
+                let start = Version::end_of_entry(barrier.id.index);
+                self.committer.begin_term(barrier.id.term, start);
+                return Some(barrier.id.term);
+            }
+            tokio::select! {
+                biased;
+                changed = self.lead.changed() => {
+                    if !changed {
+                        return None;
+                    }
+                }
+                request = self.requests.recv() => self.turn_away(request?),
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+            }
+        }
+    }
+
+    fn turn_away(&self, request: Request) {
+        let leader = self.group.lead().leader;
+        let error = KvError::NotLeader { leader };
+        match request {
+            Request::Commit { answer, .. } => drop(answer.send(Err(error))),
+            Request::Ask { answer, .. } => drop(answer.send(Err(error))),
+            Request::Gc { .. } => {}
+        }
+    }
+
+    /// Returns when the session must end; true when the node is gone.
+    async fn lead(&mut self, term: u64) -> bool {
+        loop {
+            if !self.open.is_empty() && self.under_way.len() < PROPOSALS_MAX {
+                self.propose();
+            }
+            let has_room = self.open_bytes < ENTRY_BYTES && self.open.len() < ENTRY_COMMANDS_MAX;
+            tokio::select! {
+                biased;
+                Some(proposal) = self.under_way.next() => {
+                    if !self.done(proposal, term) {
+                        return false;
+                    }
+                }
+                changed = self.lead.changed() => {
+                    let lead = self.group.lead();
+                    if !changed || !lead.is_own || lead.term != term {
+                        return !changed;
+                    }
+                }
+                request = self.requests.recv(), if has_room => {
+                    let Some(request) = request else { return true };
+                    self.take(request);
+                }
+            }
+        }
+    }
+
+    /// A request, and those behind it that fit into the open entry.
+    fn take(&mut self, first: Request) {
+        // After the last proposal that was seen to be done: an id is in it, or still with the committer.
+        let reader = self.state.reader();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Commit { request, answer } => match outcome(&*reader, request.id) {
+                    Ok(known) => self.admit(&request, known, answer),
+                    Err(error) => drop(answer.send(Err(error.into()))),
+                },
+                Request::Ask { id, answer } => {
+                    self.asks.entry(id).or_default().push(answer);
+                    self.push(Command::AskOutcome { id }, 0);
+                }
+                Request::Gc {
+                    watermark,
+                    outcomes_below,
+                } => self.push(
+                    Command::Gc {
+                        watermark,
+                        outcomes_below,
+                    },
+                    0,
+                ),
+            }
+            let has_room = self.open_bytes < ENTRY_BYTES && self.open.len() < ENTRY_COMMANDS_MAX;
+            next = has_room.then(|| self.requests.try_recv().ok()).flatten();
+        }
+    }
+
+    fn admit(
+        &mut self,
+        request: &CommitRequest,
+        known: Option<Outcome>,
+        answer: oneshot::Sender<Result<Version, KvError>>,
+    ) {
+        let refused = match self.committer.admit(request, known) {
+            Admission::Propose(command) => {
+                self.commits.entry(request.id).or_default().push(answer);
+                self.push(command, request.num_bytes());
+                return;
+            }
+            Admission::InFlight => {
+                self.commits.entry(request.id).or_default().push(answer);
+                return;
+            }
+            Admission::Known(outcome) => committed(outcome),
+            Admission::Conflict => Err(KvError::Conflict),
+            Admission::TooOld => Err(KvError::TooOld),
+            Admission::Refused(limit) => Err(limit.into()),
+        };
+        drop(answer.send(refused));
+    }
+
+    fn push(&mut self, command: Command, bytes: usize) {
+        self.open.push(command);
+        self.open_bytes += bytes;
+    }
+
+    fn propose(&mut self) {
+        let commands = std::mem::take(&mut self.open);
+        self.open_bytes = 0;
+        let group = self.group.clone();
+        let entry = encode_entry(&commands);
+        let proposal = async move {
+            let proposed = group.propose(entry.into()).await;
+            (commands, proposed)
+        };
+        self.under_way.push_back(proposal.boxed());
+    }
+
+    /// Answers who waited for an entry. False when the session must end.
+    fn done(&mut self, (commands, proposed): Proposal, term: u64) -> bool {
+        match proposed {
+            Ok(entry) => {
+                let outcomes = entry.outcomes.iter();
+                for ((position, command), outcome) in (0..).zip(&commands).zip(outcomes) {
+                    let at = Version {
+                        epoch: 0,
+                        index: entry.id.index,
+                        position,
+                    };
+                    self.applied(entry.id.term, command, *outcome, at);
+                }
+                entry.id.term == term
+            }
+            Err(error) => {
+                for command in &commands {
+                    self.failed(command, &error);
+                }
+                false
+            }
+        }
+    }
+
+    fn applied(&mut self, term: u64, command: &Command, outcome: EntryOutcome, at: Version) {
+        match (command, outcome) {
+            (Command::Commit { id, .. }, EntryOutcome::Outcome(outcome)) => {
+                self.committer.applied(term, *id, at);
+                self.answer_commit(*id, &committed(outcome));
+            }
+            (Command::Commit { id, .. }, _) => {
+                let not_here = Err(KvError::NotLeader { leader: None });
+                self.answer_commit(*id, &not_here);
+            }
+            (Command::AskOutcome { id }, EntryOutcome::Outcome(outcome)) => {
+                self.answer_ask(*id, &Ok(outcome));
+            }
+            (Command::AskOutcome { .. } | Command::Gc { .. }, _) => {}
+        }
+    }
+
+    fn failed(&mut self, command: &Command, error: &GroupError) {
+        match (command, error) {
+            (Command::Commit { id, .. }, GroupError::Propose(ProposeError::NotLeader { .. })) => {
+                self.answer_commit(*id, &Err(error.clone().into()));
+            }
+            (Command::Commit { id, .. }, _) => {
+                self.answer_commit(*id, &Err(KvError::UnknownOutcome { id: *id }));
+            }
+            (Command::AskOutcome { id }, _) => {
+                // Asking again does no harm, so it does not matter whether this one was written.
+                let leader = self.group.lead().leader;
+                self.answer_ask(*id, &Err(KvError::NotLeader { leader }));
+            }
+            (Command::Gc { .. }, _) => {}
+        }
+    }
+
+    fn answer_commit(&mut self, id: TxnId, answer: &Result<Version, KvError>) {
+        for waiter in self.commits.remove(&id).unwrap_or_default() {
+            // One that does not wait any more can ask for the outcome.
+            drop(waiter.send(answer.clone()));
+        }
+    }
+
+    fn answer_ask(&mut self, id: TxnId, answer: &Result<Outcome, KvError>) {
+        for waiter in self.asks.remove(&id).unwrap_or_default() {
+            drop(waiter.send(answer.clone()));
+        }
+    }
+
+    /// Ends a session: nothing of it is under way afterwards.
+    async fn drain(&mut self) {
+        let leader = self.group.lead().leader;
+        let not_proposed = GroupError::from(ProposeError::NotLeader { leader });
+        for command in std::mem::take(&mut self.open) {
+            self.failed(&command, &not_proposed);
+        }
+        self.open_bytes = 0;
+        while !self.under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some(proposal) = self.under_way.next() => {
+                    // The session is over in any case.
+                    self.done(proposal, 0);
+                }
+                Some(request) = self.requests.recv() => self.turn_away(request),
+            }
+        }
+    }
+}
+
+fn committed(outcome: Outcome) -> Result<Version, KvError> {
+    match outcome {
+        Outcome::Committed(version) => Ok(version),
+        Outcome::Aborted(at) => Err(KvError::Aborted { at }),
+    }
+}

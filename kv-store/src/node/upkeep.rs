@@ -1,0 +1,126 @@
+//! What a member does each second without being asked.
+//!
+//! - The engine is synced when something was applied, and the log purged behind that.
+//! - The member that leads lets go of versions and outcomes that are older than they are kept.
+//!
+//! Versions have no times, so the member notes now and then which version is the newest. One that just took the lead knows
+//! no times yet, and lets go of nothing until they have passed.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+use super::proposals::Request;
+use crate::{Version, raft::Group, state::State};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Notes are kept at this part of a retention: a version is kept at most that much longer.
+const NOTES_PER_RETENTION: u32 = 16;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    pub(super) retention: Duration,
+    pub(super) outcome_retention: Duration,
+}
+
+/// Until the group is shut down.
+pub(super) async fn run(
+    group: Group,
+    state: Arc<State>,
+    proposals: mpsc::Sender<Request>,
+    times: Times,
+) {
+    let mut ticks = tokio::time::interval(INTERVAL.min(times.retention / NOTES_PER_RETENTION));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut persisted = state.applied();
+    let mut versions = Notes::new(times.retention);
+    let mut outcomes = Notes::new(times.outcome_retention);
+    loop {
+        ticks.tick().await;
+        let applied = state.applied();
+        if applied > persisted {
+            if group.persist().await.is_err() {
+                return;
+            }
+            persisted = applied;
+        }
+        let now = Instant::now();
+        versions.note(now, applied);
+        outcomes.note(now, applied);
+        let (watermark, outcomes_below) = (versions.old(now), outcomes.old(now));
+        if group.lead().is_own
+            && watermark > state.watermark()
+            && state.is_written_after_watermark()
+        {
+            // When too much waits, the next second will do.
+            drop(proposals.try_send(Request::Gc {
+                watermark,
+                outcomes_below,
+            }));
+        }
+    }
+}
+
+/// Which version was the newest, at some times.
+#[derive(Debug)]
+struct Notes {
+    retention: Duration,
+    noted: VecDeque<(Instant, Version)>,
+    /// The newest version known to be older than the retention.
+    old: Version,
+}
+
+impl Notes {
+    fn new(retention: Duration) -> Self {
+        Self {
+            retention,
+            noted: VecDeque::new(),
+            old: Version::MIN,
+        }
+    }
+
+    fn note(&mut self, now: Instant, newest: Version) {
+        let is_due = self
+            .noted
+            .back()
+            .is_none_or(|(at, _)| now - *at >= self.retention / NOTES_PER_RETENTION);
+        if is_due {
+            self.noted.push_back((now, newest));
+        }
+    }
+
+    fn old(&mut self, now: Instant) -> Version {
+        while let Some((_, version)) = self
+            .noted
+            .pop_front_if(|(at, _)| now - *at >= self.retention)
+        {
+            self.old = version;
+        }
+        self.old
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_old_when_it_was_the_newest_a_retention_ago() {
+        let start = Instant::now();
+        let mut notes = Notes::new(Duration::from_secs(16));
+        for second in 0..100 {
+            let now = start + Duration::from_secs(second);
+            notes.note(now, Version::end_of_entry(second));
+            let old = notes.old(now);
+            let expected = second
+                .checked_sub(16)
+                .map_or(Version::MIN, Version::end_of_entry);
+            assert_eq!(old, expected, "second {second}");
+            assert!(notes.noted.len() <= 17);
+        }
+    }
+}

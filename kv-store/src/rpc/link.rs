@@ -1,0 +1,195 @@
+//! One server, called. The connection is made when it is needed and again when it broke.
+
+use std::{path::PathBuf, time::Duration};
+
+use futures::Stream;
+use prost::Message;
+use tonic::{
+    Request, Response, Status, Streaming,
+    metadata::{Ascii, MetadataValue},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+};
+use tonic_prost::ProstCodec;
+
+use super::MESSAGE_BYTES_MAX;
+
+/// Until a connection stands.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A peer that says nothing to a ping for this long is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How servers are reached, and what they are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Dialer {
+    token: Option<MetadataValue<Ascii>>,
+    tls: Option<ClientTlsConfig>,
+}
+
+/// Files to dial with; all in PEM but the token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DialOptions {
+    /// Holds the token in its first line.
+    pub token_file: Option<PathBuf>,
+    /// The authority that vouches for servers. Without one the connection is not encrypted.
+    pub server_ca: Option<PathBuf>,
+    /// Shown to servers that ask who calls: certificate and key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    #[error("cannot read \"{}\"", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the token in \"{}\" holds characters that a header cannot", path.display())]
+    Token { path: PathBuf },
+    #[error("\"{address}\" is not host:port")]
+    Address { address: String },
+    #[error("the certificates to dial with are not usable")]
+    Tls(#[source] tonic::transport::Error),
+}
+
+fn read(path: &std::path::Path) -> Result<String, DialError> {
+    std::fs::read_to_string(path).map_err(|source| DialError::Read {
+        path: path.into(),
+        source,
+    })
+}
+
+impl Dialer {
+    /// Reads the files.
+    pub fn new(options: &DialOptions) -> Result<Self, DialError> {
+        let mut dialer = Self::default();
+        if let Some(path) = &options.token_file {
+            let token = read(path)?;
+            let token = format!("Bearer {}", token.lines().next().unwrap_or_default().trim());
+            let token = token
+                .parse()
+                .map_err(|_| DialError::Token { path: path.clone() })?;
+            dialer.token = Some(token);
+        }
+        if let Some(path) = &options.server_ca {
+            let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(path)?));
+            if let Some((certificate, key)) = &options.identity {
+                tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+            }
+            dialer.tls = Some(tls);
+        }
+        Ok(dialer)
+    }
+
+    /// To `host:port`. Inside of a tokio runtime; connects at the first call.
+    pub(crate) fn link(&self, address: &str) -> Result<Link, DialError> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
+        let mut endpoint = endpoint
+            .map_err(|_| DialError::Address {
+                address: address.into(),
+            })?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(8 << 20)
+            .tcp_nodelay(true);
+        if let Some(tls) = &self.tls {
+            endpoint = endpoint.tls_config(tls.clone()).map_err(DialError::Tls)?;
+        }
+        Ok(Link {
+            channel: endpoint.connect_lazy(),
+            token: self.token.clone(),
+        })
+    }
+}
+
+/// Clones share the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    channel: Channel,
+    token: Option<MetadataValue<Ascii>>,
+}
+
+type Method = &'static str;
+
+impl Link {
+    fn request<M>(&self, message: M, timeout: Option<Duration>) -> Request<M> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request
+                .metadata_mut()
+                .insert("authorization", token.clone());
+        }
+        if let Some(timeout) = timeout {
+            request.set_timeout(timeout);
+        }
+        request
+    }
+
+    async fn ready(&self) -> Result<tonic::client::Grpc<Channel>, Status> {
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(grpc)
+    }
+
+    /// One request, one answer, within `timeout`.
+    pub(crate) async fn unary<Q, A>(
+        &self,
+        method: Method,
+        message: Q,
+        timeout: Duration,
+    ) -> Result<A, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let call = async {
+            let request = self.request(message, Some(timeout));
+            let path = http::uri::PathAndQuery::from_static(method);
+            let codec = ProstCodec::<Q, A>::default();
+            let mut grpc = self.ready().await?;
+            grpc.unary(request, path, codec).await
+        };
+        let answer = tokio::time::timeout(timeout, call).await;
+        let late = |_| Status::deadline_exceeded(format!("no answer within {timeout:?}"));
+        answer.map_err(late)?.map(Response::into_inner)
+    }
+
+    /// A stream of requests, one answer.
+    pub(crate) async fn gathered<S, Q, A>(&self, method: Method, messages: S) -> Result<A, Status>
+    where
+        S: Stream<Item = Q> + Send + 'static,
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let request = self.request(messages, None);
+        let path = http::uri::PathAndQuery::from_static(method);
+        let codec = ProstCodec::<Q, A>::default();
+        let mut grpc = self.ready().await?;
+        let answer = grpc.client_streaming(request, path, codec).await;
+        answer.map(Response::into_inner)
+    }
+
+    /// One request, a stream of answers.
+    pub(crate) async fn streamed<Q, A>(
+        &self,
+        method: Method,
+        message: Q,
+    ) -> Result<Streaming<A>, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let request = self.request(message, None);
+        let path = http::uri::PathAndQuery::from_static(method);
+        let codec = ProstCodec::<Q, A>::default();
+        let mut grpc = self.ready().await?;
+        let answers = grpc.server_streaming(request, path, codec).await;
+        answers.map(Response::into_inner)
+    }
+}

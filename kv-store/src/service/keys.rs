@@ -1,0 +1,184 @@
+//! Methods that read and write keys.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{Stream, stream};
+use tonic::Status;
+
+use super::{
+    Caller,
+    access::Action,
+    error::to_wire,
+    messages as wire, method, unknown_method,
+    wire::{
+        change_to_wire, commit_from_wire, id_from_wire, outcome_to_wire, query_from_wire,
+        range_from_wire, range_to_wire, row_to_wire, version,
+    },
+};
+use crate::{
+    KvError, Version,
+    mvcc::selector::{RangeQuery, RangeRows},
+    rpc::server::{HttpRequest, HttpResponse, streamed, unary},
+    txn::KeyRange,
+};
+
+/// Rows of a page, at most.
+const PAGE_ROWS_MAX: usize = 4096;
+/// Keys and values of a page, at most, in bytes; one row may be more.
+const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A watcher hears at least this often how far it has got.
+const WATCH_PROGRESS: Duration = Duration::from_secs(5);
+
+impl Caller {
+    pub(super) async fn answer(self, request: HttpRequest) -> HttpResponse {
+        macro_rules! call {
+            ($kind:ident, $handler:ident) => {
+                $kind(request, move |message| {
+                    let caller = self.clone();
+                    async move { caller.$handler(message).await.map_err(|e| to_wire(&e)) }
+                })
+                .await
+            };
+        }
+        match request.uri().path() {
+            method::BEGIN => call!(unary, begin),
+            method::GET => call!(unary, get),
+            method::GET_RANGE => call!(unary, get_range),
+            method::COMMIT => call!(unary, commit),
+            method::OUTCOME => call!(unary, outcome),
+            method::WATCH => call!(streamed, watch),
+            method::STATUS => call!(unary, status),
+            method::INIT => call!(unary, init),
+            method::ADD_MEMBER => call!(unary, add_member),
+            method::PROMOTE => call!(unary, promote),
+            method::REMOVE => call!(unary, remove),
+            method::TRANSFER => call!(unary, transfer),
+            method::BACKUP => call!(streamed, backup),
+            _ => unknown_method(),
+        }
+    }
+
+    async fn begin(self, _: wire::Empty) -> Result<wire::AtVersion, KvError> {
+        let version = version::to_wire(self.node.begin().await?);
+        Ok(wire::AtVersion { version })
+    }
+
+    async fn version(&self, at: Option<&Bytes>) -> Result<Version, KvError> {
+        match at {
+            Some(at) => version::from_wire(at),
+            None => self.node.begin().await,
+        }
+    }
+
+    async fn get(self, message: wire::Key) -> Result<wire::Value, KvError> {
+        let key = Vec::from(message.key);
+        self.role
+            .check_range(Action::Read, &KeyRange::point(key.clone()))?;
+        let at = self.version(message.at.as_ref()).await?;
+        Ok(wire::Value {
+            value: self.node.get(&key, at)?.map(Bytes::from),
+            at: version::to_wire(at),
+        })
+    }
+
+    async fn get_range(self, message: wire::Query) -> Result<wire::Rows, KvError> {
+        let at = self.version(message.at.as_ref()).await?;
+        let query = query_from_wire(message);
+        // Whatever a selector names lies somewhere; who may not read everywhere may use given keys only.
+        let is_given = query.begin.offset == 1 && query.end.offset == 1;
+        if is_given {
+            let range = KeyRange {
+                begin: query.begin.key.clone(),
+                end: KeyRange::point(query.end.key.clone()).end,
+            };
+            self.role.check_range(Action::Read, &range)?;
+        } else {
+            self.role.check_all(Action::Read)?;
+        }
+        let node = self.node;
+        let page =
+            tokio::task::spawn_blocking(move || page(query, |query| node.get_range(query, at)));
+        let (found, more) = page.await.map_err(|e| KvError::Storage {
+            detail: e.to_string(),
+        })??;
+        Ok(wire::Rows {
+            rows: found.rows.into_iter().map(row_to_wire).collect(),
+            read: found.read.iter().map(range_to_wire).collect(),
+            more,
+            at: version::to_wire(at),
+        })
+    }
+
+    async fn commit(self, message: wire::Commit) -> Result<wire::AtVersion, KvError> {
+        let request = commit_from_wire(message)?;
+        crate::txn::check(&request)?;
+        for range in &request.reads {
+            self.role.check_range(Action::Read, range)?;
+        }
+        for mutation in &request.mutations {
+            self.role
+                .check_range(Action::Write, &mutation.write_range())?;
+        }
+        let version = version::to_wire(self.node.commit(request).await?);
+        Ok(wire::AtVersion { version })
+    }
+
+    async fn outcome(self, message: wire::TransactionId) -> Result<wire::Outcome, KvError> {
+        let id = id_from_wire(&message.id)?;
+        Ok(outcome_to_wire(self.node.outcome(id).await?))
+    }
+
+    async fn watch(
+        self,
+        message: wire::Watch,
+    ) -> Result<impl Stream<Item = Result<wire::Changes, Status>> + use<>, KvError> {
+        let range = range_from_wire(message.range);
+        self.role.check_range(Action::Read, &range)?;
+        let after = self.version(message.after.as_ref()).await?;
+        // The first answer says where it begins.
+        let first = wire::Changes {
+            changes: Vec::new(),
+            upto: version::to_wire(after),
+        };
+        let node = self.node;
+        let rest = stream::try_unfold(after, move |after| {
+            let (node, range) = (node.clone(), range.clone());
+            async move {
+                let (changes, upto) = node
+                    .changes(&range, after, WATCH_PROGRESS)
+                    .await
+                    .map_err(|e| to_wire(&e))?;
+                let message = wire::Changes {
+                    changes: changes.into_iter().map(change_to_wire).collect(),
+                    upto: version::to_wire(upto),
+                };
+                Ok::<_, Status>(Some((message, upto)))
+            }
+        });
+        Ok(futures::StreamExt::chain(stream::iter([Ok(first)]), rest))
+    }
+}
+
+/// As much of a query's answer as fits into a message, and whether there is more.
+fn page(
+    mut query: RangeQuery,
+    read: impl Fn(&RangeQuery) -> Result<RangeRows, KvError>,
+) -> Result<(RangeRows, bool), KvError> {
+    let wanted = query.limit;
+    query.limit = wanted.min(PAGE_ROWS_MAX);
+    let mut found = read(&query)?;
+    let mut bytes = 0;
+    let fits = found.rows.iter().take_while(|row| {
+        bytes += row.key.len() + row.value.len();
+        bytes <= PAGE_BYTES_MAX
+    });
+    let num_fitting = fits.count();
+    if num_fitting < found.rows.len() {
+        // Read again: what decided the answer must not reach behind its last row.
+        query.limit = num_fitting.max(1);
+        found = read(&query)?;
+    }
+    let more = found.rows.len() == query.limit && query.limit < wanted;
+    Ok((found, more))
+}

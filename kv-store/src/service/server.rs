@@ -1,0 +1,155 @@
+//! A node that listens.
+
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::net::TcpListener;
+use tonic::transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming};
+
+use super::{
+    KvService, RaftService, Shared,
+    access::{Access, AccessError},
+};
+use crate::node::{Node, NodeOptions, OpenError};
+
+/// How a node serves. Without a certificate it listens on the loopback only.
+#[derive(Debug, Clone, Default)]
+pub struct ServeOptions {
+    /// Certificate and key, in PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The authority that vouches for clients; those without a certificate of it are refused.
+    pub client_ca: Option<PathBuf>,
+    /// See [`super::access`].
+    pub token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// Tokens and data would cross a network in clear.
+    #[error("{address} is not the loopback, and serving there needs a certificate")]
+    NotLoopback { address: SocketAddr },
+    #[error("cannot read \"{}\"", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("certificates of clients can be asked for only with a certificate of the server")]
+    ClientCaAlone,
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the server failed")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// A node and its open port, before it answers.
+#[derive(Debug)]
+pub struct Server {
+    node: Arc<Node>,
+    access: Access,
+    tls: Option<ServerTlsConfig>,
+    incoming: TcpIncoming,
+    address: SocketAddr,
+}
+
+fn read(path: &Path) -> Result<String, ServeError> {
+    std::fs::read_to_string(path).map_err(|source| ServeError::Read {
+        path: path.into(),
+        source,
+    })
+}
+
+fn tls(options: &ServeOptions) -> Result<Option<ServerTlsConfig>, ServeError> {
+    let Some((certificate, key)) = &options.identity else {
+        return match options.client_ca {
+            Some(_) => Err(ServeError::ClientCaAlone),
+            None => Ok(None),
+        };
+    };
+    let identity = Identity::from_pem(read(certificate)?, read(key)?);
+    let mut tls = ServerTlsConfig::new().identity(identity);
+    if let Some(authority) = &options.client_ca {
+        tls = tls.client_ca_root(Certificate::from_pem(read(authority)?));
+    }
+    Ok(Some(tls))
+}
+
+impl Server {
+    /// Listens on `listen`, and opens the node. A node without an address is reached where it listens.
+    pub async fn open(
+        listen: SocketAddr,
+        options: &ServeOptions,
+        mut node: NodeOptions,
+    ) -> Result<Self, ServeError> {
+        let tls = tls(options)?;
+        if tls.is_none() && !listen.ip().is_loopback() {
+            return Err(ServeError::NotLoopback { address: listen });
+        }
+        let access = match &options.token_file {
+            Some(path) => Access::from_file(path)?,
+            None => Access::default(),
+        };
+        let listener = TcpListener::bind(listen).await;
+        let at = |source| ServeError::Listen {
+            address: listen,
+            source,
+        };
+        let listener = listener.map_err(at)?;
+        let address = listener.local_addr().map_err(at)?;
+        if node.address.is_empty() {
+            node.address = address.to_string();
+        }
+        Ok(Self {
+            node: Arc::new(Node::open(node).await?),
+            access,
+            tls,
+            incoming: TcpIncoming::from(listener).with_nodelay(Some(true)),
+            address,
+        })
+    }
+
+    /// With the port that was given out, when any was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Answers until `stop` is there; calls under way are then answered first, and watches ended.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let shared = Arc::new(Shared {
+            node: self.node,
+            access: self.access,
+        });
+        let mut server = tonic::transport::Server::builder()
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(8 << 20)
+            .max_concurrent_streams(None);
+        if let Some(tls) = self.tls {
+            server = server.tls_config(tls)?;
+        }
+        let serving = server
+            .add_service(KvService(Arc::clone(&shared)))
+            .add_service(RaftService(shared))
+            .serve_with_incoming(self.incoming);
+        tokio::select! {
+            served = serving => Ok(served?),
+            () = stop => Ok(()),
+        }
+    }
+}

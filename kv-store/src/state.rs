@@ -1,0 +1,230 @@
+//! The replicated state of this node: the engine, who writes to it, and who reads from it.
+//!
+//! Entries are applied one batch after another under a lock; reads go to the engine without it.
+//!
+//! Invariant: `applied` says `v` only when a snapshot of the engine, taken afterwards, has everything up to `v`.
+
+use std::{
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use crate::{
+    EngineError, Version,
+    applier::{AppliedEntry, Applier, ApplyError, membership},
+    engine::{Engine, LsmEngine, Pair, Reader, Repair, Space, folders},
+    mvcc::changes::Change,
+    snapshot::{SnapshotData, SnapshotError, SnapshotReader, all_pairs},
+    txn::{Command, FeedError, KeyRange, last_applied},
+    wal::{Entry, EntryId},
+};
+
+/// Changes kept in memory for watches, in bytes.
+const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StateError {
+    #[error("cannot open the state in \"{}\"", folder.display())]
+    Folder {
+        folder: PathBuf,
+        #[source]
+        source: Arc<io::Error>,
+    },
+    #[error("cannot use the storage engine")]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error("cannot install a snapshot")]
+    Snapshot(#[source] Arc<SnapshotError>),
+}
+
+/// What a state is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The last entry in it.
+    pub last: Option<EntryId>,
+    /// The last entry about members, and its bytes.
+    pub membership: Option<(EntryId, Vec<u8>)>,
+}
+
+impl Applied {
+    fn of(reader: &dyn Reader) -> Result<Self, EngineError> {
+        Ok(Self {
+            last: last_applied(reader)?,
+            membership: membership(reader)?,
+        })
+    }
+
+    /// Everything up to the last entry.
+    pub fn version(&self) -> Version {
+        Version::end_of_entry(self.last.map_or(0, |id| id.index))
+    }
+}
+
+fn failed(error: SnapshotError) -> StateError {
+    StateError::Snapshot(Arc::new(error))
+}
+
+fn install_failed(source: io::Error) -> StateError {
+    failed(SnapshotError::Io {
+        action: "install",
+        source,
+    })
+}
+
+#[derive(Debug)]
+pub struct State {
+    /// Holds the engine's folders; see [`folders`].
+    folder: PathBuf,
+    applier: Mutex<Applier<LsmEngine>>,
+    /// The applier's engine. Replaced when a snapshot is installed; reads that began before go on in the old one.
+    engine: RwLock<LsmEngine>,
+    applied: watch::Sender<Version>,
+    /// Index of the last entry with a commit; of an older state's last entry, when there was none since it was opened.
+    written: AtomicU64,
+}
+
+impl State {
+    /// Opens the state in `folder`, which the log is purged up to `purged` for. A torn journal is repaired, and said so.
+    pub fn open(
+        folder: PathBuf,
+        purged: Option<EntryId>,
+    ) -> Result<(Self, Option<Repair>), StateError> {
+        let current = folders::current(&folder).map_err(|source| StateError::Folder {
+            folder: folder.clone(),
+            source: Arc::new(source),
+        })?;
+        let (engine, repair) = LsmEngine::open(&current)?;
+        let applier = Applier::open(engine.clone(), purged, FEED_BYTES_MAX)?;
+        let applied = Version::end_of_entry(applier.last_applied().map_or(0, |id| id.index));
+        let state = Self {
+            folder,
+            applier: Mutex::new(applier),
+            engine: RwLock::new(engine),
+            applied: watch::Sender::new(applied),
+            written: AtomicU64::new(applied.index),
+        };
+        Ok((state, repair))
+    }
+
+    pub fn applied_state(&self) -> Result<Applied, StateError> {
+        Ok(Applied::of(&*self.reader())?)
+    }
+
+    /// Applies committed entries, the next ones in order.
+    pub fn apply(&self, entries: &[Entry]) -> Result<Vec<AppliedEntry>, StateError> {
+        let mut applier = self.applier.lock();
+        let done = applier.apply(entries)?;
+        let is_commit = |command: &Command| matches!(command, Command::Commit { .. });
+        let wrote = done
+            .iter()
+            .rfind(|entry| entry.commands.iter().any(is_commit));
+        if let Some(entry) = wrote {
+            self.written.store(entry.id.index, Ordering::Relaxed);
+        }
+        if let Some(last) = done.last() {
+            self.applied
+                .send_replace(Version::end_of_entry(last.id.index));
+        }
+        Ok(done)
+    }
+
+    /// Everything that was applied before the call survives a power loss once this returns. Blocks for an fsync.
+    pub fn persist(&self) -> Result<(), StateError> {
+        let (engine, point) = {
+            let applier = self.applier.lock();
+            (applier.engine().clone(), applier.persist_point())
+        };
+        engine.persist()?;
+        let mut applier = self.applier.lock();
+        applier.persisted(point);
+        applier.collect()?;
+        Ok(())
+    }
+
+    /// As of now, and not changing any more.
+    pub fn frozen(&self) -> Result<(Applied, Box<dyn Reader + Send>), StateError> {
+        let reader = self.reader();
+        Ok((Applied::of(&*reader)?, reader))
+    }
+
+    /// Replaces the state. A crash on the way leaves the old one or the new one. Blocks.
+    pub fn install(&self, snapshot: SnapshotData) -> Result<(), StateError> {
+        match snapshot {
+            SnapshotData::Live { applied, reader } => match applied.last {
+                Some(last) => self.replace(last, all_pairs(&*reader)),
+                None => Ok(()),
+            },
+            SnapshotData::File(path) => {
+                let file = File::open(&path).map_err(install_failed)?;
+                let pairs = SnapshotReader::open(io::BufReader::new(file)).map_err(failed)?;
+                self.replace(pairs.last_entry(), pairs)?;
+                std::fs::remove_file(&path).map_err(install_failed)
+            }
+        }
+    }
+
+    fn replace(
+        &self,
+        last: EntryId,
+        pairs: impl Iterator<Item = Result<(Space, Pair), SnapshotError>>,
+    ) -> Result<(), StateError> {
+        let mut applier = self.applier.lock();
+        let fresh = folders::fresh(&self.folder).map_err(install_failed)?;
+        let (engine, _) = LsmEngine::open(&fresh)?;
+        engine.ingest(pairs).map_err(failed)?;
+        engine.persist()?;
+        let installed = Applier::open(engine.clone(), Some(last), FEED_BYTES_MAX)?;
+        folders::switch(&self.folder, &fresh).map_err(install_failed)?;
+        *applier = installed;
+        *self.engine.write() = engine;
+        self.applied.send_replace(Version::end_of_entry(last.index));
+        self.written.store(last.index, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Everything up to [`State::applied`] at the time of the call, at least.
+    pub fn reader(&self) -> Box<dyn Reader + Send> {
+        self.engine.read().snapshot()
+    }
+
+    /// The last version that is applied.
+    pub fn applied(&self) -> Version {
+        *self.applied.borrow()
+    }
+
+    /// To wait for versions.
+    pub fn watch_applied(&self) -> watch::Receiver<Version> {
+        self.applied.subscribe()
+    }
+
+    /// Reads below it are refused.
+    pub fn watermark(&self) -> Version {
+        self.applier.lock().watermark()
+    }
+
+    /// Whether a higher watermark would let anything go.
+    pub fn is_written_after_watermark(&self) -> bool {
+        self.written.load(Ordering::Relaxed) > self.watermark().index
+    }
+
+    /// See [`crate::txn::Feed::since`].
+    pub fn changes(
+        &self,
+        range: &KeyRange,
+        after: Version,
+    ) -> Result<(Vec<Change>, Version), FeedError> {
+        let applier = self.applier.lock();
+        applier
+            .feed()
+            .since(&*applier.engine().snapshot(), range, after)
+    }
+}

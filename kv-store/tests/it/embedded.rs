@@ -1,0 +1,302 @@
+//! The store in this process: what a commit promises, over stops and kills.
+
+use std::{
+    process::{Command as Process, Stdio},
+    time::{Duration, Instant},
+};
+
+use kv_store::{
+    Embedded, KvError, Version,
+    engine::Direction,
+    mvcc::selector::{KeySelector, RangeQuery},
+    node::{NodeOptions, OpenError},
+    transaction::{Store, Transaction},
+    txn::{AtomicOp, KeyRange, Mutation, Outcome, TxnId},
+};
+
+fn rows(begin: &str, end: &str) -> RangeQuery {
+    RangeQuery {
+        begin: KeySelector::first_at_or_after(begin),
+        end: KeySelector::first_at_or_after(end),
+        limit: 1_000,
+        direction: Direction::Forward,
+    }
+}
+
+async fn keys(store: &Embedded, query: &RangeQuery) -> Vec<String> {
+    let txn = Transaction::begin(store).await.unwrap();
+    let rows = txn.get_range(query).await.unwrap();
+    let text = |row: kv_store::mvcc::read::Row| String::from_utf8(row.key).unwrap();
+    rows.into_iter().map(text).collect()
+}
+
+async fn set(store: &Embedded, key: &str, value: &str) -> Version {
+    let txn = Transaction::begin(store).await.unwrap();
+    txn.set(key, value);
+    txn.commit().await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_sees_its_own_writes_and_a_later_one_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    set(&store, "a", "1").await;
+    set(&store, "c", "3").await;
+    let txn = Transaction::begin(&store).await.unwrap();
+    txn.set("b", "2");
+    txn.clear("c");
+    txn.atomic(AtomicOp::AppendIfFits, "a", "x");
+    txn.atomic(AtomicOp::AppendIfFits, "a", "y");
+    assert_eq!(txn.get(b"a").await.unwrap(), Some(b"1xy".to_vec()));
+    assert_eq!(txn.get(b"c").await.unwrap(), None);
+    let seen = txn.get_range(&rows("a", "z")).await.unwrap();
+    let seen: Vec<_> = seen.iter().map(|row| (&*row.key, &*row.value)).collect();
+    assert_eq!(seen, [(&b"a"[..], &b"1xy"[..]), (b"b", b"2")]);
+    let mut last = rows("a", "z");
+    (last.limit, last.direction) = (1, Direction::Reverse);
+    assert_eq!(txn.get_range(&last).await.unwrap()[0].key, b"b");
+    assert_eq!(
+        keys(&store, &rows("a", "z")).await,
+        ["a", "c"],
+        "not committed yet"
+    );
+    txn.commit().await.unwrap();
+    assert_eq!(keys(&store, &rows("a", "z")).await, ["a", "b"]);
+    let txn = Transaction::begin(&store).await.unwrap();
+    txn.mutate(Mutation::SetVersionstampedValue {
+        key: b"stamp".to_vec(),
+        value: vec![0; 12],
+        offset: 0,
+    });
+    assert_eq!(txn.get(b"stamp").await, Err(KvError::Unreadable));
+    let at = txn.commit().await.unwrap().unwrap();
+    let txn = Transaction::begin(&store).await.unwrap();
+    let stamp = txn.get(b"stamp").await.unwrap().unwrap();
+    assert_eq!(stamp, at.to_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_and_written_since_is_a_conflict_and_a_snapshot_read_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    for conflicts in [true, false] {
+        let txn = Transaction::begin(&store).await.unwrap();
+        if conflicts {
+            txn.get(b"a").await.unwrap();
+        } else {
+            txn.snapshot_get(b"a").await.unwrap();
+        }
+        set(&store, "a", "other").await;
+        txn.set("b", "mine");
+        let committed = txn.commit().await;
+        assert_eq!(
+            committed == Err(KvError::Conflict),
+            conflicts,
+            "{committed:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_callers_add_to_one_counter_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    let add = |store: Embedded| async move {
+        for _ in 0..10 {
+            let added = store.run_transaction(|txn| async move {
+                let before = txn
+                    .get(b"n")
+                    .await?
+                    .map_or(0, |value| u64::from_le_bytes(value.try_into().unwrap()));
+                txn.set("n", (before + 1).to_le_bytes());
+                Ok::<_, KvError>(before)
+            });
+            added.await.unwrap();
+        }
+    };
+    let callers: Vec<_> = (0..64).map(|_| tokio::spawn(add(store.clone()))).collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let at = store.begin().await.unwrap();
+    let sum = store.get(b"n", at).await.unwrap();
+    assert_eq!(sum, Some(640_u64.to_le_bytes().to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_sent_twice_commits_once_and_an_outcome_asked_for_first_aborts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    let txn = Transaction::begin(&store).await.unwrap();
+    txn.atomic(AtomicOp::Add, "n", [1]);
+    let request = txn.request(TxnId([1; 16])).unwrap();
+    let (first, second) =
+        tokio::join!(store.commit(request.clone()), store.commit(request.clone()));
+    assert_eq!(first, second);
+    assert_eq!(store.commit(request).await, first);
+    let at = first.unwrap();
+    assert_eq!(
+        store.outcome(TxnId([1; 16])).await,
+        Ok(Outcome::Committed(at))
+    );
+    let now = store.begin().await.unwrap();
+    assert_eq!(store.get(b"n", now).await.unwrap(), Some(vec![1]));
+
+    let txn = Transaction::begin(&store).await.unwrap();
+    txn.set("late", "x");
+    let asked = store.outcome(TxnId([2; 16])).await.unwrap();
+    let Outcome::Aborted(at) = asked else {
+        panic!("{asked:?}")
+    };
+    let late = store.commit(txn.request(TxnId([2; 16])).unwrap()).await;
+    assert_eq!(late, Err(KvError::Aborted { at }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_is_told_of_every_change_once_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    let from = store.begin().await.unwrap();
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move {
+            for number in 0..200_u32 {
+                set(&store, &format!("w{}", number % 7), &number.to_string()).await;
+                set(&store, "other", "x").await;
+            }
+        }
+    });
+    let range = KeyRange {
+        begin: b"w".to_vec(),
+        end: b"x".to_vec(),
+    };
+    let (mut seen, mut after) = (Vec::new(), from);
+    while seen.len() < 200 {
+        let (changes, upto) = store
+            .watch(&range, after, Duration::from_secs(20))
+            .await
+            .unwrap();
+        assert!(!changes.is_empty(), "nothing came for long");
+        assert!(
+            changes
+                .iter()
+                .all(|change| change.version > after && change.version <= upto)
+        );
+        seen.extend(changes);
+        after = upto;
+    }
+    writer.await.unwrap();
+    let numbers: Vec<u32> = seen
+        .iter()
+        .map(|change| {
+            let value = change.value.clone().unwrap();
+            String::from_utf8(value).unwrap().parse().unwrap()
+        })
+        .collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_opening_of_a_folder_is_refused_and_so_is_another_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    let second = Embedded::open(folder.path()).await;
+    assert!(
+        matches!(second, Err(OpenError::Locked { .. })),
+        "{second:?}"
+    );
+    store.close().await;
+    let other = Embedded::open_with(NodeOptions::new(folder.path(), 7)).await;
+    assert!(
+        matches!(
+            other,
+            Err(OpenError::OtherNode {
+                found: 1,
+                id: 7,
+                ..
+            })
+        ),
+        "{other:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_versions_and_the_log_go_when_their_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = NodeOptions::new(folder.path(), 1);
+    options.retention = Duration::from_millis(500);
+    options.outcome_retention = Duration::from_secs(1);
+    let store = Embedded::open_with(options).await.unwrap();
+    let old = set(&store, "a", "1").await;
+    set(&store, "a", "2").await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while store.status().watermark <= old {
+        assert!(Instant::now() < deadline, "{:?}", store.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // The watermark is raised only where it lets something go.
+        set(&store, "b", "x").await;
+    }
+    let refused = store.get(b"a", old).await;
+    assert!(
+        matches!(refused, Err(KvError::Compacted { .. })),
+        "{refused:?}"
+    );
+    let gone = store
+        .watch(&KeyRange::point("a"), old, Duration::ZERO)
+        .await;
+    assert!(matches!(gone, Err(KvError::Compacted { .. })), "{gone:?}");
+    let now = store.begin().await.unwrap();
+    assert_eq!(store.get(b"a", now).await.unwrap(), Some(b"2".to_vec()));
+}
+
+/// Not a test of its own: the process that the next test kills. It prints what was acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_writes_until_it_is_killed() {
+    let Ok(folder) = std::env::var("KV_CHILD_FOLDER") else {
+        return;
+    };
+    let store = Embedded::open(folder).await.unwrap();
+    for number in 0_u64.. {
+        set(&store, &format!("k{number:08}"), &"v".repeat(1_000)).await;
+        println!("\nacknowledged {number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_after_a_kill() {
+    use std::io::BufRead;
+    let folder = tempfile::tempdir().unwrap();
+    let mut num_before = 0;
+    for round in 0..3 {
+        let mut child = Process::new(std::env::current_exe().unwrap())
+            .args(["embedded::child_writes", "--nocapture"])
+            .env("KV_CHILD_FOLDER", folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let acknowledged = lines.filter_map(|line| {
+            let line = line.ok()?;
+            line.strip_prefix("acknowledged ")?.parse::<usize>().ok()
+        });
+        let last = acknowledged.take(400).last().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = Embedded::open(folder.path()).await.unwrap();
+        let mut all = rows("k", "l");
+        all.limit = usize::MAX;
+        let found = keys(&store, &all).await;
+        assert!(
+            found.len() > last,
+            "round {round}: {} of {last}",
+            found.len()
+        );
+        let expected: Vec<_> = (0..found.len())
+            .map(|number| format!("k{number:08}"))
+            .collect();
+        assert_eq!(found, expected);
+        num_before = num_before.max(last);
+        store.close().await;
+    }
+    eprintln!("3 kills, {num_before} acknowledged writes in the longest run");
+}
