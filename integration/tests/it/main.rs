@@ -3,6 +3,8 @@
 mod architecture;
 mod bad_input;
 mod kill;
+mod mutation;
+mod rust_client;
 mod s3;
 mod server;
 mod serving;
