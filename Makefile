@@ -26,6 +26,7 @@ test: ## every test, real servers and clients included
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace --no-fail-fast
 	integration/clients/python/run.sh
+	integration/clients/jdbc/run.sh
 
 long: ## what takes long: scale factor 1, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
 	cargo build --locked --workspace --all-targets

@@ -23,10 +23,10 @@ CACHES_OFF = {
 class MurreServer:
     """The running server. Log lines go to `log`; `threads` of `None` leaves the number of threads to the server."""
 
-    def __init__(self, log: Path, cores: list[int] | None, threads: int | None):
+    def __init__(self, log: Path, cores: list[int] | None, threads: int | None, caches: bool = False):
         self.log = log
         self.binary = binaries.murre()
-        self.environment = CACHES_OFF | ({} if threads is None else {"MURRE_THREADS": str(threads)})
+        self.environment = ({} if caches else CACHES_OFF) | ({} if threads is None else {"MURRE_THREADS": str(threads)})
         self._data = tempfile.TemporaryDirectory(prefix="murre-bench-")
         self.address = f"127.0.0.1:{_free_port()}"
         # fmt: off

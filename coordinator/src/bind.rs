@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
 use catalog::{CATALOG, DEFAULT_SCHEMA, Secret, TableName};
 use datafusion::{
     common::{DataFusionError, TableReference},
@@ -23,17 +26,27 @@ use datafusion::{
 use crate::{
     QueryContext, QueryError,
     command::{Command, Target},
-    insert,
+    insert, parameters,
 };
 
 /// Nesting of expressions and subqueries that the parser follows.
 const NESTING_MAX: usize = 200;
 
 /// What a statement is, once its names are known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Bound {
     Query(LogicalPlan),
     Command(Command),
+}
+
+impl Bound {
+    /// The plan in it, which may have parameters.
+    pub(crate) fn plan(&self) -> Option<&LogicalPlan> {
+        match self {
+            Self::Query(plan) => Some(plan),
+            Self::Command(command) => command.plan(),
+        }
+    }
 }
 
 /// `KILL` and `SHOW PROCESSLIST`, which must work also while every query thread is busy.
@@ -42,21 +55,94 @@ pub(crate) fn urgent(sql: &str) -> Option<Command> {
     if !word.eq_ignore_ascii_case("kill") && !word.eq_ignore_ascii_case("show") {
         return None;
     }
-    let command = without_plan(&parse(sql).ok()?).ok()??;
+    let command = without_plan(&parse(sql).ok()?.0).ok()??;
     matches!(command, Command::Kill { .. } | Command::ShowProcesslist).then_some(command)
 }
 
-/// Parses the statement of `ctx` and binds its names.
-pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
-    if let Some(inner) = strip_explain(&ctx.sql, "fragments") {
-        let plan = to_plan(ctx, parse(inner)?).await?;
-        return Ok(Bound::Command(Command::ExplainFragments(Box::new(plan))));
+/// Parses the statement of `ctx` and binds its names. Gives also the types of its parameters, in numeric order.
+pub(crate) async fn bind(ctx: &QueryContext) -> Result<(Bound, Vec<Option<DataType>>), QueryError> {
+    let explained = explained(&ctx.sql);
+    let (statement, count) = parse(explained.map_or(&ctx.sql, |(_, inner)| inner))?;
+    let bound = match explained {
+        Some((explain, _)) => {
+            let plan = to_plan(ctx, statement).await?;
+            Bound::Command(explain(Box::new(plan)))
+        }
+        None => bind_statement(ctx, statement).await?,
+    };
+    if count == 0 {
+        return Ok((bound, Vec::new()));
     }
-    if let Some(inner) = strip_explain(&ctx.sql, "wat") {
-        let plan = to_plan(ctx, parse(inner)?).await?;
-        return Ok(Bound::Command(Command::ExplainWat(Box::new(plan))));
-    }
-    let mut statement = parse(&ctx.sql)?;
+    let plan = bound.plan().ok_or_else(|| QueryError::Unsupported {
+        what: "a parameter in this statement".into(),
+        hint: Some("write the value into its text"),
+    })?;
+    let types = parameters::types(plan, count).map_err(|e| QueryError::planning(ctx.id(), e))?;
+    Ok((bound, types))
+}
+
+/// The statement with values for its parameters.
+pub(crate) fn with_values(
+    ctx: &QueryContext,
+    bound: &Bound,
+    values: &RecordBatch,
+) -> Result<Bound, QueryError> {
+    let command = match bound {
+        Bound::Query(plan) => return parameters::into_query(plan, values).map(Bound::Query),
+        Bound::Command(command) => command.clone(),
+    };
+    let boxed = |plan: &LogicalPlan| parameters::into_query(plan, values).map(Box::new);
+    Ok(Bound::Command(match command {
+        Command::Insert {
+            name,
+            target,
+            rows,
+            overwrite,
+        } => Command::Insert {
+            name,
+            target,
+            rows: Box::new(parameters::into_insert(&rows, values)?),
+            overwrite,
+        },
+        Command::CreateTable {
+            name,
+            defaults,
+            rows: Some(rows),
+            or_replace,
+            if_not_exists,
+            temporary,
+            ..
+        } => {
+            let rows = boxed(&rows)?;
+            Command::CreateTable {
+                name,
+                schema: table_schema(&schema_of_rows(ctx, &rows), false)?,
+                defaults,
+                rows: Some(rows),
+                or_replace,
+                if_not_exists,
+                temporary,
+            }
+        }
+        Command::Copy(plan) => Command::Copy(boxed(&plan)?),
+        Command::ExplainFragments(plan) => Command::ExplainFragments(boxed(&plan)?),
+        Command::ExplainWat(plan) => Command::ExplainWat(boxed(&plan)?),
+        other => other,
+    }))
+}
+
+/// Columns of a query's rows. Only the analyser settles the types of a UNION's columns.
+pub(crate) fn schema_of_rows(ctx: &QueryContext, plan: &LogicalPlan) -> SchemaRef {
+    let analysed =
+        ctx.state
+            .analyzer()
+            .execute_and_check(plan.clone(), ctx.state.config_options(), |_, _| {});
+    // What cannot be analysed before its parameters have values has the columns it was planned with.
+    let plan = analysed.as_ref().unwrap_or(plan);
+    Arc::clone(plan.schema().inner())
+}
+
+async fn bind_statement(ctx: &QueryContext, mut statement: Statement) -> Result<Bound, QueryError> {
     if let Some(command) = without_plan(&statement)? {
         return Ok(Bound::Command(command));
     }
@@ -90,10 +176,11 @@ pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
     }
 }
 
-/// One statement, or why the text is not one.
-fn parse(sql: &str) -> Result<Statement, QueryError> {
+/// One statement and the number of its parameters, or why the text is not one.
+fn parse(sql: &str) -> Result<(Statement, usize), QueryError> {
     let syntax = |error| QueryError::planning(crate::QueryId(0), error);
-    let mut parser = DFParserBuilder::new(sql)
+    let numbered = parameters::number(sql)?;
+    let mut parser = DFParserBuilder::new(numbered.tokens)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING_MAX)
         .build()
@@ -101,7 +188,10 @@ fn parse(sql: &str) -> Result<Statement, QueryError> {
     let mut statements = parser.parse_statements().map_err(syntax)?;
     match statements.len() {
         0 => Err(QueryError::Empty),
-        1 => Ok(statements.pop_front().expect("there is one")),
+        1 => Ok((
+            statements.pop_front().expect("there is one"),
+            numbered.count,
+        )),
         count => Err(QueryError::SeveralStatements { count }),
     }
 }
@@ -154,6 +244,18 @@ fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
         what: format!("table \"{name}\" does not exist"),
         hint: nearest.map(|(_, known)| format!("did you mean \"{known}\"?")),
     }
+}
+
+/// What `EXPLAIN FRAGMENTS` or `EXPLAIN WAT` makes of a plan, and the statement behind these words.
+fn explained(sql: &str) -> Option<(fn(Box<LogicalPlan>) -> Command, &str)> {
+    let fragments = strip_explain(sql, "fragments");
+    let fragments = fragments.map(|inner| (Command::ExplainFragments as fn(_) -> _, inner));
+    fragments.or_else(|| {
+        Some((
+            Command::ExplainWat as fn(_) -> _,
+            strip_explain(sql, "wat")?,
+        ))
+    })
 }
 
 /// The statement after `EXPLAIN` and the word `what`.
@@ -489,7 +591,7 @@ fn check_catalog(catalog: &str) -> Result<(), QueryError> {
 
 /// Columns of a new table. Declared columns keep their `NOT NULL`; columns of a query become nullable, as elsewhere,
 /// and lose what belongs to the query's plan only: dictionary encoding and metadata.
-fn table_schema(schema: &Schema, declared: bool) -> Result<SchemaRef, QueryError> {
+pub(crate) fn table_schema(schema: &Schema, declared: bool) -> Result<SchemaRef, QueryError> {
     let mut fields: Vec<Field> = Vec::new();
     for field in schema.fields() {
         if fields.iter().any(|known| known.name() == field.name()) {

@@ -19,7 +19,7 @@ use crate::{
     write,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Command {
     CreateTable {
         name: TableName,
@@ -133,6 +133,16 @@ impl Outcome {
 }
 
 impl Command {
+    /// The plan of the rows it works on.
+    pub(crate) fn plan(&self) -> Option<&LogicalPlan> {
+        match self {
+            Self::CreateTable { rows, .. } => rows.as_deref(),
+            Self::Insert { rows, .. } => Some(rows),
+            Self::Copy(plan) | Self::ExplainFragments(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
     /// Columns of what running it gives.
     pub(crate) fn schema(&self) -> SchemaRef {
         match self {

@@ -33,6 +33,11 @@ pub enum QueryError {
         #[source]
         source: DataFusionError,
     },
+    /// Values do not fit the statement's parameters in number.
+    #[error("the statement has {parameters} parameters, and values are bound for {values}")]
+    MissingValues { parameters: usize, values: usize },
+    #[error("a query runs with at most {limit} rows of values at once, and {rows} are bound")]
+    TooManyRows { rows: usize, limit: usize },
     #[error("{what} is not supported")]
     Unsupported {
         what: String,

@@ -28,19 +28,43 @@ use crate::{
 
 /// SQL text -> something that can run.
 pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryError> {
-    let work = match bind::bind(&ctx).await? {
-        Bound::Command(command) => Work::Command(Arc::new(command)),
-        Bound::Query(logical) => {
-            let placed = to_tasks(&ctx, &logical).await?;
-            Work::Query {
-                schema: placed.schema(),
-                logical: Box::new(logical),
-                placed: Mutex::new(Some(placed)),
-            }
-        }
+    let (bound, parameters) = bind::bind(&ctx).await?;
+    if !parameters.is_empty() {
+        return Err(QueryError::MissingValues {
+            parameters: parameters.len(),
+            values: 0,
+        });
+    }
+    plan_bound(ctx, bound).await
+}
+
+/// A bound statement without parameters -> something that can run.
+pub(crate) async fn plan_bound(
+    ctx: Arc<QueryContext>,
+    bound: Bound,
+) -> Result<Prepared, QueryError> {
+    let placed = match &bound {
+        Bound::Command(_) => None,
+        Bound::Query(logical) => Some(to_tasks(&ctx, logical).await?),
+    };
+    Ok(prepared(ctx, bound, placed))
+}
+
+/// `placed` is there for queries.
+pub(crate) fn prepared(ctx: Arc<QueryContext>, bound: Bound, placed: Option<Placed>) -> Prepared {
+    let work = match (bound, placed) {
+        (Bound::Query(logical), placed) => Work::Query {
+            schema: match &placed {
+                Some(placed) => placed.schema(),
+                None => Arc::clone(logical.schema().inner()),
+            },
+            logical: Box::new(logical),
+            placed: Mutex::new(placed),
+        },
+        (Bound::Command(command), _) => Work::Command(Arc::new(command)),
     };
     ctx.process().planned();
-    Ok(Prepared { ctx, work })
+    Prepared { ctx, work }
 }
 
 /// A command that needs neither names nor a plan, ready to run.
@@ -177,6 +201,8 @@ pub struct QueryContext {
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// Which of the session's settings these are.
+    pub(crate) settings_version: u64,
     pub(crate) pool: Arc<QueryPool>,
     /// The session's statement timeout when the statement began.
     pub(crate) timeout: Option<Duration>,

@@ -1,7 +1,14 @@
 //! One client's settings and temporary tables.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
+use arrow::array::RecordBatch;
 use datafusion::{
     common::Result,
     execution::{FunctionRegistry, config::SessionConfig, context::SessionState},
@@ -11,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Engine, Prepared, QueryContext, QueryError, StatementOptions, bind, drive,
+    Engine, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
     memory::QueryPool,
     names::Names,
     query,
@@ -26,6 +33,8 @@ pub struct Session {
     engine: Arc<Engine>,
     /// Settings and functions; its catalog list is not used, see [`Names`].
     state: RwLock<SessionState>,
+    /// Counts the changes of `state`.
+    version: AtomicU64,
     temporary: TemporaryTables,
 }
 
@@ -36,6 +45,7 @@ impl Session {
             id: uuid::Uuid::new_v4().simple().to_string(),
             engine,
             state: RwLock::new(state),
+            version: AtomicU64::new(0),
             temporary,
         })
     }
@@ -59,45 +69,115 @@ impl Session {
         sql: &str,
         options: StatementOptions,
     ) -> Result<Prepared, QueryError> {
-        if self.engine.is_draining() {
-            return Err(QueryError::ShuttingDown);
-        }
-        let ctx = Arc::new(self.context(sql, options.client.as_deref().unwrap_or("local")));
+        let ctx = self.begin(sql, &options)?;
         if let Some(command) = bind::urgent(sql) {
             return Ok(query::prepare_urgent(ctx, command));
         }
+        Self::planning(&ctx, &options, query::prepare(Arc::clone(&ctx))).await
+    }
+
+    /// Understands a statement that may have parameters, on the query threads; runs nothing.
+    pub async fn statement(
+        self: &Arc<Self>,
+        sql: &str,
+        options: StatementOptions,
+    ) -> Result<Statement, QueryError> {
+        let ctx = self.begin(sql, &options)?;
+        if let Some(command) = bind::urgent(sql) {
+            return Ok(Statement::of_command(sql, &command));
+        }
+        let understood = Self::planning(&ctx, &options, Statement::understand(Arc::clone(&ctx)));
+        understood.await
+    }
+
+    /// Plans a statement with values for its parameters, a column each; runs nothing. A query gives the rows of all
+    /// rows of values, an INSERT writes all of them at once.
+    pub async fn prepare_with(
+        self: &Arc<Self>,
+        statement: &Arc<Statement>,
+        values: Option<RecordBatch>,
+        options: StatementOptions,
+    ) -> Result<Prepared, QueryError> {
+        let ctx = self.begin(statement.sql(), &options)?;
+        if let Some(command) = bind::urgent(statement.sql()) {
+            return Ok(query::prepare_urgent(ctx, command));
+        }
+        let (statement, for_plan) = (Arc::clone(statement), Arc::clone(&ctx));
+        let planned = async move { statement.prepare(for_plan, values.as_ref()).await };
+        Self::planning(&ctx, &options, planned).await
+    }
+
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        sql: &str,
+        options: &StatementOptions,
+    ) -> Result<Arc<QueryContext>, QueryError> {
+        if self.engine.is_draining() {
+            return Err(QueryError::ShuttingDown);
+        }
+        let client = options.client.as_deref().unwrap_or("local");
+        Ok(Arc::new(self.context(sql, client)))
+    }
+
+    /// Runs the planning of a statement on the query threads, until it must stop.
+    pub(crate) async fn planning<T: Send + 'static>(
+        ctx: &Arc<QueryContext>,
+        options: &StatementOptions,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> Result<T, QueryError> {
         let deadline = ctx.deadline(options.deadline);
-        let watched = Arc::clone(&ctx);
-        let prepare = async move {
+        let watched = Arc::clone(ctx);
+        let planned = async move {
             tokio::select! {
                 biased;
                 reason = drive::stopped(&watched, deadline) => Err(reason),
-                prepared = query::prepare(Arc::clone(&watched)) => prepared,
+                planned = work => planned,
             }
         };
         let span = info_span!("query.plan", query_id = %ctx.id());
-        ctx.on_query_threads(prepare.instrument(span))
+        ctx.on_query_threads(planned.instrument(span))
             .await
-            .inspect_err(|error| drive::finished(&ctx, Some(error), Duration::ZERO))
+            .inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))
+    }
+
+    pub(crate) fn state(&self) -> SessionState {
+        self.state.read().clone()
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {
         &self.temporary
     }
 
+    /// All settings by name, with their values where they have one.
+    pub fn options(&self) -> Vec<(String, Option<String>)> {
+        let state = self.state.read();
+        let entries = state.config_options().entries().into_iter();
+        entries.map(|entry| (entry.key, entry.value)).collect()
+    }
+
+    /// The schema of names that give none.
+    pub fn schema(&self) -> String {
+        let state = self.state.read();
+        state.config_options().catalog.default_schema.clone()
+    }
+
     /// `SET` for a value, `RESET` for none.
-    pub(crate) fn set(&self, name: &str, value: Option<&str>) -> Result<(), QueryError> {
+    pub fn set(&self, name: &str, value: Option<&str>) -> Result<(), QueryError> {
         let mut state = self.state.write();
         let config = settings::apply(state.config(), name, value, &self.engine.defaults())?;
         let failed = |e: datafusion::common::DataFusionError| QueryError::Setting {
             name: name.into(),
             detail: e.strip_backtrace(),
         };
+        self.version.fetch_add(1, Ordering::Relaxed);
         reconfigure(&mut state, config).map_err(failed)
     }
 
     fn context(self: &Arc<Self>, sql: &str, client: &str) -> QueryContext {
-        let mut state = self.state.read().clone();
+        let (mut state, settings_version) = {
+            let state = self.state.read();
+            (state.clone(), self.version.load(Ordering::Relaxed))
+        };
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let snapshot = self.engine.store().snapshot();
@@ -119,6 +199,7 @@ impl Session {
             timeout: settings.statement_timeout(),
             state,
             snapshot,
+            settings_version,
             listed,
         }
     }

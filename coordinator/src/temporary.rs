@@ -43,11 +43,14 @@ impl TemporaryTable {
     }
 }
 
+/// Temporary tables by name, at one moment.
+pub(crate) type Tables = Arc<BTreeMap<String, Arc<TemporaryTable>>>;
+
 /// The temporary tables of one session.
 #[derive(Debug)]
 pub(crate) struct TemporaryTables {
     pool: Arc<dyn MemoryPool>,
-    tables: RwLock<Arc<BTreeMap<String, Arc<TemporaryTable>>>>,
+    tables: RwLock<Tables>,
 }
 
 impl TemporaryTables {
@@ -59,7 +62,7 @@ impl TemporaryTables {
     }
 
     /// The tables as of now.
-    pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<TemporaryTable>>> {
+    pub(crate) fn all(&self) -> Tables {
         Arc::clone(&self.tables.read())
     }
 

@@ -10,6 +10,8 @@ use anyhow::{Context, bail};
 use coordinator::{EngineConfig, parse_bytes};
 use serde::Deserialize;
 
+use crate::flight::FlightLimits;
+
 /// Settings as given; what is unset comes from the file or the default. The same names everywhere:
 /// `--data-dir`, `MURRE_DATA_DIR`, `data_dir` in the file.
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -51,6 +53,18 @@ pub struct Settings {
     /// On SIGTERM, time that running statements get to end [default: 30s]
     #[arg(long, env = "MURRE_DRAIN_TIMEOUT", value_name = "TIME")]
     pub drain_timeout: Option<String>,
+    /// Forget sessions and prepared statements that are not used for this long [default: 30m]
+    #[arg(long, env = "MURRE_SESSION_TIMEOUT", value_name = "TIME")]
+    pub session_timeout: Option<String>,
+    /// Forget results that are not fetched for this long [default: 5m]
+    #[arg(long, env = "MURRE_RESULT_TIMEOUT", value_name = "TIME")]
+    pub result_timeout: Option<String>,
+    /// Results that wait to be fetched, of all clients [default: 10000]
+    #[arg(long, env = "MURRE_RESULT_LIMIT", value_name = "N")]
+    pub result_limit: Option<usize>,
+    /// Prepared statements of one session [default: 1000]
+    #[arg(long, env = "MURRE_PREPARED_LIMIT", value_name = "N")]
+    pub prepared_limit: Option<usize>,
     /// Log lines as text or json [default: text]
     #[arg(long, env = "MURRE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -68,6 +82,7 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     pub log_json: bool,
     pub log_filter: String,
+    pub flight: FlightLimits,
     pub engine: EngineConfig,
 }
 
@@ -91,6 +106,10 @@ impl Settings {
             slow_query: self.slow_query.or(file.slow_query),
             statement_timeout: self.statement_timeout.or(file.statement_timeout),
             drain_timeout: self.drain_timeout.or(file.drain_timeout),
+            session_timeout: self.session_timeout.or(file.session_timeout),
+            result_timeout: self.result_timeout.or(file.result_timeout),
+            result_limit: self.result_limit.or(file.result_limit),
+            prepared_limit: self.prepared_limit.or(file.prepared_limit),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
         })
@@ -104,6 +123,7 @@ impl Settings {
         if threads == 0 || threads > 4096 {
             bail!("threads: {threads} is not between 1 and 4096");
         }
+        let default_limits = FlightLimits::default();
         let none_if_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
         let log_json = match self.log_format.as_deref() {
             None | Some("text") => false,
@@ -118,6 +138,15 @@ impl Settings {
             http: loopback("http", self.http.as_deref().unwrap_or("127.0.0.1:8337"))?,
             drain_timeout: time("drain_timeout", self.drain_timeout.as_deref(), 30)?,
             log_json,
+            flight: FlightLimits {
+                session_idle: time("session_timeout", self.session_timeout.as_deref(), 1800)?,
+                result_idle: time("result_timeout", self.result_timeout.as_deref(), 300)?,
+                results_max: self.result_limit.unwrap_or(default_limits.results_max),
+                prepared_per_session_max: self
+                    .prepared_limit
+                    .unwrap_or(default_limits.prepared_per_session_max),
+                ..default_limits
+            },
             log_filter: self.log.unwrap_or_else(|| "info".into()),
             engine: EngineConfig {
                 threads,

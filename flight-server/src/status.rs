@@ -35,10 +35,11 @@ fn code(error: &QueryError) -> Code {
         | QueryError::Syntax { .. }
         | QueryError::Plan { .. }
         | QueryError::Data { .. }
+        | QueryError::MissingValues { .. }
         | QueryError::Setting { .. } => Code::InvalidArgument,
         QueryError::NotFound { .. } | QueryError::NoSuchQuery { .. } => Code::NotFound,
         QueryError::Unsupported { .. } => Code::Unimplemented,
-        QueryError::OutOfMemory { .. } => Code::ResourceExhausted,
+        QueryError::OutOfMemory { .. } | QueryError::TooManyRows { .. } => Code::ResourceExhausted,
         QueryError::CorruptFile { .. } => Code::DataLoss,
         QueryError::Storage { .. } | QueryError::ShuttingDown => Code::Unavailable,
         QueryError::Cancelled { .. } => Code::Cancelled,
@@ -100,6 +101,20 @@ mod tests {
             (QueryError::Syntax { detail: text() }, Code::InvalidArgument),
             (QueryError::Plan { source: plan() }, Code::InvalidArgument),
             (QueryError::Data { source: plan() }, Code::InvalidArgument),
+            (
+                QueryError::MissingValues {
+                    parameters: 2,
+                    values: 1,
+                },
+                Code::InvalidArgument,
+            ),
+            (
+                QueryError::TooManyRows {
+                    rows: 1_001,
+                    limit: 1_000,
+                },
+                Code::ResourceExhausted,
+            ),
             (
                 QueryError::Setting {
                     name: text(),

@@ -38,7 +38,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         local_engine::open_with(&config.data_dir, config.engine.clone(), network)?;
 
     let (stop_flight, stop_http) = (CancellationToken::new(), CancellationToken::new());
-    let front = Front::new(Arc::clone(&engine));
+    let front = Front::new(Arc::clone(&engine), config.flight);
     announce(&flight_listener, &http_listener)?;
     info!(listen = %flight_listener.local_addr()?, http = %http_listener.local_addr()?, data_dir = %folder.path().display(),
         threads = config.engine.threads, memory_limit_bytes = config.engine.memory_limit_bytes, "serving");

@@ -19,8 +19,11 @@ use prost::Message;
 use tonic::{Status, body::Body};
 
 use super::{
+    limits::FlightLimits,
+    poll::Polls,
+    prepared::Handles,
     segments::Segments,
-    service::Service,
+    service::{self, Service, Shared},
     sessions::{ConnectionSession, Sessions},
     statement::{self, Caller},
     stream::ResultBody,
@@ -37,8 +40,7 @@ const MESSAGE_BYTES_MAX: usize = 64 << 20;
 /// Everything the connections of one server share.
 #[derive(Clone)]
 pub(crate) struct Front {
-    sessions: Arc<Sessions>,
-    tickets: Arc<Tickets>,
+    shared: Arc<Shared>,
     others: FlightServiceServer<Service>,
 }
 
@@ -46,7 +48,7 @@ pub(crate) struct Front {
 #[derive(Clone)]
 pub(super) struct Call {
     session: Arc<Session>,
-    client: String,
+    connection: Arc<ConnectionSession>,
     deadline: Option<Instant>,
 }
 
@@ -54,31 +56,32 @@ impl Call {
     pub(super) fn caller(&self) -> Caller {
         Caller {
             session: Arc::clone(&self.session),
-            client: self.client.clone(),
+            client: self.connection.peer.to_string(),
+            connection: Arc::clone(&self.connection),
             deadline: self.deadline,
         }
     }
 }
 
 impl Front {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        let tickets = Arc::new(Tickets::default());
+    pub(crate) fn new(engine: Arc<Engine>, limits: FlightLimits) -> Self {
+        let shared = Arc::new(Shared {
+            tickets: Tickets::new(limits),
+            handles: Handles::new(limits),
+            sessions: Sessions::new(engine, limits.session_idle),
+            polls: Polls::default(),
+        });
         let others = FlightServiceServer::new(Service {
-            tickets: Arc::clone(&tickets),
+            shared: Arc::clone(&shared),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(usize::MAX);
-        Self {
-            sessions: Arc::new(Sessions::new(engine)),
-            tickets,
-            others,
-        }
+        Self { shared, others }
     }
 
     /// Forgets what clients have left behind; called now and then.
     pub(crate) fn expire(&self) {
-        self.tickets.expire();
-        self.sessions.expire();
+        self.shared.expire();
     }
 
     pub(crate) fn on(&self, connection: Arc<ConnectionSession>) -> OnConnection {
@@ -106,17 +109,21 @@ impl tower::Service<Request<Incoming>> for OnConnection {
     }
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let (session, cookie) = self.front.sessions.of(request.headers(), &self.connection);
+        let (session, cookie) = self
+            .front
+            .shared
+            .sessions
+            .of(request.headers(), &self.connection);
         let deadline = statement::deadline(request.headers());
         let mut front = self.front.clone();
         let call = Call {
             session,
-            client: self.connection.peer.to_string(),
+            connection: Arc::clone(&self.connection),
             deadline,
         };
         Box::pin(async move {
             let mut response = if request.uri().path() == DO_GET {
-                do_get(request, deadline, &front.tickets).await
+                do_get(request, &call, &front.shared).await
             } else {
                 request.extensions_mut().insert(call);
                 front.others.call(request).await?.map(AnswerBody::Other)
@@ -129,14 +136,10 @@ impl tower::Service<Request<Incoming>> for OnConnection {
     }
 }
 
-async fn do_get(
-    request: Request<Incoming>,
-    deadline: Option<Instant>,
-    tickets: &Arc<Tickets>,
-) -> Response<AnswerBody> {
+async fn do_get(request: Request<Incoming>, call: &Call, shared: &Shared) -> Response<AnswerBody> {
     let body = async {
         let ticket = read_ticket(request).await?;
-        statement::fetch(&ticket, deadline, tickets).await
+        service::fetch(&call.caller(), &ticket, shared).await
     };
     match body.await {
         Ok(body) => {

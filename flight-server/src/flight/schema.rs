@@ -9,10 +9,14 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions},
     buffer::Buffer,
     compute::cast,
-    datatypes::{ByteViewType, DataType, Field, FieldRef, Schema, SchemaRef},
+    datatypes::{ByteViewType, DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
     error::ArrowError,
+    ipc::writer::IpcWriteOptions,
 };
+use arrow_flight::{IpcMessage, SchemaAsIpc};
+use bytes::Bytes;
 use coordinator::MurreSettings;
+use tonic::Status;
 
 /// The schema that clients of a session see for rows of `schema`.
 pub(super) fn wire_schema(schema: &Schema, settings: &MurreSettings) -> SchemaRef {
@@ -49,6 +53,55 @@ fn wire_type(data_type: &DataType, settings: &MurreSettings) -> DataType {
         DataType::RunEndEncoded(_, values) => wire_type(values.data_type(), settings),
         other => other.clone(),
     }
+}
+
+/// What the rows of a prepared statement are announced to be: what was announced when it was prepared, and nullable
+/// where either says so. Values can change the types of a statement's columns; then it is what this run gives.
+pub(super) fn agreed(before: &Schema, now: &SchemaRef) -> SchemaRef {
+    if before.fields().len() != now.fields().len() {
+        return Arc::clone(now);
+    }
+    let fields = before.fields().iter().zip(now.fields());
+    let fields = fields.map(
+        |(before, now)| match before.data_type() == now.data_type() {
+            true => {
+                let nullable = before.is_nullable() || now.is_nullable();
+                Arc::new(now.as_ref().clone().with_nullable(nullable))
+            }
+            false => Arc::clone(now),
+        },
+    );
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// What clients are told to bind: a nullable field for each parameter, in numeric order.
+///
+/// A parameter of any type is announced as text. Timestamps are announced in milliseconds, because the JDBC driver
+/// writes those whatever the unit; values are cast to what the statement wants.
+pub(super) fn parameter_schema(
+    parameters: &[Option<DataType>],
+    settings: &MurreSettings,
+) -> SchemaRef {
+    let fields = parameters.iter().enumerate().map(|(index, data_type)| {
+        let data_type = match data_type {
+            None => DataType::Utf8,
+            Some(DataType::Timestamp(_, zone)) => {
+                DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+            }
+            Some(known) => wire_type(known, settings),
+        };
+        Field::new(format!("${}", index + 1), data_type, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The schema as an encapsulated IPC message.
+pub(super) fn schema_bytes(schema: &Schema) -> Result<Bytes, Status> {
+    let message: Result<IpcMessage, ArrowError> =
+        SchemaAsIpc::new(schema, &IpcWriteOptions::default()).try_into();
+    message
+        .map(|message| message.0)
+        .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))
 }
 
 /// The batch with the columns cast to `schema`; those that have their type already are shared, not copied.

@@ -8,21 +8,74 @@ use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo,
     HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult, Ticket,
     flight_service_server::FlightService,
-    sql::{Command, DoPutUpdateResult},
+    sql::{Any, Command, DoPutUpdateResult},
 };
 use futures::{Stream, StreamExt};
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    actions,
     front::Call,
+    ingest, metadata,
+    poll::{self, Polls},
+    prepared::{self, Handles},
+    put::PutRows,
+    sessions::Sessions,
     statement::{self, Caller},
+    stream::ResultBody,
     tickets::Tickets,
 };
 use crate::metrics;
 
+/// What was promised to clients, and lasts from call to call.
+pub(super) struct Shared {
+    pub(super) tickets: Tickets,
+    pub(super) handles: Handles,
+    pub(super) sessions: Sessions,
+    pub(super) polls: Polls,
+}
+
+impl Shared {
+    /// Forgets what clients have left behind.
+    pub(super) fn expire(&self) {
+        self.tickets.expire();
+        self.handles.expire();
+        self.sessions.expire();
+        self.polls.expire();
+    }
+}
+
 pub(super) struct Service {
-    pub(super) tickets: Arc<Tickets>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// The body for a ticket: that of a statement, or a command that is its own ticket.
+pub(super) async fn fetch(
+    caller: &Caller,
+    ticket: &Ticket,
+    shared: &Shared,
+) -> Result<ResultBody, Status> {
+    let any = Any::decode(&*ticket.ticket)
+        .map_err(|e| Status::invalid_argument(format!("the ticket is not a protobuf Any: {e}")))?;
+    let type_url = any.type_url.clone();
+    let command = Command::try_from(any).map_err(|e| {
+        Status::invalid_argument(format!("the ticket \"{type_url}\" cannot be decoded: {e}"))
+    })?;
+    if let Some(columns) = metadata::columns(&command) {
+        return metadata::fetch(caller, command, columns).await;
+    }
+    match command {
+        Command::TicketStatementQuery(ticket) => {
+            statement::fetch(&ticket, caller.deadline, &shared.tickets).await
+        }
+        Command::CommandPreparedStatementQuery(query) => {
+            prepared::fetch(caller, &query.prepared_statement_handle, &shared.handles).await
+        }
+        _ => Err(Status::unimplemented(format!(
+            "tickets of type \"{type_url}\" are not supported"
+        ))),
+    }
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static>>;
@@ -43,11 +96,21 @@ impl FlightService for Service {
     ) -> Result<Response<FlightInfo>, Status> {
         let caller = caller(&request)?;
         let descriptor = request.into_inner();
-        let answer = match statement::command(&descriptor)? {
+        let command = statement::command(&descriptor)?;
+        let answer = match &command {
             Command::CommandStatementQuery(query) => {
-                statement::info(&caller, &query, descriptor, &self.tickets).await
+                statement::info(&caller, query, descriptor, &self.shared.tickets).await
             }
-            other => Err(unsupported(&other)),
+            Command::CommandPreparedStatementQuery(query) => {
+                let Shared {
+                    tickets, handles, ..
+                } = &*self.shared;
+                prepared::info(&caller, query, descriptor, handles, tickets).await
+            }
+            other => match metadata::columns(other) {
+                Some(columns) => metadata::info(other, &columns, descriptor),
+                None => Err(unsupported(other)),
+            },
         };
         counted("GetFlightInfo", answer)
     }
@@ -59,7 +122,13 @@ impl FlightService for Service {
         let caller = caller(&request)?;
         let answer = match statement::command(request.get_ref())? {
             Command::CommandStatementQuery(query) => statement::schema(&caller, &query).await,
-            other => Err(unsupported(&other)),
+            Command::CommandPreparedStatementQuery(query) => {
+                prepared::schema(&query.prepared_statement_handle, &self.shared.handles)
+            }
+            other => match metadata::columns(&other) {
+                Some(columns) => metadata::schema(&columns),
+                None => Err(unsupported(&other)),
+            },
         };
         counted("GetSchema", answer)
     }
@@ -74,17 +143,30 @@ impl FlightService for Service {
             .next()
             .await
             .ok_or_else(|| Status::invalid_argument("DoPut without a message"))??;
-        let descriptor = first.flight_descriptor.ok_or_else(|| {
+        let descriptor = first.flight_descriptor.as_ref().ok_or_else(|| {
             Status::invalid_argument("the first message of DoPut has no descriptor")
         })?;
-        let rows = match statement::command(&descriptor)? {
-            Command::CommandStatementUpdate(update) => statement::update(&caller, &update).await,
+        let command = statement::command(descriptor)?;
+        let rows = PutRows::new(first, messages);
+        let handles = &self.shared.handles;
+        let answer = match command {
+            Command::CommandStatementUpdate(update) => {
+                changed(statement::update(&caller, &update).await)
+            }
+            Command::CommandPreparedStatementQuery(query) => {
+                prepared::bind(&query.prepared_statement_handle, rows, handles).await
+            }
+            Command::CommandPreparedStatementUpdate(update) => {
+                let handle = &update.prepared_statement_handle;
+                changed(prepared::update(&caller, handle, rows, handles).await)
+            }
+            Command::CommandStatementIngest(command) => {
+                changed(ingest::run(&caller, command, rows).await)
+            }
             other => Err(unsupported(&other)),
         };
-        let answer = rows.map(|record_count| {
-            let result = PutResult {
-                app_metadata: DoPutUpdateResult { record_count }.encode_to_vec().into(),
-            };
+        let answer = answer.map(|app_metadata| {
+            let result = PutResult { app_metadata };
             Box::pin(futures::stream::iter([Ok(result)])) as Self::DoPutStream
         });
         counted("DoPut", answer)
@@ -94,20 +176,21 @@ impl FlightService for Service {
         &self,
         _: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
-        Ok(Response::new(Box::pin(futures::stream::empty())))
+        let list = futures::stream::iter(actions::list().map(Ok));
+        counted("ListActions", Ok(Box::pin(list) as Self::ListActionsStream))
     }
 
     async fn do_action(
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        counted(
-            "DoAction",
-            Err(Status::unimplemented(format!(
-                "the action \"{}\" is not supported",
-                request.get_ref().r#type
-            ))),
-        )
+        let caller = caller(&request)?;
+        let result = actions::run(&caller, request.get_ref(), &self.shared).await;
+        let answer = result.map(|body| {
+            let results = body.map(|body| Ok(arrow_flight::Result { body }));
+            Box::pin(futures::stream::iter(results)) as Self::DoActionStream
+        });
+        counted("DoAction", answer)
     }
 
     async fn do_get(&self, _: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
@@ -138,12 +221,11 @@ impl FlightService for Service {
 
     async fn poll_flight_info(
         &self,
-        _: Request<FlightDescriptor>,
+        request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        counted(
-            "PollFlightInfo",
-            Err(Status::unimplemented("PollFlightInfo is not supported")),
-        )
+        let caller = caller(&request)?;
+        let answer = poll::poll(&caller, request.into_inner(), &self.shared).await;
+        counted("PollFlightInfo", answer)
     }
 
     async fn do_exchange(
@@ -163,7 +245,12 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
         .ok_or_else(|| Status::internal("the request has no connection"))
 }
 
-fn unsupported(command: &Command) -> Status {
+/// The result of an update.
+fn changed(rows: Result<i64, Status>) -> Result<Bytes, Status> {
+    rows.map(|record_count| DoPutUpdateResult { record_count }.encode_to_vec().into())
+}
+
+pub(super) fn unsupported(command: &Command) -> Status {
     let any = command.clone().into_any();
     let name = any
         .type_url

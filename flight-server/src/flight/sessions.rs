@@ -18,12 +18,12 @@ use parking_lot::Mutex;
 use crate::metrics;
 
 const COOKIE_NAME: &str = "arrow_flight_session_id";
-/// A session named by cookies is kept this long after its last request.
-const IDLE_MAX: Duration = Duration::from_secs(1800);
 
 #[derive(Debug)]
 pub(crate) struct Sessions {
     engine: Arc<Engine>,
+    /// A session named by cookies is kept this long after its last request.
+    idle_max: Duration,
     by_id: Mutex<HashMap<String, Known>>,
 }
 
@@ -59,9 +59,10 @@ impl Drop for ConnectionSession {
 }
 
 impl Sessions {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, idle_max: Duration) -> Self {
         Self {
             engine,
+            idle_max,
             by_id: Mutex::default(),
         }
     }
@@ -105,12 +106,26 @@ impl Sessions {
         Some(session)
     }
 
+    /// Ends a session; the next request of its connection begins another.
+    pub(super) fn close(&self, id: &str, connection: &ConnectionSession) {
+        let known = self.by_id.lock().remove(id);
+        let own = {
+            let mut own = connection.session.lock();
+            match own.as_ref().is_some_and(|session| session.id() == id) {
+                true => own.take(),
+                false => None,
+            }
+        };
+        // Temporary tables go with it: not under the locks.
+        drop((known, own));
+    }
+
     /// Ends idle sessions and forgets those that have ended.
     pub(crate) fn expire(&self) {
         let mut ended = Vec::new();
         let mut by_id = self.by_id.lock();
         for known in by_id.values_mut() {
-            if known.used.elapsed() > IDLE_MAX {
+            if known.used.elapsed() > self.idle_max {
                 // Temporary tables go with it: not under the lock.
                 ended.extend(known.kept.take());
             }

@@ -5,38 +5,46 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::{
-    datatypes::{Schema, SchemaRef},
-    ipc::writer::IpcWriteOptions,
-};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{
-    FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, SchemaResult, Ticket,
+    FlightDescriptor, FlightEndpoint, FlightInfo, SchemaResult, Ticket,
     flight_descriptor::DescriptorType,
     sql::{
         Any, Command, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
         TicketStatementQuery,
     },
 };
-use coordinator::{Answer, Prepared, QueryError, Session, StatementOptions};
+use coordinator::{Answer, Outcome, Prepared, QueryError, Session, StatementOptions};
 use prost::Message;
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    schema::wire_schema,
+    schema::{schema_bytes, wire_schema},
+    sessions::ConnectionSession,
     stream::ResultBody,
     tickets::{Ticketed, Tickets},
 };
 use crate::status;
 
 /// Longest statement text, in bytes.
-const SQL_BYTES_MAX: usize = 4 << 20;
+pub(super) const SQL_BYTES_MAX: usize = 4 << 20;
 
 /// Who asks, and until when they wait.
 pub(super) struct Caller {
     pub(super) session: Arc<Session>,
     pub(super) client: String,
+    pub(super) connection: Arc<ConnectionSession>,
     pub(super) deadline: Option<Instant>,
+}
+
+impl Caller {
+    pub(super) fn options(&self) -> StatementOptions {
+        StatementOptions {
+            deadline: self.deadline,
+            client: Some(self.client.clone()),
+        }
+    }
 }
 
 /// The command in a descriptor.
@@ -64,39 +72,65 @@ pub(super) async fn info(
     descriptor: FlightDescriptor,
     tickets: &Tickets,
 ) -> Result<FlightInfo, Status> {
+    let (prepared, schema) = planned(caller, query).await?;
+    offer(caller, prepared, schema, descriptor, tickets).await
+}
+
+/// The statement, and what its rows are announced to be.
+pub(super) async fn planned(
+    caller: &Caller,
+    query: &CommandStatementQuery,
+) -> Result<(Prepared, SchemaRef), Status> {
     let prepared = prepare(caller, &query.query, query.transaction_id.as_ref()).await?;
     let schema = schema_for(caller, &prepared);
-    let mut records = -1;
+    Ok((prepared, schema))
+}
+
+/// A ticket for the rows of a query, or for the answer of anything else, which runs now.
+pub(super) async fn offer(
+    caller: &Caller,
+    prepared: Prepared,
+    schema: SchemaRef,
+    descriptor: FlightDescriptor,
+    tickets: &Tickets,
+) -> Result<FlightInfo, Status> {
     let what = if prepared.streams() {
         Ticketed::Query(Arc::new(prepared))
     } else {
-        match prepared
-            .run(caller.deadline)
-            .await
-            .map_err(|e| status::from_query(&e))?
-        {
-            Answer::Done(outcome) => {
-                records = outcome
-                    .batches
-                    .iter()
-                    .map(|batch| batch.num_rows() as i64)
-                    .sum();
-                Ticketed::Done(Arc::new(outcome))
-            }
-            Answer::Rows(_) => return Err(Status::internal("a command gave a stream")),
-        }
+        Ticketed::done(run_command(caller.deadline, &prepared).await?, &schema)
     };
-    let handle = tickets.give(what, Arc::clone(&schema));
+    ticket_for(what, &schema, descriptor, tickets)
+}
+
+/// A `FlightInfo` with a new ticket.
+pub(super) fn ticket_for(
+    what: Ticketed,
+    schema: &SchemaRef,
+    descriptor: FlightDescriptor,
+    tickets: &Tickets,
+) -> Result<FlightInfo, Status> {
+    let records = what.records();
+    let handle = tickets.give(what, Arc::clone(schema));
     let ticket = TicketStatementQuery {
         statement_handle: handle.as_bytes().to_vec().into(),
     };
-    let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.as_any().encode_to_vec()));
+    let ticket = Ticket::new(ticket.as_any().encode_to_vec());
+    info_of(schema, ticket, descriptor, records)
+}
+
+/// A `FlightInfo` with one endpoint; `records` is -1 where their number is not known.
+pub(super) fn info_of(
+    schema: &Schema,
+    ticket: Ticket,
+    descriptor: FlightDescriptor,
+    records: i64,
+) -> Result<FlightInfo, Status> {
     let info = FlightInfo::new()
-        .try_with_schema(&schema)
+        .try_with_schema(schema)
         .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))?;
     Ok(info
         .with_descriptor(descriptor)
-        .with_endpoint(endpoint)
+        .with_endpoint(FlightEndpoint::new().with_ticket(ticket))
         .with_total_records(records)
         .with_total_bytes(-1))
 }
@@ -108,10 +142,9 @@ pub(super) async fn schema(
 ) -> Result<SchemaResult, Status> {
     let prepared = prepare(caller, &query.query, query.transaction_id.as_ref()).await?;
     let schema = schema_for(caller, &prepared);
-    let message: IpcMessage = SchemaAsIpc::new(&schema, &IpcWriteOptions::default())
-        .try_into()
-        .map_err(|e| Status::internal(format!("the schema cannot be sent: {e}")))?;
-    Ok(SchemaResult { schema: message.0 })
+    Ok(SchemaResult {
+        schema: schema_bytes(&schema)?,
+    })
 }
 
 /// Runs a statement that changes something. Gives the rows it changed.
@@ -121,30 +154,43 @@ pub(super) async fn update(
 ) -> Result<i64, Status> {
     let prepared = prepare(caller, &update.query, update.transaction_id.as_ref()).await?;
     if prepared.is_query() {
-        return Err(Status::invalid_argument(
-            "the statement gives rows\nhint: send it as a query, not as an update",
-        ));
+        return Err(gives_rows());
     }
-    match prepared
-        .run(caller.deadline)
-        .await
-        .map_err(|e| status::from_query(&e))?
-    {
-        Answer::Done(outcome) => Ok(outcome
-            .rows_changed
-            .and_then(|rows| rows.try_into().ok())
-            .unwrap_or(-1)),
+    rows_changed(caller, &prepared).await
+}
+
+pub(super) fn gives_rows() -> Status {
+    Status::invalid_argument("the statement gives rows\nhint: send it as a query, not as an update")
+}
+
+/// Runs a command. Gives the rows it changed, -1 where that is not known.
+pub(super) async fn rows_changed(caller: &Caller, prepared: &Prepared) -> Result<i64, Status> {
+    let outcome = run_command(caller.deadline, prepared).await?;
+    let rows = outcome.rows_changed.and_then(|rows| rows.try_into().ok());
+    Ok(rows.unwrap_or(-1))
+}
+
+/// Runs a command to its end.
+pub(super) async fn run_command(
+    deadline: Option<Instant>,
+    prepared: &Prepared,
+) -> Result<Outcome, Status> {
+    let answer = prepared.run(deadline).await;
+    match answer.map_err(|e| status::from_query(&e))? {
+        Answer::Done(outcome) => Ok(outcome),
         Answer::Rows(_) => Err(Status::internal("a command gave a stream")),
     }
 }
 
-/// The body for a ticket.
+/// The body for a ticket of a statement.
 pub(super) async fn fetch(
-    ticket: &Ticket,
+    statement: &TicketStatementQuery,
     deadline: Option<Instant>,
     tickets: &Arc<Tickets>,
 ) -> Result<ResultBody, Status> {
-    let handle = handle(ticket)?;
+    let handle = Uuid::from_slice(&statement.statement_handle).map_err(|_| {
+        Status::invalid_argument("the ticket's statement handle was not made by this server")
+    })?;
     let (what, schema) = tickets.redeem(handle).ok_or_else(|| {
         Status::not_found(
             "the ticket is unknown or has expired\nhint: run the query again with GetFlightInfo",
@@ -162,31 +208,19 @@ pub(super) async fn fetch(
     }
 }
 
-fn handle(ticket: &Ticket) -> Result<Uuid, Status> {
-    let any = Any::decode(&*ticket.ticket)
-        .map_err(|e| Status::invalid_argument(format!("the ticket is not a protobuf Any: {e}")))?;
-    let statement: Option<TicketStatementQuery> = any.unpack().map_err(|e| {
-        Status::invalid_argument(format!(
-            "the ticket \"{}\" cannot be decoded: {e}",
-            any.type_url
-        ))
-    })?;
-    let Some(statement) = statement else {
-        return Err(Status::unimplemented(format!(
-            "tickets of type \"{}\" are not supported",
-            any.type_url
-        )));
-    };
-    Uuid::from_slice(&statement.statement_handle).map_err(|_| {
-        Status::invalid_argument("the ticket's statement handle was not made by this server")
-    })
-}
-
 async fn prepare(
     caller: &Caller,
     sql: &str,
     transaction: Option<&prost::bytes::Bytes>,
 ) -> Result<Prepared, Status> {
+    check(sql, transaction)?;
+    let prepared: Result<Prepared, QueryError> =
+        caller.session.prepare(sql, caller.options()).await;
+    prepared.map_err(|e| status::from_query(&e))
+}
+
+/// Refuses texts that are too long, and transactions.
+pub(super) fn check(sql: &str, transaction: Option<&prost::bytes::Bytes>) -> Result<(), Status> {
     if transaction.is_some_and(|id| !id.is_empty()) {
         return Err(Status::unimplemented(
             "transactions are not supported\nhint: every statement commits by itself",
@@ -199,12 +233,7 @@ async fn prepare(
         );
         return Err(Status::invalid_argument(message));
     }
-    let options = StatementOptions {
-        deadline: caller.deadline,
-        client: Some(caller.client.clone()),
-    };
-    let prepared: Result<Prepared, QueryError> = caller.session.prepare(sql, options).await;
-    prepared.map_err(|e| status::from_query(&e))
+    Ok(())
 }
 
 fn schema_for(caller: &Caller, prepared: &Prepared) -> SchemaRef {

@@ -12,16 +12,15 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
-use coordinator::{Outcome, Prepared};
+use arrow_flight::CancelStatus;
+use coordinator::{Outcome, Prepared, ProcessState};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-/// A ticket waits this long for its client.
-const UNREDEEMED_MAX: Duration = Duration::from_secs(300);
+use super::limits::FlightLimits;
+
 /// A ticket is kept this long after it was redeemed.
 const REDEEMED_MAX: Duration = Duration::from_secs(30);
-/// Tickets of all clients together.
-const TICKETS_MAX: usize = 10_000;
 
 /// What a ticket gives.
 #[derive(Debug, Clone)]
@@ -30,6 +29,27 @@ pub(super) enum Ticketed {
     Query(Arc<Prepared>),
     /// A command that has run already; redeeming it only reads the answer.
     Done(Arc<Outcome>),
+}
+
+impl Ticketed {
+    /// The answer of a command. Rows that the client was told no columns of are left out.
+    pub(super) fn done(mut outcome: Outcome, schema: &SchemaRef) -> Self {
+        if schema.fields().is_empty() {
+            outcome.batches.clear();
+        }
+        Self::Done(Arc::new(outcome))
+    }
+
+    /// How many rows there are to fetch; -1 where that is not known.
+    pub(super) fn records(&self) -> i64 {
+        match self {
+            Self::Query(_) => -1,
+            Self::Done(outcome) => {
+                let rows = outcome.batches.iter().map(|batch| batch.num_rows() as i64);
+                rows.sum()
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -42,23 +62,33 @@ struct Kept {
 }
 
 impl Kept {
-    fn has_expired(&self) -> bool {
+    fn has_expired(&self, limits: &FlightLimits) -> bool {
         let kept = match self.redeemed {
-            true => REDEEMED_MAX,
-            false => UNREDEEMED_MAX,
+            true => REDEEMED_MAX.min(limits.result_idle),
+            false => limits.result_idle,
         };
         self.used.elapsed() > kept
     }
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Tickets(Mutex<HashMap<Uuid, Kept>>);
+#[derive(Debug)]
+pub(super) struct Tickets {
+    limits: FlightLimits,
+    kept: Mutex<HashMap<Uuid, Kept>>,
+}
 
 impl Tickets {
+    pub(super) fn new(limits: FlightLimits) -> Self {
+        Self {
+            limits,
+            kept: Mutex::default(),
+        }
+    }
+
     pub(super) fn give(&self, what: Ticketed, schema: SchemaRef) -> Uuid {
         let id = Uuid::new_v4();
-        let mut kept = self.0.lock();
-        if kept.len() >= TICKETS_MAX
+        let mut kept = self.kept.lock();
+        if kept.len() >= self.limits.results_max
             && let Some(oldest) = kept
                 .iter()
                 .min_by_key(|(_, kept)| kept.used)
@@ -79,7 +109,7 @@ impl Tickets {
     }
 
     pub(super) fn redeem(&self, id: Uuid) -> Option<(Ticketed, SchemaRef)> {
-        let mut kept = self.0.lock();
+        let mut kept = self.kept.lock();
         let kept = kept.get_mut(&id)?;
         kept.used = Instant::now();
         kept.redeemed = true;
@@ -89,7 +119,7 @@ impl Tickets {
     /// Forgets a query whose rows have all been sent; a command's answer is small, and stays.
     pub(super) fn sent(&self, id: Uuid) {
         let sent = {
-            let mut kept = self.0.lock();
+            let mut kept = self.kept.lock();
             match kept.get(&id).map(|kept| &kept.what) {
                 Some(Ticketed::Query(_)) => kept.remove(&id),
                 _ => None,
@@ -98,13 +128,43 @@ impl Tickets {
         drop(sent);
     }
 
+    /// Keeps a ticket as long as a new one; `None` where there is no such ticket.
+    pub(super) fn renew(&self, id: Uuid) -> Option<()> {
+        let mut kept = self.kept.lock();
+        let kept = kept.get_mut(&id)?;
+        (kept.used, kept.redeemed) = (Instant::now(), false);
+        Some(())
+    }
+
+    /// How long a ticket is kept after its last use.
+    pub(super) fn idle(&self) -> Duration {
+        self.limits.result_idle
+    }
+
+    /// Stops the statement of a ticket and forgets it; `None` where there is no such ticket.
+    pub(super) fn cancel(&self, id: Uuid) -> Option<CancelStatus> {
+        let kept = self.kept.lock().remove(&id)?;
+        Some(match &kept.what {
+            Ticketed::Done(_) => CancelStatus::NotCancellable,
+            Ticketed::Query(prepared) => {
+                let process = prepared.context().process();
+                let running = process.state() == ProcessState::Running;
+                process.cancel.cancel();
+                match running {
+                    true => CancelStatus::Cancelling,
+                    false => CancelStatus::Cancelled,
+                }
+            }
+        })
+    }
+
     /// Forgets what has not been used for long. Dropping a statement can take time, so it is done outside the lock.
     pub(super) fn expire(&self) {
         let expired: Vec<Kept> = {
-            let mut kept = self.0.lock();
+            let mut kept = self.kept.lock();
             let ids: Vec<Uuid> = kept
                 .iter()
-                .filter(|(_, kept)| kept.has_expired())
+                .filter(|(_, kept)| kept.has_expired(&self.limits))
                 .map(|(id, _)| *id)
                 .collect();
             ids.iter().filter_map(|id| kept.remove(id)).collect()

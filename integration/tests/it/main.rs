@@ -4,6 +4,8 @@ mod architecture;
 mod bad_input;
 mod files;
 mod kill;
+mod mutation;
+mod rust_client;
 mod s3;
 mod server;
 mod serving;

@@ -1,0 +1,1 @@
+"""Point queries by prepared statement, over ADBC. Start with run.py."""

@@ -1,0 +1,331 @@
+//! Parameters of a statement: `?` or `$n` in its text, their types, and values in their place.
+//!
+//! `?` become `$1`, `$2` .. in the order of the text, on tokens, so that strings, comments and quoted names are left
+//! alone. Types come from where a parameter stands: the other side of a comparison, the column an INSERT writes to, a
+//! CAST around it, LIMIT and OFFSET. Values are cast to them where nothing is lost by it.
+//! Errors: [`QueryError::Syntax`] for parameters that cannot be numbered, [`QueryError::MissingValues`] where values do
+//! not fit in number, [`QueryError::TooManyRows`], [`QueryError::Data`] for a value that its parameter cannot take.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, ArrayRef, RecordBatch},
+    compute::{CastOptions, can_cast_types, cast_with_options},
+    datatypes::{DataType, Field, Schema},
+};
+use datafusion::{
+    common::{
+        Column, DataFusionError, ParamValues, Result, ScalarValue,
+        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+    },
+    datasource::{MemTable, provider_as_source},
+    logical_expr::{
+        EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, Values,
+    },
+    sql::sqlparser::{
+        dialect::GenericDialect,
+        tokenizer::{Token, TokenWithSpan, Tokenizer},
+    },
+};
+
+use crate::QueryError;
+
+/// Parameters of one statement.
+const PARAMETERS_MAX: usize = 32_767;
+/// Rows of values that a query is run with at once: each is a plan of its own.
+const QUERY_ROWS_MAX: usize = 1_000;
+
+/// The tokens of a statement, its parameters numbered.
+#[derive(Debug)]
+pub(crate) struct Numbered {
+    pub(crate) tokens: Vec<TokenWithSpan>,
+    /// The highest number.
+    pub(crate) count: usize,
+}
+
+/// Splits a statement into tokens and numbers its parameters.
+pub(crate) fn number(sql: &str) -> Result<Numbered, QueryError> {
+    let syntax = |detail: String| QueryError::Syntax { detail };
+    let mut tokens = Tokenizer::new(&GenericDialect {}, sql)
+        .tokenize_with_location()
+        .map_err(|e| syntax(e.to_string()))?;
+    let (mut marks, mut highest) = (0, 0);
+    for token in &mut tokens {
+        let Token::Placeholder(text) = &mut token.token else {
+            continue;
+        };
+        if text == "?" {
+            marks += 1;
+            *text = format!("${marks}");
+        } else {
+            let number = position(text)
+                .ok_or_else(|| syntax(format!("a parameter is ? or $1, $2 .., not {text}")))?;
+            highest = highest.max(number + 1);
+        }
+    }
+    if marks > 0 && highest > 0 {
+        return Err(syntax(
+            "parameters are all written ?, or all $1, $2 ..".into(),
+        ));
+    }
+    let count = marks.max(highest);
+    if count > PARAMETERS_MAX {
+        return Err(syntax(format!(
+            "{count} parameters are more than the {PARAMETERS_MAX} a statement may have"
+        )));
+    }
+    Ok(Numbered { tokens, count })
+}
+
+/// `$3` -> 2, the index of its value.
+fn position(id: &str) -> Option<usize> {
+    id.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// The type of each parameter in numeric order; `None` where its place says nothing.
+pub(crate) fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<Option<DataType>>> {
+    let mut types = vec![None; count];
+    let mut note = |expression: &Expr, data_type: Option<&DataType>| {
+        if let Expr::Placeholder(placeholder) = expression
+            && let Some(index) = position(&placeholder.id)
+            && let Some(slot @ None) = types.get_mut(index)
+        {
+            *slot = data_type.filter(|known| **known != DataType::Null).cloned();
+        }
+    };
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Limit(limit) = node {
+            for bound in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                note(bound, Some(&DataType::Int64));
+            }
+        }
+        node.apply_expressions(|expression| {
+            expression.apply(|inner| {
+                match inner {
+                    Expr::Placeholder(placeholder) => {
+                        note(inner, placeholder.field.as_ref().map(|f| f.data_type()));
+                    }
+                    Expr::Cast(cast) => note(&cast.expr, Some(cast.field.data_type())),
+                    Expr::TryCast(cast) => note(&cast.expr, Some(cast.field.data_type())),
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(types)
+}
+
+/// The values of all parameters, a column each, with the types the plan wants where they can have them.
+pub(crate) fn accept(
+    values: Option<&RecordBatch>,
+    types: &[Option<DataType>],
+) -> Result<Option<RecordBatch>, QueryError> {
+    let given = values.map_or(0, RecordBatch::num_columns);
+    if given != types.len() {
+        return Err(QueryError::MissingValues {
+            parameters: types.len(),
+            values: given,
+        });
+    }
+    let Some(values) = values.filter(|_| !types.is_empty()) else {
+        return Ok(None);
+    };
+    let mut fields = Vec::with_capacity(types.len());
+    let mut columns = Vec::with_capacity(types.len());
+    for (index, (column, wanted)) in values.columns().iter().zip(types).enumerate() {
+        let name = format!("${}", index + 1);
+        let column = match wanted {
+            Some(wanted) => fit(&name, column, wanted)?,
+            None => Arc::clone(column),
+        };
+        fields.push(Field::new(name, column.data_type().clone(), true));
+        columns.push(column);
+    }
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
+    batch
+        .map(Some)
+        .map_err(|e| QueryError::Data { source: e.into() })
+}
+
+/// The column as `wanted`. A number that would change its value keeps its own type, and is compared or stored as one.
+fn fit(name: &str, column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, QueryError> {
+    let given = column.data_type();
+    if given == wanted {
+        return Ok(Arc::clone(column));
+    }
+    let refused = |detail: String| QueryError::Data {
+        source: DataFusionError::Plan(detail),
+    };
+    if !can_cast_types(given, wanted) {
+        return Err(refused(format!(
+            "parameter {name} is of type {wanted}, and cannot be given a value of type {given}"
+        )));
+    }
+    let exact = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let cast = cast_with_options(column, wanted, &exact);
+    if given.is_numeric() && wanted.is_numeric() {
+        let same = |cast: &ArrayRef| {
+            cast_with_options(cast, given, &exact).is_ok_and(|back| &back == column)
+        };
+        return Ok(cast.ok().filter(same).unwrap_or_else(|| Arc::clone(column)));
+    }
+    cast.map_err(|e| refused(format!("parameter {name} is of type {wanted}: {e}")))
+}
+
+/// The plan with values for its parameters: no row gives no rows, several give the rows of all.
+pub(crate) fn into_query(
+    plan: &LogicalPlan,
+    values: &RecordBatch,
+) -> Result<LogicalPlan, QueryError> {
+    let rows = values.num_rows();
+    if rows > QUERY_ROWS_MAX {
+        return Err(QueryError::TooManyRows {
+            rows,
+            limit: QUERY_ROWS_MAX,
+        });
+    }
+    let planned = || match rows {
+        0 => Ok(LogicalPlan::EmptyRelation(EmptyRelation {
+            produce_one_row: false,
+            schema: Arc::clone(plan.schema()),
+        })),
+        1 => with_row(plan, values, 0),
+        _ => {
+            let each = (0..rows).map(|row| with_row(plan, values, row).map(Arc::new));
+            let union = Union::try_new_with_loose_types(each.collect::<Result<_>>()?)?;
+            Ok(LogicalPlan::Union(union))
+        }
+    };
+    planned().map_err(|source| QueryError::Plan { source })
+}
+
+fn with_row(plan: &LogicalPlan, values: &RecordBatch, row: usize) -> Result<LogicalPlan> {
+    let scalars = values
+        .columns()
+        .iter()
+        .map(|column| ScalarValue::try_from_array(column, row))
+        .collect::<Result<Vec<_>>>()?;
+    plan.clone()
+        .replace_params_with_values(&ParamValues::from(scalars))
+}
+
+/// The rows of an INSERT with values for its parameters. A list of values becomes a scan of the bound rows, so that
+/// many of them are one insert.
+pub(crate) fn into_insert(
+    rows: &LogicalPlan,
+    values: &RecordBatch,
+) -> Result<LogicalPlan, QueryError> {
+    if let LogicalPlan::Projection(assigned) = rows
+        && let LogicalPlan::Values(list) = assigned.input.as_ref()
+    {
+        let planned = scan_for_list(list, values).and_then(|input| {
+            let rows = Projection::try_new(assigned.expr.clone(), Arc::new(input))?;
+            Ok(LogicalPlan::Projection(rows))
+        });
+        return planned.map_err(|source| QueryError::Plan { source });
+    }
+    into_query(rows, values)
+}
+
+fn scan_for_list(list: &Values, values: &RecordBatch) -> Result<LogicalPlan> {
+    let bound = MemTable::try_new(values.schema(), vec![vec![values.clone()]])?;
+    let source = provider_as_source(Arc::new(bound));
+    let scan = Arc::new(LogicalPlanBuilder::scan("parameters", source, None)?.build()?);
+    let mut each = list.values.iter().map(|row| {
+        let columns = row.iter().zip(list.schema.fields()).map(|(value, field)| {
+            let value = value.clone().transform_up(|inner| match &inner {
+                Expr::Placeholder(parameter) => {
+                    let column = Column::new_unqualified(parameter.id.clone());
+                    Ok(Transformed::yes(Expr::Column(column)))
+                }
+                _ => Ok(Transformed::no(inner)),
+            })?;
+            Ok(value.data.alias(field.name()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Projection::try_new(columns, Arc::clone(&scan)).map(LogicalPlan::Projection)
+    });
+    if list.values.len() == 1
+        && let Some(only) = each.next()
+    {
+        return only;
+    }
+    let each = each.map(|rows| rows.map(Arc::new)).collect::<Result<_>>()?;
+    Union::try_new_with_loose_types(each).map(LogicalPlan::Union)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, Int32Array, Int64Array, NullArray, StringArray};
+
+    fn numbered(sql: &str) -> (String, usize) {
+        let numbered = number(sql).unwrap();
+        let text = numbered.tokens.iter().map(|t| t.token.to_string());
+        (text.collect(), numbered.count)
+    }
+
+    #[test]
+    fn question_marks_are_numbered_where_they_are_parameters() {
+        let (text, count) = numbered("SELECT '?', \"a?\", ? /* ? */ FROM t WHERE a = ? -- ?\n");
+        assert_eq!(count, 2);
+        assert!(
+            text.contains("'?', \"a?\", $1") && text.contains("a = $2"),
+            "{text}"
+        );
+        assert_eq!(numbered("SELECT $2, $10").1, 10);
+        assert_eq!(numbered("SELECT 1").1, 0);
+    }
+
+    #[test]
+    fn parameters_that_cannot_be_numbered_are_refused() {
+        for (sql, said) in [
+            ("SELECT ?, $1", "all written ?"),
+            ("SELECT $0", "not $0"),
+            ("SELECT $name", "not $name"),
+            ("SELECT ?3", "not ?3"),
+            ("SELECT $4000000000", "more than the 32767"),
+        ] {
+            let error = number(sql).unwrap_err().to_string();
+            assert!(error.contains(said), "{sql}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_cast_unless_that_changes_it() {
+        let fitted = |column: ArrayRef, wanted: DataType| {
+            fit("$1", &column, &wanted)
+                .map(|c| c.data_type().clone())
+                .map_err(|e| e.to_string())
+        };
+        let int: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        assert_eq!(fitted(int, DataType::Int32), Ok(DataType::Int32));
+        let large: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
+        assert_eq!(fitted(large, DataType::Int32), Ok(DataType::Int64));
+        let fraction: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
+        assert_eq!(fitted(fraction, DataType::Int64), Ok(DataType::Float64));
+        let nothing: ArrayRef = Arc::new(NullArray::new(1));
+        assert_eq!(fitted(nothing, DataType::Date32), Ok(DataType::Date32));
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["7"]));
+        assert_eq!(fitted(text, DataType::Int64), Ok(DataType::Int64));
+        let word: ArrayRef = Arc::new(StringArray::from(vec!["seven"]));
+        let error = fitted(word, DataType::Int64).unwrap_err();
+        assert!(error.contains("parameter $1"), "{error}");
+    }
+
+    #[test]
+    fn values_must_be_as_many_as_parameters() {
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![1]));
+        let one = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let types = [None, None];
+        for (values, types) in [(None, &types[..]), (Some(&one), &types), (Some(&one), &[])] {
+            let error = accept(values, types).unwrap_err();
+            assert!(matches!(error, QueryError::MissingValues { .. }), "{error}");
+        }
+        assert_eq!(accept(None, &[]).unwrap(), None);
+    }
+}

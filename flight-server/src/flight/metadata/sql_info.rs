@@ -1,0 +1,265 @@
+//! SqlInfo: what the server is and can do, each value with the type of the specification.
+//!
+//! JDBC drivers fail on values that are missing or of the other integer type, so all are there, and limits are 64 bits
+//! wide. Only what is true is claimed: SQL_SUPPORTED_GRAMMAR and SQL_ANSI92_SUPPORTED_LEVEL are empty because every
+//! level contains UPDATE and DELETE.
+
+use std::collections::BTreeMap;
+
+use arrow::{
+    array::RecordBatch,
+    compute::can_cast_types,
+    datatypes::{DataType, IntervalUnit, SchemaRef, TimeUnit},
+};
+use arrow_flight::{
+    error::Result,
+    sql::{
+        CommandGetSqlInfo, SqlInfo, SqlNullOrdering, SqlOuterJoinsSupportLevel,
+        SqlSupportedCaseSensitivity, SqlSupportedGroupBy, SqlSupportedResultSetConcurrency,
+        SqlSupportedResultSetType, SqlSupportedSubqueries, SqlSupportedTransaction,
+        SqlSupportedUnions, SqlSupportsConvert, SqlTransactionIsolationLevel,
+        metadata::SqlInfoDataBuilder,
+    },
+};
+use datafusion::sql::sqlparser::keywords::RESERVED_FOR_TABLE_ALIAS;
+
+use super::pattern::ESCAPE;
+use crate::flight::statement::{Caller, SQL_BYTES_MAX};
+
+/// The server's limits as SqlInfo gives them: 0 means none, or not known.
+const NO_LIMIT: i64 = 0;
+
+pub(super) fn columns() -> SchemaRef {
+    SqlInfoDataBuilder::schema().clone().into()
+}
+
+pub(super) fn rows(caller: &Caller, wanted: CommandGetSqlInfo) -> Result<RecordBatch> {
+    let mut builder = SqlInfoDataBuilder::new();
+    server(&mut builder);
+    syntax(caller, &mut builder);
+    support(&mut builder);
+    limits(&mut builder);
+    transactions(&mut builder);
+    // The column names and types are the builder's; the schema is the one announced.
+    let rows = wanted.into_builder(&builder.build()?).build()?;
+    Ok(RecordBatch::try_new(columns(), rows.columns().to_vec())?)
+}
+
+fn server(info: &mut SqlInfoDataBuilder) {
+    info.append(SqlInfo::FlightSqlServerName, "Murre");
+    info.append(SqlInfo::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
+    info.append(SqlInfo::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
+    info.append(SqlInfo::FlightSqlServerReadOnly, false);
+    info.append(SqlInfo::FlightSqlServerSql, true);
+    info.append(SqlInfo::FlightSqlServerSubstrait, false);
+    info.append(SqlInfo::FlightSqlServerSubstraitMinVersion, "");
+    info.append(SqlInfo::FlightSqlServerSubstraitMaxVersion, "");
+    let transactions = SqlSupportedTransaction::None as i32;
+    info.append(SqlInfo::FlightSqlServerTransaction, transactions);
+    info.append(SqlInfo::FlightSqlServerCancel, true);
+    info.append(SqlInfo::FlightSqlServerBulkIngestion, true);
+    info.append(SqlInfo::FlightSqlServerIngestTransactionsSupported, false);
+    info.append(SqlInfo::FlightSqlServerStatementTimeout, 0i32);
+    info.append(SqlInfo::FlightSqlServerTransactionTimeout, 0i32);
+}
+
+fn syntax(caller: &Caller, info: &mut SqlInfoDataBuilder) {
+    info.append(SqlInfo::SqlDdlCatalog, false);
+    info.append(SqlInfo::SqlDdlSchema, true);
+    info.append(SqlInfo::SqlDdlTable, true);
+    let lower_case = SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32;
+    info.append(SqlInfo::SqlIdentifierCase, lower_case);
+    info.append(SqlInfo::SqlIdentifierQuoteChar, "\"");
+    // Quoted names keep their case and are told apart by it, which none of the other values says.
+    let as_written = SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32;
+    info.append(SqlInfo::SqlQuotedIdentifierCase, as_written);
+    info.append(SqlInfo::SqlAllTablesAreSelectable, true);
+    let nulls = SqlNullOrdering::SqlNullsSortedHigh as i32;
+    info.append(SqlInfo::SqlNullOrdering, nulls);
+    let keywords: Vec<String> = RESERVED_FOR_TABLE_ALIAS
+        .iter()
+        .map(|keyword| format!("{keyword:?}"))
+        .collect();
+    info.append(SqlInfo::SqlKeywords, keywords);
+    for (name, section) in [
+        (SqlInfo::SqlNumericFunctions, "Math Functions"),
+        (SqlInfo::SqlStringFunctions, "String Functions"),
+        (SqlInfo::SqlSystemFunctions, "Other Functions"),
+        (SqlInfo::SqlDatetimeFunctions, "Time and Date Functions"),
+    ] {
+        info.append(name, caller.session.functions_of(section));
+    }
+    info.append(SqlInfo::SqlSearchStringEscape, &*String::from(ESCAPE));
+    info.append(SqlInfo::SqlExtraNameCharacters, "");
+    info.append(SqlInfo::SqlSchemaTerm, "schema");
+    info.append(SqlInfo::SqlProcedureTerm, "procedure");
+    info.append(SqlInfo::SqlCatalogTerm, "catalog");
+    info.append(SqlInfo::SqlCatalogAtStart, true);
+}
+
+fn support(info: &mut SqlInfoDataBuilder) {
+    for (name, is) in [
+        (SqlInfo::SqlSupportsColumnAliasing, true),
+        (SqlInfo::SqlNullPlusNullIsNull, true),
+        (SqlInfo::SqlSupportsTableCorrelationNames, true),
+        (SqlInfo::SqlSupportsDifferentTableCorrelationNames, false),
+        (SqlInfo::SqlSupportsExpressionsInOrderBy, true),
+        (SqlInfo::SqlSupportsOrderByUnrelated, true),
+        (SqlInfo::SqlSupportsLikeEscapeClause, true),
+        (SqlInfo::SqlSupportsNonNullableColumns, true),
+        (SqlInfo::SqlSupportsIntegrityEnhancementFacility, false),
+        (SqlInfo::SqlSelectForUpdateSupported, false),
+        (SqlInfo::SqlStoredProceduresSupported, false),
+        (SqlInfo::SqlCorrelatedSubqueriesSupported, true),
+        (SqlInfo::SqlMaxRowSizeIncludesBlobs, true),
+        (SqlInfo::SqlBatchUpdatesSupported, true),
+        (SqlInfo::SqlSavepointsSupported, false),
+        (SqlInfo::SqlNamedParametersSupported, false),
+        (SqlInfo::SqlLocatorsUpdateCopy, false),
+        (SqlInfo::SqlStoredFunctionsUsingCallSyntaxSupported, false),
+    ] {
+        info.append(name, is);
+    }
+    info.append(SqlInfo::SqlSupportsConvert, conversions());
+    let joins = SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32;
+    info.append(SqlInfo::SqlOuterJoinsSupportLevel, joins);
+    for (name, flags) in [
+        (
+            SqlInfo::SqlSupportedGroupBy,
+            &[
+                SqlSupportedGroupBy::SqlGroupByUnrelated as i32,
+                SqlSupportedGroupBy::SqlGroupByBeyondSelect as i32,
+            ][..],
+        ),
+        (SqlInfo::SqlSupportedGrammar, &[]),
+        (SqlInfo::SqlAnsi92SupportedLevel, &[]),
+        (SqlInfo::SqlSchemasSupportedActions, &[]),
+        (SqlInfo::SqlCatalogsSupportedActions, &[]),
+        (SqlInfo::SqlSupportedPositionedCommands, &[]),
+        (
+            SqlInfo::SqlSupportedSubqueries,
+            &[
+                SqlSupportedSubqueries::SqlSubqueriesInComparisons as i32,
+                SqlSupportedSubqueries::SqlSubqueriesInExists as i32,
+                SqlSupportedSubqueries::SqlSubqueriesInIns as i32,
+            ],
+        ),
+        (
+            SqlInfo::SqlSupportedUnions,
+            &[
+                SqlSupportedUnions::SqlUnion as i32,
+                SqlSupportedUnions::SqlUnionAll as i32,
+            ],
+        ),
+    ] {
+        info.append(name, bitmask(flags));
+    }
+}
+
+/// A bit for each ordinal.
+fn bitmask(ordinals: &[i32]) -> i32 {
+    ordinals.iter().fold(0, |mask, ordinal| mask | 1 << ordinal)
+}
+
+fn limits(info: &mut SqlInfoDataBuilder) {
+    for name in [
+        SqlInfo::SqlMaxBinaryLiteralLength,
+        SqlInfo::SqlMaxCharLiteralLength,
+        SqlInfo::SqlMaxColumnNameLength,
+        SqlInfo::SqlMaxColumnsInGroupBy,
+        SqlInfo::SqlMaxColumnsInIndex,
+        SqlInfo::SqlMaxColumnsInOrderBy,
+        SqlInfo::SqlMaxColumnsInSelect,
+        SqlInfo::SqlMaxColumnsInTable,
+        SqlInfo::SqlMaxConnections,
+        SqlInfo::SqlMaxCursorNameLength,
+        SqlInfo::SqlMaxIndexLength,
+        SqlInfo::SqlDbSchemaNameLength,
+        SqlInfo::SqlMaxProcedureNameLength,
+        SqlInfo::SqlMaxCatalogNameLength,
+        SqlInfo::SqlMaxRowSize,
+        SqlInfo::SqlMaxStatements,
+        SqlInfo::SqlMaxTableNameLength,
+        SqlInfo::SqlMaxTablesInSelect,
+        SqlInfo::SqlMaxUsernameLength,
+    ] {
+        info.append(name, NO_LIMIT);
+    }
+    info.append(SqlInfo::SqlMaxStatementLength, SQL_BYTES_MAX as i64);
+}
+
+fn transactions(info: &mut SqlInfoDataBuilder) {
+    let none = SqlTransactionIsolationLevel::SqlTransactionNone as i32;
+    info.append(SqlInfo::SqlDefaultTransactionIsolation, i64::from(none));
+    info.append(SqlInfo::SqlTransactionsSupported, false);
+    info.append(
+        SqlInfo::SqlSupportedTransactionsIsolationLevels,
+        bitmask(&[none]),
+    );
+    info.append(SqlInfo::SqlDataDefinitionCausesTransactionCommit, false);
+    info.append(SqlInfo::SqlDataDefinitionsInTransactionsIgnored, false);
+    let forward = SqlSupportedResultSetType::SqlResultSetTypeForwardOnly as i32;
+    info.append(SqlInfo::SqlSupportedResultSetTypes, bitmask(&[forward]));
+    let read_only = SqlSupportedResultSetConcurrency::SqlResultSetConcurrencyReadOnly as i32;
+    for (name, concurrencies) in [
+        (SqlInfo::SqlSupportedConcurrenciesForResultSetUnspecified, 0),
+        (
+            SqlInfo::SqlSupportedConcurrenciesForResultSetForwardOnly,
+            bitmask(&[read_only]),
+        ),
+        (
+            SqlInfo::SqlSupportedConcurrenciesForResultSetScrollSensitive,
+            0,
+        ),
+        (
+            SqlInfo::SqlSupportedConcurrenciesForResultSetScrollInsensitive,
+            0,
+        ),
+    ] {
+        info.append(name, concurrencies);
+    }
+}
+
+/// Which types can be cast to which, from what the engine casts.
+fn conversions() -> BTreeMap<i32, Vec<i32>> {
+    use SqlSupportsConvert::*;
+    let types = [
+        (SqlConvertBigint, DataType::Int64),
+        (SqlConvertBinary, DataType::Binary),
+        (SqlConvertBit, DataType::Boolean),
+        (SqlConvertChar, DataType::Utf8),
+        (SqlConvertDate, DataType::Date32),
+        (SqlConvertDecimal, DataType::Decimal128(38, 10)),
+        (SqlConvertFloat, DataType::Float64),
+        (SqlConvertInteger, DataType::Int32),
+        (
+            SqlConvertIntervalDayTime,
+            DataType::Interval(IntervalUnit::DayTime),
+        ),
+        (
+            SqlConvertIntervalYearMonth,
+            DataType::Interval(IntervalUnit::YearMonth),
+        ),
+        (SqlConvertLongvarbinary, DataType::Binary),
+        (SqlConvertLongvarchar, DataType::Utf8),
+        (SqlConvertNumeric, DataType::Decimal128(38, 10)),
+        (SqlConvertReal, DataType::Float32),
+        (SqlConvertSmallint, DataType::Int16),
+        (SqlConvertTime, DataType::Time64(TimeUnit::Nanosecond)),
+        (
+            SqlConvertTimestamp,
+            DataType::Timestamp(TimeUnit::Nanosecond, None),
+        ),
+        (SqlConvertTinyint, DataType::Int8),
+        (SqlConvertVarbinary, DataType::Binary),
+        (SqlConvertVarchar, DataType::Utf8),
+    ];
+    let targets = |from: &DataType| {
+        let able = types.iter().filter(|(_, to)| can_cast_types(from, to));
+        able.map(|(name, _)| *name as i32).collect()
+    };
+    types
+        .iter()
+        .map(|(name, from)| (*name as i32, targets(from)))
+        .collect()
+}
