@@ -66,7 +66,7 @@ impl Call {
 impl Front {
     pub(crate) fn new(engine: Arc<Engine>, limits: FlightLimits) -> Self {
         let shared = Arc::new(Shared {
-            tickets: Tickets::new(limits),
+            tickets: Arc::new(Tickets::new(limits)),
             handles: Handles::new(limits),
             sessions: Sessions::new(engine, limits.session_idle),
             polls: Polls::default(),

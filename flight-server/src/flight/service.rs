@@ -30,7 +30,7 @@ use crate::metrics;
 
 /// What was promised to clients, and lasts from call to call.
 pub(super) struct Shared {
-    pub(super) tickets: Tickets,
+    pub(super) tickets: Arc<Tickets>,
     pub(super) handles: Handles,
     pub(super) sessions: Sessions,
     pub(super) polls: Polls,
