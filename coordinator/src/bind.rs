@@ -23,7 +23,8 @@ use datafusion::{
 use crate::{
     QueryContext, QueryError,
     command::{Command, Target},
-    insert,
+    insert, redact,
+    user_statement::UserStatement,
 };
 
 /// Nesting of expressions and subqueries that the parser follows.
@@ -48,6 +49,9 @@ pub(crate) fn urgent(sql: &str) -> Option<Command> {
 
 /// Parses the statement of `ctx` and binds its names.
 pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
+    if let Some(statement) = UserStatement::parse(&ctx.sql)? {
+        return Ok(Bound::Command(Command::User(statement)));
+    }
     if let Some(inner) = strip_explain_fragments(&ctx.sql) {
         let plan = to_plan(ctx, parse(inner)?).await?;
         return Ok(Bound::Command(Command::ExplainFragments(Box::new(plan))));
@@ -88,7 +92,13 @@ pub(crate) async fn bind(ctx: &QueryContext) -> Result<Bound, QueryError> {
 
 /// One statement, or why the text is not one.
 fn parse(sql: &str) -> Result<Statement, QueryError> {
-    let syntax = |error| QueryError::planning(crate::QueryId(0), error);
+    let syntax = |error| match redact::holds_secrets(sql) {
+        // The parser's words quote the statement's.
+        true => QueryError::Syntax {
+            detail: format!("cannot read the statement \"{}\"", redact::redact(sql)),
+        },
+        false => QueryError::planning(crate::QueryId(0), error),
+    };
     let mut parser = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING_MAX)
@@ -135,6 +145,7 @@ fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
         &ctx.state,
         ctx.engine.store().snapshot(),
         ctx.session.temporary().all(),
+        true,
     );
     let nearest = names
         .all()

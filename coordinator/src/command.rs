@@ -17,6 +17,7 @@ use crate::{
     QueryContext, QueryError, drive, explain,
     processes::ProcessState,
     query::{Deadline, to_tasks},
+    user_statement::{UserStatement, users_schema},
     write,
 };
 
@@ -81,6 +82,7 @@ pub(crate) enum Command {
     Kill {
         id: u64,
     },
+    User(UserStatement),
     ShowProcesslist,
     ExplainFragments(Box<LogicalPlan>),
 }
@@ -102,7 +104,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A definition or setting: nothing to show.
-    fn done() -> Self {
+    pub(crate) fn done() -> Self {
         Self {
             schema: Arc::new(Schema::empty()),
             batches: Vec::new(),
@@ -139,6 +141,7 @@ impl Command {
             Self::Insert { .. } | Self::Copy(_) => count_schema(),
             Self::CreateTable { rows, .. } if rows.is_some() => count_schema(),
             Self::ShowSecrets => secrets_schema(),
+            Self::User(UserStatement::Show) => users_schema(),
             Self::ShowProcesslist => processlist_schema(),
             Self::ExplainFragments(_) => explain::fragments_schema(),
             _ => Arc::new(Schema::empty()),
@@ -149,7 +152,10 @@ impl Command {
     pub(crate) fn is_query(&self) -> bool {
         matches!(
             self,
-            Self::ShowSecrets | Self::ShowProcesslist | Self::ExplainFragments(_)
+            Self::ShowSecrets
+                | Self::ShowProcesslist
+                | Self::ExplainFragments(_)
+                | Self::User(UserStatement::Show)
         )
     }
 }
@@ -327,9 +333,10 @@ async fn apply(
             Ok(Outcome::done())
         }
         Command::Kill { id } => {
-            ctx.engine.kill(*id)?;
+            ctx.engine.kill(*id, ctx.session.identity())?;
             Ok(Outcome::done())
         }
+        Command::User(statement) => statement.run(ctx.engine.users()),
         Command::ShowProcesslist => Ok(processlist(ctx)),
         Command::ExplainFragments(plan) => {
             let placed = to_tasks(ctx, plan).await?;
@@ -506,12 +513,13 @@ async fn copy(
 }
 
 fn processlist(ctx: &QueryContext) -> Outcome {
-    let own = ctx.id();
+    let (own, identity) = (ctx.id(), ctx.session.identity());
     let processes: Vec<_> = ctx
         .engine
         .processes()
         .into_iter()
         .filter(|process| process.id != own && process.state() != ProcessState::Waiting)
+        .filter(|process| identity.admin || process.user == identity.name)
         .collect();
     let text = |value: fn(&crate::Process) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(
@@ -536,6 +544,9 @@ fn processlist(ctx: &QueryContext) -> Outcome {
         )) as ArrayRef,
         count(|process| process.rows_out.load(std::sync::atomic::Ordering::Relaxed)),
         text(|process| &process.sql),
+        Arc::new(StringArray::from_iter(
+            processes.iter().map(|process| process.user.as_deref()),
+        )) as ArrayRef,
     ];
     Outcome::rows(processlist_schema(), columns)
 }
@@ -554,6 +565,7 @@ fn processlist_schema() -> SchemaRef {
         Field::new("progress", DataType::Float64, true),
         Field::new("rows", DataType::Int64, false),
         Field::new("sql", DataType::Utf8, false),
+        Field::new("user", DataType::Utf8, true),
     ]))
 }
 

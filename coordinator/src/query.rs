@@ -27,7 +27,9 @@ use crate::{
 
 /// SQL text -> something that can run.
 pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryError> {
-    let work = match bind::bind(&ctx).await? {
+    let bound = bind::bind(&ctx).await?;
+    ctx.session.identity().check(&bound)?;
+    let work = match bound {
         Bound::Command(command) => Work::Command(Arc::new(command)),
         Bound::Query(logical) => {
             let placed = to_tasks(&ctx, &logical).await?;
@@ -171,6 +173,7 @@ pub struct StatementOptions {
 pub struct QueryContext {
     pub(crate) engine: Arc<Engine>,
     pub(crate) session: Arc<Session>,
+    /// As the client sent it: it may hold a password. What others may see is [`Process::sql`].
     pub(crate) sql: String,
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,

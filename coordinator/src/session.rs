@@ -10,10 +10,11 @@ use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Engine, Prepared, QueryContext, QueryError, StatementOptions, bind, drive,
+    Engine, Identity, Prepared, QueryContext, QueryError, StatementOptions, bind, drive,
     memory::QueryPool,
     names::Names,
     query,
+    redact::redact,
     settings::{self, MurreSettings},
     temporary::TemporaryTables,
 };
@@ -23,17 +24,19 @@ use crate::{
 pub struct Session {
     id: String,
     engine: Arc<Engine>,
+    identity: Identity,
     /// Settings and functions; its catalog list is not used, see [`Names`].
     state: RwLock<SessionState>,
     temporary: TemporaryTables,
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, state: SessionState) -> Arc<Self> {
+    pub(crate) fn new(engine: Arc<Engine>, state: SessionState, identity: Identity) -> Arc<Self> {
         let temporary = TemporaryTables::new(Arc::clone(engine.process_pool()));
         Arc::new(Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
             engine,
+            identity,
             state: RwLock::new(state),
             temporary,
         })
@@ -45,6 +48,10 @@ impl Session {
 
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     pub fn settings(&self) -> MurreSettings {
@@ -98,13 +105,20 @@ impl Session {
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let snapshot = self.engine.store().snapshot();
-        let names = Names::new(&state, Arc::clone(&snapshot), self.temporary.all());
+        let names = Names::new(
+            &state,
+            Arc::clone(&snapshot),
+            self.temporary.all(),
+            self.identity.admin,
+        );
         state.register_catalog_list(Arc::new(names));
         let settings = MurreSettings::of(state.config_options());
-        let listed =
-            self.engine
-                .processes_list()
-                .enter(&self.id, client, sql, CancellationToken::new());
+        let listed = self.engine.processes_list().enter(
+            self,
+            client,
+            &redact(sql),
+            CancellationToken::new(),
+        );
         QueryContext {
             engine: Arc::clone(&self.engine),
             session: Arc::clone(self),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use catalog::{DataFolder, ObjectStores, Secrets, disk::RealDisk, local::LocalTableStore};
+use catalog::{DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore};
 use coordinator::{Engine, EngineConfig};
 use tokio::runtime::Handle;
 
@@ -32,7 +32,9 @@ pub(crate) fn open_with(
     let objects = Arc::new(ObjectStores::new(secrets, network));
     config.spill_folder = folder.spill();
     clear_spill(&config.spill_folder)?;
-    Ok((Engine::open(config, Arc::new(store), objects)?, folder))
+    let users = Arc::new(Users::open(&folder.users())?);
+    let engine = Engine::open(config, Arc::new(store), objects, users)?;
+    Ok((engine, folder))
 }
 
 /// Spill files of a process that was killed are of no use to anyone.

@@ -1,5 +1,6 @@
 //! The commands of the `murre` binary.
 
 pub mod demo;
+mod ready;
 pub mod serve;
 pub mod sql;

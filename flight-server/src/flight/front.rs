@@ -10,6 +10,7 @@ use std::{
 };
 
 use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
+use bytes::Bytes;
 use coordinator::{Engine, Session};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Frame;
@@ -17,6 +18,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 use tonic::{Status, body::Body};
+use tower::{BoxError, Service as _};
+use tracing::debug;
 
 use super::{
     segments::Segments,
@@ -26,17 +29,24 @@ use super::{
     stream::ResultBody,
     tickets::Tickets,
 };
-use crate::metrics;
+use crate::{
+    auth::{AuthError, Authenticator},
+    metrics, status,
+};
 
+const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
 /// A ticket of ours has less than 100 bytes.
 const TICKET_BYTES_MAX: usize = 64 << 10;
+/// What somebody who is not known yet may send.
+const HANDSHAKE_BYTES_MAX: usize = 64 << 10;
 /// Largest message a client may send.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Everything the connections of one server share.
 #[derive(Clone)]
 pub(crate) struct Front {
+    authenticator: Arc<Authenticator>,
     sessions: Arc<Sessions>,
     tickets: Arc<Tickets>,
     others: FlightServiceServer<Service>,
@@ -61,14 +71,16 @@ impl Call {
 }
 
 impl Front {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, authenticator: Arc<Authenticator>) -> Self {
         let tickets = Arc::new(Tickets::default());
         let others = FlightServiceServer::new(Service {
+            authenticator: Arc::clone(&authenticator),
             tickets: Arc::clone(&tickets),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(usize::MAX);
         Self {
+            authenticator,
             sessions: Arc::new(Sessions::new(engine)),
             tickets,
             others,
@@ -105,28 +117,72 @@ impl tower::Service<Request<Incoming>> for OnConnection {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let (session, cookie) = self.front.sessions.of(request.headers(), &self.connection);
-        let deadline = statement::deadline(request.headers());
-        let mut front = self.front.clone();
-        let call = Call {
-            session,
-            client: self.connection.peer.to_string(),
-            deadline,
-        };
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let (front, connection) = (self.front.clone(), Arc::clone(&self.connection));
         Box::pin(async move {
-            let mut response = if request.uri().path() == DO_GET {
-                do_get(request, deadline, &front.tickets).await
-            } else {
-                request.extensions_mut().insert(call);
-                front.others.call(request).await?.map(AnswerBody::Other)
+            let answer = match request.uri().path() {
+                // Says who it is in its own way, and needs no session.
+                HANDSHAKE => {
+                    let request = request.map(|body| Limited::new(body, HANDSHAKE_BYTES_MAX));
+                    front.pass_on(request, connection.origin.clone()).await
+                }
+                _ => front.answer(request, &connection).await,
             };
-            if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            Ok(response)
+            Ok(answer)
         })
     }
+}
+
+impl Front {
+    /// Nothing below this is reached without an identity, but for the handshake.
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+        connection: &ConnectionSession,
+    ) -> Response<AnswerBody> {
+        let headers = request.headers();
+        let known = self.authenticator.identify(headers, &connection.origin);
+        let identity = match known.await {
+            Ok(identity) => identity,
+            Err(error) => return refuse(&error, connection),
+        };
+        let (session, cookie) = self.sessions.of(request.headers(), connection, &identity);
+        let deadline = statement::deadline(request.headers());
+        let mut response = if request.uri().path() == DO_GET {
+            do_get(request, deadline, &self.tickets).await
+        } else {
+            let call = Call {
+                session,
+                client: connection.peer.to_string(),
+                deadline,
+            };
+            self.pass_on(request, call).await
+        };
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// To tonic, with what the service has to know about the call.
+    async fn pass_on<B, T>(mut self, mut request: Request<B>, known: T) -> Response<AnswerBody>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static,
+        T: Clone + Send + Sync + 'static,
+    {
+        request.extensions_mut().insert(known);
+        match self.others.call(request).await {
+            Ok(response) => response.map(AnswerBody::Other),
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn refuse(error: &AuthError, connection: &ConnectionSession) -> Response<AnswerBody> {
+    let status = status::from_auth(error);
+    metrics::refused(status.code());
+    debug!(peer = %connection.peer, %error, "a call was not let in");
+    status.into_http().map(AnswerBody::Other)
 }
 
 async fn do_get(
