@@ -35,20 +35,10 @@ pub struct AuthSettings {
     #[arg(long, env = "MURRE_JWT_NAME_CLAIM", value_name = "CLAIM")]
     pub jwt_name_claim: Option<String>,
     /// PEM file of the TLS certificate and its chain
-    #[arg(
-        long,
-        env = "MURRE_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "MURRE_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// PEM file of the certificate's key
-    #[arg(
-        long,
-        env = "MURRE_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, env = "MURRE_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
     /// TLS with a certificate that the server makes, where there is no other
     #[arg(long, env = "MURRE_TLS_SELF_SIGNED", value_parser = BoolishValueParser::new())]

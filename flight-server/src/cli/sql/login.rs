@@ -13,15 +13,10 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct LoginArgs {
     /// User on the server; the password comes from MURRE_PASSWORD or is asked for
-    #[arg(long, value_name = "NAME", env = "MURRE_USER", requires = "connect")]
+    #[arg(long, value_name = "NAME", env = "MURRE_USER")]
     pub user: Option<String>,
-    /// File with a token for the server; MURRE_TOKEN may hold the token itself
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "connect",
-        conflicts_with = "user"
-    )]
+    /// File with a token for the server, instead of a user; MURRE_TOKEN may hold the token itself
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// PEM file of authorities to believe instead of the system's, for grpc+tls://
     #[arg(long, value_name = "FILE", env = "MURRE_TLS_CA")]
@@ -44,16 +39,16 @@ pub(super) enum Credentials {
 impl LoginArgs {
     /// Asks for the password where it is needed and there is a terminal.
     pub(super) fn credentials(&self) -> anyhow::Result<Credentials> {
+        if let Some(path) = &self.token_file {
+            let token = fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            return Ok(Credentials::Token(token.trim().to_owned()));
+        }
         if let Some(user) = &self.user {
             return Ok(Credentials::Password {
                 user: user.clone(),
                 password: password(user)?,
             });
-        }
-        if let Some(path) = &self.token_file {
-            let token = fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            return Ok(Credentials::Token(token.trim().to_owned()));
         }
         Ok(env::var("MURRE_TOKEN").map_or(Credentials::Nothing, Credentials::Token))
     }
