@@ -44,6 +44,15 @@ pub enum CatalogError {
     SecretExists { secret: String },
     #[error("invalid secret \"{secret}\": {detail}")]
     SecretInvalid { secret: String, detail: String },
+    #[error("user \"{user}\" does not exist")]
+    UserNotFound { user: String },
+    #[error("user \"{user}\" already exists")]
+    UserExists { user: String },
+    #[error("invalid user \"{user}\": {detail}")]
+    UserInvalid { user: String, detail: String },
+    /// Without an administrator nobody could make users any more.
+    #[error("user \"{user}\" is the last administrator and cannot be dropped")]
+    LastAdmin { user: String },
     /// A store address that cannot be used, for example an unknown scheme or a missing bucket.
     #[error("cannot use location \"{location}\": {detail}")]
     Location { location: String, detail: String },
@@ -99,6 +108,9 @@ impl CatalogError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Unsupported { hint, .. } => *hint,
+            Self::LastAdmin { .. } => {
+                Some("make another one first: CREATE USER .. PASSWORD '..' ADMIN")
+            }
             Self::Changed { .. } => Some("run the statement again"),
             Self::FolderInUse { .. } => Some(
                 "connect to the running server instead (murre sql --connect URL), or use another --data-dir",

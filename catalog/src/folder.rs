@@ -1,7 +1,7 @@
 //! The data folder: its layout, its format version, and the lock that keeps a second process out.
 //!
 //! `LOCK VERSION users/ secrets/ tables/ kv/ modules/ spill/`; parts appear with the first thing stored in them.
-//! `secrets/` is mode 0700 and holds files of mode 0600, in clear.
+//! `secrets/` and `users/` are mode 0700 and hold files of mode 0600; secrets are in clear, passwords are hashes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -33,11 +33,13 @@ impl DataFolder {
             .map_err(|e| CatalogError::io("open data folder", path, e))?;
         let lock = lock(&path)?;
         check_version(&path)?;
-        for part in ["tables", "spill", "secrets"] {
+        for part in ["tables", "spill", "secrets", "users"] {
             let part = path.join(part);
             fs::create_dir_all(&part).map_err(|e| CatalogError::io("create folder", part, e))?;
         }
-        restrict(&path.join("secrets"), 0o700)?;
+        for part in ["secrets", "users"] {
+            restrict(&path.join(part), 0o700)?;
+        }
         Ok(Self { path, _lock: lock })
     }
 
@@ -51,6 +53,15 @@ impl DataFolder {
 
     pub fn secrets(&self) -> PathBuf {
         self.path.join("secrets")
+    }
+
+    /// Keys of the server's own, apart from the secrets that users make.
+    pub fn server_secrets(&self) -> PathBuf {
+        self.secrets().join("server")
+    }
+
+    pub fn users(&self) -> PathBuf {
+        self.path.join("users")
     }
 
     pub fn spill(&self) -> PathBuf {

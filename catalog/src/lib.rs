@@ -13,20 +13,26 @@ mod folder;
 pub mod local;
 mod object_stores;
 mod parquet_format;
+mod password;
+mod private_files;
 mod provider;
 mod secrets;
 mod store;
 mod table_folder;
+mod users;
 
 pub use definition::{DataFile, ExternalTable, ManagedTable, Relation, TableId, TableName, View};
 pub use error::CatalogError;
 pub use folder::DataFolder;
 pub use object_stores::ObjectStores;
 pub use parquet_format::{NanSafeParquet, NanSafeParquetFactory};
+pub use password::Password;
+pub use private_files::PrivateFiles;
 pub use provider::ManagedTableProvider;
 pub use secrets::{Secret, Secrets};
 pub use store::{Entry, FileWriter, NewTable, Snapshot, TableStore, TableWriter, WriteSummary};
 pub use table_folder::TableFolder;
+pub use users::{CredentialId, User, Users};
 
 /// The one catalog every table lives in.
 pub const CATALOG: &str = "murre";

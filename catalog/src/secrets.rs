@@ -3,18 +3,12 @@
 //! Shape: one JSON file a secret in `secrets/`, mode 0600, in clear. Never logged, never shown: `Debug` leaves values out.
 //! A secret applies to one bucket (scope `s3://bucket`) or to all (`s3://`); the bucket's own wins.
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    fs::OpenOptions,
-    io::{ErrorKind, Write},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-use crate::CatalogError;
+use crate::{CatalogError, private_files::PrivateFiles};
 
 /// Credentials and address of an S3-compatible store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +111,7 @@ impl Secret {
 /// All secrets of a data folder.
 #[derive(Debug)]
 pub struct Secrets {
-    folder: PathBuf,
+    files: PrivateFiles,
     secrets: RwLock<BTreeMap<String, Secret>>,
 }
 
@@ -126,26 +120,12 @@ impl Secrets {
     ///
     /// Errors: [`CatalogError::Io`]; [`CatalogError::Damaged`] for a file that is not a secret.
     pub fn open(folder: &Path) -> Result<Self, CatalogError> {
-        let mut secrets = BTreeMap::new();
-        for item in fs::read_dir(folder).map_err(|e| CatalogError::io("list", folder, e))? {
-            let path = item
-                .map_err(|e| CatalogError::io("list", folder, e))?
-                .path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
-            let bytes = fs::read(&path).map_err(|e| CatalogError::io("read", &path, e))?;
-            // The parser's message could quote a value: it is left out.
-            let secret: Secret =
-                serde_json::from_slice(&bytes).map_err(|e| CatalogError::Damaged {
-                    path: path.clone(),
-                    detail: format!("not a secret (line {}, column {})", e.line(), e.column()),
-                })?;
-            secrets.insert(secret.name.clone(), secret);
-        }
+        let files = PrivateFiles::open(folder)?;
+        let secrets: Vec<Secret> = files.load("a secret")?;
+        let by_name = |secret: Secret| (secret.name.clone(), secret);
         Ok(Self {
-            folder: folder.into(),
-            secrets: RwLock::new(secrets),
+            files,
+            secrets: RwLock::new(secrets.into_iter().map(by_name).collect()),
         })
     }
 
@@ -168,15 +148,7 @@ impl Secrets {
                 })
             };
         }
-        let path = self.path(&secret.name);
-        let new = path.with_extension("new");
-        write_private(
-            &new,
-            &serde_json::to_vec(&secret).expect("a secret is plain data"),
-        )
-        .and_then(|()| fs::rename(&new, &path))
-        .and_then(|()| fs::File::open(&self.folder)?.sync_all())
-        .map_err(|e| CatalogError::io("write", path, e))?;
+        self.files.store(&secret.name, &secret)?;
         secrets.insert(secret.name.clone(), secret);
         Ok(())
     }
@@ -193,10 +165,7 @@ impl Secrets {
                 })
             };
         }
-        let path = self.path(name);
-        fs::remove_file(&path)
-            .and_then(|()| fs::File::open(&self.folder)?.sync_all())
-            .map_err(|e| CatalogError::io("remove", path, e))?;
+        self.files.remove(name)?;
         secrets.remove(name);
         Ok(())
     }
@@ -222,36 +191,6 @@ impl Secrets {
             .map(|secret| (secret.name.clone(), secret.scope.clone()))
             .collect()
     }
-
-    /// The key that authenticates compiled modules of this data folder, made with the first call.
-    pub fn module_key(&self) -> Result<[u8; 32], CatalogError> {
-        let path = self.folder.join("modules.key");
-        match fs::read(&path) {
-            Ok(bytes) => {
-                return bytes.try_into().map_err(|_| CatalogError::Damaged {
-                    path,
-                    detail: "not a key of 32 bytes".to_owned(),
-                });
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(CatalogError::io("read", path, e)),
-        }
-        let mut key = [0; 32];
-        for half in key.chunks_mut(16) {
-            half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-        }
-        let new = path.with_extension("new");
-        write_private(&new, &key)
-            .and_then(|()| fs::rename(&new, &path))
-            .map_err(|e| CatalogError::io("write", path, e))?;
-        Ok(key)
-    }
-
-    /// Any name is a file name once its bytes are written in hexadecimal.
-    fn path(&self, name: &str) -> PathBuf {
-        let hex: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(format!("{hex}.json"))
-    }
 }
 
 fn bucket_scope(scope: &str) -> String {
@@ -259,18 +198,6 @@ fn bucket_scope(scope: &str) -> String {
         Some(bucket) => format!("s3://{}", bucket.trim_end_matches('/')),
         None => scope.to_owned(),
     }
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]
@@ -299,26 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn files_are_private_and_debug_is_silent() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let secrets = Secrets::open(dir.path()).unwrap();
-        let secret = Secret::from_options(
-            "../x",
-            options(&[("type", "s3"), ("key_id", "k"), ("secret", "hush")]),
-        )
-        .unwrap();
+    fn debug_is_silent() {
+        let pairs = [("type", "s3"), ("key_id", "k"), ("secret", "hush")];
+        let secret = Secret::from_options("x", options(&pairs)).unwrap();
         assert!(!format!("{secret:?}").contains("hush"));
-        secrets.create(secret, false, false).unwrap();
-        let files: Vec<_> = fs::read_dir(dir.path())
-            .unwrap()
-            .map(|item| item.unwrap().path())
-            .collect();
-        assert_eq!(files.len(), 1, "{files:?}");
-        assert_eq!(
-            fs::metadata(&files[0]).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
     }
 
     #[test]
@@ -329,19 +240,5 @@ mod tests {
             error.to_string().contains("unknown option \"keyid\""),
             "{error}"
         );
-    }
-
-    #[test]
-    fn the_key_of_modules_stays_the_same_and_is_private() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        let key = Secrets::open(dir.path()).unwrap().module_key().unwrap();
-        let again = Secrets::open(dir.path()).unwrap().module_key().unwrap();
-        assert_eq!(key, again);
-        let metadata = fs::metadata(dir.path().join("modules.key")).unwrap();
-        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-        fs::write(dir.path().join("modules.key"), "short").unwrap();
-        let error = Secrets::open(dir.path()).unwrap().module_key().unwrap_err();
-        assert!(error.to_string().contains("32 bytes"), "{error}");
     }
 }

@@ -26,7 +26,8 @@ use datafusion::{
 use crate::{
     QueryContext, QueryError,
     command::{Command, Target},
-    insert, parameters,
+    insert, parameters, redact,
+    user_statement::UserStatement,
 };
 
 /// Nesting of expressions and subqueries that the parser follows.
@@ -61,6 +62,9 @@ pub(crate) fn urgent(sql: &str) -> Option<Command> {
 
 /// Parses the statement of `ctx` and binds its names. Gives also the types of its parameters, in numeric order.
 pub(crate) async fn bind(ctx: &QueryContext) -> Result<(Bound, Vec<Option<DataType>>), QueryError> {
+    if let Some(statement) = UserStatement::parse(&ctx.sql)? {
+        return permitted(ctx, Bound::Command(Command::User(statement)), 0);
+    }
     let explained = explained(&ctx.sql);
     let (statement, count) = parse(explained.map_or(&ctx.sql, |(_, inner)| inner))?;
     let bound = match explained {
@@ -70,6 +74,16 @@ pub(crate) async fn bind(ctx: &QueryContext) -> Result<(Bound, Vec<Option<DataTy
         }
         None => bind_statement(ctx, statement).await?,
     };
+    permitted(ctx, bound, count)
+}
+
+/// The statement and the types of its parameters, if it is for this session's user to run.
+fn permitted(
+    ctx: &QueryContext,
+    bound: Bound,
+    count: usize,
+) -> Result<(Bound, Vec<Option<DataType>>), QueryError> {
+    ctx.session.identity().check(&bound)?;
     if count == 0 {
         return Ok((bound, Vec::new()));
     }
@@ -178,8 +192,15 @@ async fn bind_statement(ctx: &QueryContext, mut statement: Statement) -> Result<
 
 /// One statement and the number of its parameters, or why the text is not one.
 fn parse(sql: &str) -> Result<(Statement, usize), QueryError> {
-    let syntax = |error| QueryError::planning(crate::QueryId(0), error);
-    let numbered = parameters::number(sql)?;
+    // The parser's words quote the statement's.
+    let hidden = |error: QueryError| match redact::holds_secrets(sql) {
+        true => QueryError::Syntax {
+            detail: format!("cannot read the statement \"{}\"", redact::redact(sql)),
+        },
+        false => error,
+    };
+    let syntax = |error| hidden(QueryError::planning(crate::QueryId(0), error));
+    let numbered = parameters::number(sql).map_err(hidden)?;
     let mut parser = DFParserBuilder::new(numbered.tokens)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(NESTING_MAX)
@@ -229,6 +250,7 @@ fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
         &ctx.state,
         ctx.engine.store().snapshot(),
         ctx.session.temporary().all(),
+        true,
     );
     let nearest = names
         .all()

@@ -16,6 +16,7 @@ use crate::{
     QueryContext, QueryError, copy, drive, explain,
     processes::ProcessState,
     query::{Deadline, to_tasks},
+    user_statement::{UserStatement, users_schema},
     write,
 };
 
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     Kill {
         id: u64,
     },
+    User(UserStatement),
     ShowProcesslist,
     ExplainFragments(Box<LogicalPlan>),
     ExplainWat(Box<LogicalPlan>),
@@ -102,7 +104,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A definition or setting: nothing to show.
-    fn done() -> Self {
+    pub(crate) fn done() -> Self {
         Self {
             schema: Arc::new(Schema::empty()),
             batches: Vec::new(),
@@ -149,6 +151,7 @@ impl Command {
             Self::Insert { .. } | Self::Copy(_) => count_schema(),
             Self::CreateTable { rows, .. } if rows.is_some() => count_schema(),
             Self::ShowSecrets => secrets_schema(),
+            Self::User(UserStatement::Show) => users_schema(),
             Self::ShowProcesslist => processlist_schema(),
             Self::ExplainFragments(_) => explain::fragments_schema(),
             Self::ExplainWat(_) => explain::wat_schema(),
@@ -164,6 +167,7 @@ impl Command {
                 | Self::ShowProcesslist
                 | Self::ExplainFragments(_)
                 | Self::ExplainWat(_)
+                | Self::User(UserStatement::Show)
         )
     }
 }
@@ -336,9 +340,10 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, Qu
             Ok(Outcome::done())
         }
         Command::Kill { id } => {
-            ctx.engine.kill(*id)?;
+            ctx.engine.kill(*id, ctx.session.identity())?;
             Ok(Outcome::done())
         }
+        Command::User(statement) => statement.run(ctx.engine.users()),
         Command::ShowProcesslist => Ok(processlist(ctx)),
         Command::ExplainFragments(plan) => {
             let placed = to_tasks(ctx, plan).await?;
@@ -498,12 +503,13 @@ fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<TableName>,
 }
 
 fn processlist(ctx: &QueryContext) -> Outcome {
-    let own = ctx.id();
+    let (own, identity) = (ctx.id(), ctx.session.identity());
     let processes: Vec<_> = ctx
         .engine
         .processes()
         .into_iter()
         .filter(|process| process.id != own && process.state() != ProcessState::Waiting)
+        .filter(|process| identity.admin || process.user == identity.name)
         .collect();
     let text = |value: fn(&crate::Process) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(
@@ -528,6 +534,9 @@ fn processlist(ctx: &QueryContext) -> Outcome {
         )) as ArrayRef,
         count(|process| process.rows_out.load(std::sync::atomic::Ordering::Relaxed)),
         text(|process| &process.sql),
+        Arc::new(StringArray::from_iter(
+            processes.iter().map(|process| process.user.as_deref()),
+        )) as ArrayRef,
     ];
     Outcome::rows(processlist_schema(), columns)
 }
@@ -546,6 +555,7 @@ fn processlist_schema() -> SchemaRef {
         Field::new("progress", DataType::Float64, true),
         Field::new("rows", DataType::Int64, false),
         Field::new("sql", DataType::Utf8, false),
+        Field::new("user", DataType::Utf8, true),
     ]))
 }
 

@@ -237,7 +237,7 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: D
         .is_some_and(|limit| elapsed >= limit)
     {
         warn!(target: "murre::slow_query", query_id = %ctx.id(), session = %process.session, client = %process.client,
-            elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes, sql = %ctx.sql, "slow query");
+            elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes, sql = %process.sql, "slow query");
     }
     debug!(query_id = %ctx.id(), elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes,
         error = error.map(tracing::field::display), "query finished");

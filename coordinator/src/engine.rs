@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use catalog::{CATALOG, DEFAULT_SCHEMA, NanSafeParquetFactory, ObjectStores, TableStore};
+use catalog::{CATALOG, DEFAULT_SCHEMA, NanSafeParquetFactory, ObjectStores, TableStore, Users};
 use datafusion::{
     execution::{
         context::SessionState,
@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use worker_wasm::{exec::ModuleCache, runtime::ArtefactFolder};
 
 use crate::{
-    Process, QueryError, QueryId, Session, fragments,
+    Identity, Process, QueryError, QueryId, Session, fragments, identity,
     lanes::Lanes,
     memory::{ProcessPool, QueryPool},
     metrics,
@@ -63,6 +63,7 @@ pub struct Engine {
     config: EngineConfig,
     store: Arc<dyn TableStore>,
     objects: Arc<ObjectStores>,
+    users: Arc<Users>,
     /// Queries never run on the caller's runtime: a heavy one would starve its connections.
     lanes: Lanes,
     pool: Arc<ProcessPool>,
@@ -83,6 +84,7 @@ impl Engine {
         config: EngineConfig,
         store: Arc<dyn TableStore>,
         objects: Arc<ObjectStores>,
+        users: Arc<Users>,
     ) -> Result<Arc<Self>, QueryError> {
         metrics::declare();
         let pool = Arc::new(ProcessPool::new(config.memory_limit_bytes));
@@ -131,6 +133,7 @@ impl Engine {
             config,
             store,
             objects,
+            users,
             lanes,
             pool,
             environment,
@@ -141,9 +144,14 @@ impl Engine {
         }))
     }
 
-    /// A session with default settings and no temporary tables.
+    /// A session with default settings and no temporary tables, for whoever has this process.
     pub fn session(self: &Arc<Self>) -> Arc<Session> {
-        Session::new(Arc::clone(self), self.template.clone())
+        self.session_of(Identity::nobody())
+    }
+
+    /// A session with default settings and no temporary tables.
+    pub fn session_of(self: &Arc<Self>, identity: Identity) -> Arc<Session> {
+        Session::new(Arc::clone(self), self.template.clone(), identity)
     }
 
     pub fn config(&self) -> &EngineConfig {
@@ -158,21 +166,26 @@ impl Engine {
         &self.objects
     }
 
+    pub fn users(&self) -> &Arc<Users> {
+        &self.users
+    }
+
     /// Statements in flight, oldest first.
     pub fn processes(&self) -> Vec<Arc<Process>> {
         self.processes.all()
     }
 
-    /// Stops a statement. Errors: [`QueryError::NoSuchQuery`].
-    pub fn kill(&self, id: u64) -> Result<(), QueryError> {
+    /// Stops a statement. Errors: [`QueryError::NoSuchQuery`], and [`QueryError::Forbidden`] for other people's.
+    pub fn kill(&self, id: u64, by: &Identity) -> Result<(), QueryError> {
         let process = self
             .processes
             .get(QueryId(id))
             .filter(|process| process.state() != ProcessState::Waiting);
-        process
-            .ok_or(QueryError::NoSuchQuery { id })?
-            .cancel
-            .cancel();
+        let process = process.ok_or(QueryError::NoSuchQuery { id })?;
+        if !by.admin && process.user != by.name {
+            return identity::forbidden("to stop other people's statements");
+        }
+        process.cancel.cancel();
         Ok(())
     }
 

@@ -43,6 +43,9 @@ pub enum QueryError {
         what: String,
         hint: Option<&'static str>,
     },
+    /// The statement is somebody else's to run; `what` completes "you are not allowed".
+    #[error("only an administrator is allowed {what}")]
+    Forbidden { what: &'static str },
     /// The query wants more memory than it may have.
     #[error("{detail}")]
     OutOfMemory { detail: String },
@@ -150,6 +153,9 @@ fn own_error(source: &DataFusionError) -> Option<QueryError> {
     let DataFusionError::External(inner) = source.find_root() else {
         return None;
     };
+    if let Some(QueryError::Forbidden { what }) = inner.downcast_ref() {
+        return Some(QueryError::Forbidden { what });
+    }
     match inner.downcast_ref::<CatalogError>()? {
         CatalogError::Location { location, detail } => Some(
             CatalogError::Location {

@@ -21,7 +21,7 @@ use datafusion::{
     logical_expr::{DdlStatement, Expr, LogicalPlan, TableType},
 };
 
-use crate::temporary::TemporaryTable;
+use crate::{QueryError, identity, temporary::TemporaryTable};
 
 /// Every name one statement can use. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ struct Inner {
     state: SessionState,
     snapshot: Arc<Snapshot>,
     temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
+    /// Whether a path is a name.
+    paths: bool,
     /// Views being planned around this lookup, outermost first.
     within: Vec<TableName>,
 }
@@ -42,11 +44,13 @@ impl Names {
         state: &SessionState,
         snapshot: Arc<Snapshot>,
         temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
+        paths: bool,
     ) -> Self {
         Self(Arc::new(Inner {
             state: state.clone(),
             snapshot,
             temporary,
+            paths,
             within: Vec::new(),
         }))
     }
@@ -80,6 +84,8 @@ impl Names {
             snapshot: Arc::clone(&self.0.snapshot),
             // A stored view never means a session's temporary table.
             temporary: Arc::default(),
+            // Whoever made the view was allowed to name them.
+            paths: true,
             within,
         };
         state.register_catalog_list(Arc::new(Self(Arc::new(inner))));
@@ -210,6 +216,12 @@ impl SchemaProvider for SchemaNames {
                 .map(Some);
         }
         if external::looks_like_path(name) {
+            if !self.names.0.paths {
+                let error = QueryError::Forbidden {
+                    what: identity::FILES,
+                };
+                return Err(DataFusionError::External(Box::new(error)));
+            }
             return external::open_path(&self.names.0.state, name)
                 .await
                 .map(Some);

@@ -14,6 +14,8 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::Session;
+
 /// Numbers statements from 1 in the order they came, within one run of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueryId(pub u64);
@@ -50,6 +52,9 @@ pub struct Process {
     pub session: String,
     /// Address of the client, or `local`.
     pub client: String,
+    /// `None` where nobody has to say who they are.
+    pub user: Option<String>,
+    /// Without passwords and keys.
     pub sql: String,
     pub cancel: CancellationToken,
     pub started: Instant,
@@ -169,7 +174,7 @@ impl Processes {
     /// Lists a statement until the returned guard is dropped.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        session: &str,
+        session: &Session,
         client: &str,
         sql: &str,
         cancel: CancellationToken,
@@ -177,8 +182,9 @@ impl Processes {
         let id = QueryId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
         let process = Arc::new(Process {
             id,
-            session: session.into(),
+            session: session.id().into(),
             client: client.into(),
+            user: session.identity().name.clone(),
             sql: sql.into(),
             cancel,
             started: Instant::now(),

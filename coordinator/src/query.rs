@@ -197,6 +197,7 @@ pub struct StatementOptions {
 pub struct QueryContext {
     pub(crate) engine: Arc<Engine>,
     pub(crate) session: Arc<Session>,
+    /// As the client sent it: it may hold a password. What others may see is [`Process::sql`].
     pub(crate) sql: String,
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,

@@ -18,10 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Engine, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
+    Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
     memory::QueryPool,
     names::Names,
     query,
+    redact::redact,
     settings::{self, MurreSettings},
     temporary::TemporaryTables,
 };
@@ -31,6 +32,7 @@ use crate::{
 pub struct Session {
     id: String,
     engine: Arc<Engine>,
+    identity: Identity,
     /// Settings and functions; its catalog list is not used, see [`Names`].
     state: RwLock<SessionState>,
     /// Counts the changes of `state`.
@@ -39,11 +41,12 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(engine: Arc<Engine>, state: SessionState) -> Arc<Self> {
+    pub(crate) fn new(engine: Arc<Engine>, state: SessionState, identity: Identity) -> Arc<Self> {
         let temporary = TemporaryTables::new(Arc::clone(engine.process_pool()));
         Arc::new(Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
             engine,
+            identity,
             state: RwLock::new(state),
             version: AtomicU64::new(0),
             temporary,
@@ -56,6 +59,11 @@ impl Session {
 
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// Who it belongs to.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Its `murre.*` settings as of now.
@@ -181,13 +189,20 @@ impl Session {
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let snapshot = self.engine.store().snapshot();
-        let names = Names::new(&state, Arc::clone(&snapshot), self.temporary.all());
+        let names = Names::new(
+            &state,
+            Arc::clone(&snapshot),
+            self.temporary.all(),
+            self.identity.admin,
+        );
         state.register_catalog_list(Arc::new(names));
         let settings = MurreSettings::of(state.config_options());
-        let listed =
-            self.engine
-                .processes_list()
-                .enter(&self.id, client, sql, CancellationToken::new());
+        let listed = self.engine.processes_list().enter(
+            self,
+            client,
+            &redact(sql),
+            CancellationToken::new(),
+        );
         QueryContext {
             engine: Arc::clone(&self.engine),
             session: Arc::clone(self),

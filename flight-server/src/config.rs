@@ -10,7 +10,11 @@ use anyhow::{Context, bail};
 use coordinator::{EngineConfig, parse_bytes};
 use serde::Deserialize;
 
-use crate::flight::FlightLimits;
+use crate::{
+    auth::{AuthConfig, AuthSettings},
+    flight::FlightLimits,
+    tls::TlsConfig,
+};
 
 /// Settings as given; what is unset comes from the file or the default. The same names everywhere:
 /// `--data-dir`, `MURRE_DATA_DIR`, `data_dir` in the file.
@@ -71,6 +75,9 @@ pub struct Settings {
     /// What to log, for example info or coordinator=debug [default: info]
     #[arg(long, env = "MURRE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
+    #[command(flatten)]
+    #[serde(default)]
+    pub auth: AuthSettings,
 }
 
 /// Settings of a server, read and checked.
@@ -83,6 +90,9 @@ pub struct ServerConfig {
     pub log_json: bool,
     pub log_filter: String,
     pub flight: FlightLimits,
+    pub auth: AuthConfig,
+    /// `None` for plaintext.
+    pub tls: Option<TlsConfig>,
     pub engine: EngineConfig,
 }
 
@@ -112,6 +122,7 @@ impl Settings {
             prepared_limit: self.prepared_limit.or(file.prepared_limit),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
+            auth: self.auth.or(file.auth),
         })
     }
 
@@ -124,6 +135,7 @@ impl Settings {
             bail!("threads: {threads} is not between 1 and 4096");
         }
         let default_limits = FlightLimits::default();
+        let tls = self.auth.tls()?;
         let none_if_zero = |time: Duration| Some(time).filter(|time| !time.is_zero());
         let log_json = match self.log_format.as_deref() {
             None | Some("text") => false,
@@ -131,11 +143,17 @@ impl Settings {
             Some(other) => bail!("log_format: \"{other}\" is neither text nor json"),
         };
         Ok(ServerConfig {
-            listen: loopback(
+            listen: address(
                 "listen",
                 self.listen.as_deref().unwrap_or("127.0.0.1:31337"),
+                tls.is_some() || self.auth.insecure_plaintext,
             )?,
-            http: loopback("http", self.http.as_deref().unwrap_or("127.0.0.1:8337"))?,
+            http: address(
+                "http",
+                self.http.as_deref().unwrap_or("127.0.0.1:8337"),
+                self.auth.insecure_plaintext,
+            )?,
+            tls,
             drain_timeout: time("drain_timeout", self.drain_timeout.as_deref(), 30)?,
             log_json,
             flight: FlightLimits {
@@ -147,6 +165,7 @@ impl Settings {
                     .unwrap_or(default_limits.prepared_per_session_max),
                 ..default_limits
             },
+            auth: self.auth.check()?,
             log_filter: self.log.unwrap_or_else(|| "info".into()),
             engine: EngineConfig {
                 threads,
@@ -188,17 +207,20 @@ impl Settings {
     }
 }
 
-/// Nobody has to prove who they are yet, so only this machine may connect.
-fn loopback(name: &str, text: &str) -> anyhow::Result<SocketAddr> {
+/// An address of this machine's own, unless what is said there is encrypted or may be read by others.
+fn address(name: &str, text: &str, for_others: bool) -> anyhow::Result<SocketAddr> {
     let text = text.replace("localhost", "127.0.0.1");
     let address: SocketAddr = text
         .parse()
         .with_context(|| format!("{name}: \"{text}\" is not HOST:PORT with a numeric host"))?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !for_others {
+        let remedy = match name {
+            "listen" => "encrypt it with --tls-cert and --tls-key or with --tls-self-signed",
+            _ => "leave it on a loopback address",
+        };
         bail!(
-            "{name}: {address} can be reached from other machines, and there are no users yet who could be told apart; \
-             listen on a loopback address such as 127.0.0.1:{}, and put a proxy that authenticates in front of it",
-            address.port()
+            "{name}: {address} can be reached from other machines, and would be plaintext; {remedy}, \
+             or say --insecure-plaintext"
         );
     }
     Ok(address)
@@ -240,15 +262,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_machines_are_kept_out_while_there_are_no_users() {
+    fn other_machines_are_kept_out_where_they_could_read_what_is_said() {
         for address in ["0.0.0.0:1", "192.168.1.5:31337", "[::]:0"] {
             let settings = Settings {
                 listen: Some(address.into()),
                 ..Settings::default()
             };
             let error = settings.check().unwrap_err().to_string();
-            assert!(error.contains("no users yet"), "{error}");
+            assert!(error.contains("would be plaintext"), "{error}");
         }
+        let with_tls = Settings {
+            listen: Some("0.0.0.0:1".into()),
+            auth: AuthSettings {
+                tls_self_signed: true,
+                ..AuthSettings::default()
+            },
+            ..Settings::default()
+        };
+        with_tls.clone().check().unwrap();
+        let http_too = Settings {
+            http: Some("0.0.0.0:2".into()),
+            ..with_tls
+        };
+        assert!(
+            http_too
+                .check()
+                .unwrap_err()
+                .to_string()
+                .starts_with("http: ")
+        );
         for address in ["127.0.0.1:0", "[::1]:0", "localhost:5"] {
             Settings {
                 listen: Some(address.into()),

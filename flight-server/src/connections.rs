@@ -7,11 +7,17 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use crate::flight::{ConnectionSession, Front};
+use crate::{
+    flight::{ConnectionSession, Front},
+    tls::{self, Tls},
+};
 
 /// A connection must say what it is within this time.
 const FIRST_BYTES_MAX: Duration = Duration::from_secs(10);
@@ -26,7 +32,12 @@ const HEADER_BYTES_MAX: u32 = 64 << 10;
 const STREAMS_MAX: u32 = 1024;
 
 /// Serves until `stop`, then waits for the requests in flight.
-pub(crate) async fn serve(listener: TcpListener, front: Front, stop: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    front: Front,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+) {
     let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -35,7 +46,15 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, stop: Cancellatio
         };
         match accepted {
             Ok((stream, peer)) => {
-                tasks.spawn(connection(stream, peer, front.clone(), stop.clone()));
+                let accepted = Accepted {
+                    peer,
+                    front: front.clone(),
+                    stop: stop.clone(),
+                };
+                match tls.clone() {
+                    Some(tls) => tasks.spawn(accepted.encrypted(stream, tls)),
+                    None => tasks.spawn(accepted.plain(stream)),
+                };
             }
             Err(error) => {
                 // Usually too many open files: give connections time to close.
@@ -49,58 +68,113 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, stop: Cancellatio
     tasks.wait().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, front: Front, stop: CancellationToken) {
-    if stream.set_nodelay(true).is_err() || !speaks_http2(&stream, peer, &stop).await {
-        return;
-    }
-    let service = TowerToHyperService::new(front.on(ConnectionSession::new(peer)));
-    let served = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_send_buf_size(SEND_BUFFER_BYTES)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .max_header_list_size(HEADER_BYTES_MAX)
-        .max_concurrent_streams(STREAMS_MAX)
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(30))
-        .serve_connection(TokioIo::new(stream), service);
-    let mut served = std::pin::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
+/// A connection on its way to HTTP/2.
+struct Accepted {
+    peer: SocketAddr,
+    front: Front,
+    stop: CancellationToken,
+}
+
+impl Accepted {
+    async fn plain(self, stream: TcpStream) {
+        if stream.set_nodelay(true).is_ok() && speaks_http2(&stream, self.peer, &self.stop).await {
+            self.serve(stream, None).await;
         }
-    };
-    if let Err(error) = ended {
-        debug!(%peer, %error, "connection ended");
+    }
+
+    async fn encrypted(self, stream: TcpStream, tls: Tls) {
+        if stream.set_nodelay(true).is_err() || !speaks_tls(&stream, self.peer, &self.stop).await {
+            return;
+        }
+        match tls.accept(stream).await {
+            Ok(stream) => {
+                let certificate = tls::client_name(&stream);
+                self.serve(stream, certificate).await;
+            }
+            Err(error) => debug!(peer = %self.peer, %error, "a TLS handshake failed"),
+        }
+    }
+
+    async fn serve(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        certificate: Option<String>,
+    ) {
+        let connection = ConnectionSession::new(self.peer, certificate);
+        let service = TowerToHyperService::new(self.front.on(connection));
+        let served = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BUFFER_BYTES)
+            .max_frame_size(FRAME_BYTES_MAX)
+            .max_header_list_size(HEADER_BYTES_MAX)
+            .max_concurrent_streams(STREAMS_MAX)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(30))
+            .serve_connection(TokioIo::new(stream), service);
+        let mut served = std::pin::pin!(served);
+        let ended = tokio::select! {
+            ended = served.as_mut() => ended,
+            () = self.stop.cancelled() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(peer = %self.peer, %error, "connection ended");
+        }
     }
 }
 
 /// Looks at the first bytes, so that the two usual mistakes get a remedy in the log.
 async fn speaks_http2(stream: &TcpStream, peer: SocketAddr, stop: &CancellationToken) -> bool {
-    let mut first = [0; 3];
-    let read = tokio::select! {
-        read = tokio::time::timeout(FIRST_BYTES_MAX, stream.peek(&mut first)) => read,
-        () = stop.cancelled() => return false,
-    };
-    match read {
-        Ok(Ok(0)) | Ok(Err(_)) => false,
-        Err(_) => {
-            debug!(%peer, "a connection said nothing and was closed");
-            false
-        }
-        // A TLS record of type handshake.
-        Ok(Ok(_)) if first[0] == 0x16 => {
+    match first_bytes(stream, peer, stop).await {
+        None => false,
+        Some([TLS_HANDSHAKE, ..]) => {
             warn!(%peer, "a client speaks TLS to this plaintext port: connect with grpc:// instead of grpc+tls://; for JDBC add useEncryption=false to the URL");
             false
         }
-        Ok(Ok(_)) if matches!(&first, b"GET" | b"POS" | b"HEA") => {
+        Some(first) if matches!(&first, b"GET" | b"POS" | b"HEA") => {
             warn!(%peer, "a client speaks HTTP/1 to the Flight SQL port: health and metrics are on the HTTP port");
             false
         }
-        Ok(Ok(_)) => true,
+        Some(_) => true,
+    }
+}
+
+async fn speaks_tls(stream: &TcpStream, peer: SocketAddr, stop: &CancellationToken) -> bool {
+    match first_bytes(stream, peer, stop).await {
+        None => false,
+        Some([TLS_HANDSHAKE, ..]) => true,
+        Some(_) => {
+            warn!(%peer, "a client speaks plaintext to this TLS port: connect with grpc+tls:// instead of grpc://; for JDBC leave useEncryption=false away");
+            false
+        }
+    }
+}
+
+/// A TLS record of type handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What a client says first, left where it is; `None` where it says nothing.
+async fn first_bytes(
+    stream: &TcpStream,
+    peer: SocketAddr,
+    stop: &CancellationToken,
+) -> Option<[u8; 3]> {
+    let mut first = [0; 3];
+    let read = tokio::select! {
+        read = tokio::time::timeout(FIRST_BYTES_MAX, stream.peek(&mut first)) => read,
+        () = stop.cancelled() => return None,
+    };
+    match read {
+        Ok(Ok(0)) | Ok(Err(_)) => None,
+        Ok(Ok(_)) => Some(first),
+        Err(_) => {
+            debug!(%peer, "a connection said nothing and was closed");
+            None
+        }
     }
 }
 

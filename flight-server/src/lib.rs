@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod cli;
 pub mod config;
 mod connections;
@@ -13,3 +14,4 @@ mod local_engine;
 mod logging;
 mod metrics;
 mod status;
+pub mod tls;

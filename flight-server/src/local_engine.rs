@@ -2,7 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use catalog::{DataFolder, ObjectStores, Secrets, disk::RealDisk, local::LocalTableStore};
+use catalog::{
+    DataFolder, ObjectStores, PrivateFiles, Secrets, Users, disk::RealDisk, local::LocalTableStore,
+};
 use coordinator::{Engine, EngineConfig};
 use tokio::runtime::Handle;
 use worker_wasm::runtime::ArtefactFolder;
@@ -32,12 +34,14 @@ pub(crate) fn open_with(
     let secrets = Arc::new(Secrets::open(&folder.secrets())?);
     config.module_folder = Some(ArtefactFolder {
         path: folder.modules(),
-        mac_key: secrets.module_key()?,
+        mac_key: PrivateFiles::open(&folder.server_secrets())?.key("modules")?,
     });
     let objects = Arc::new(ObjectStores::new(secrets, network));
     config.spill_folder = folder.spill();
     clear_spill(&config.spill_folder)?;
-    Ok((Engine::open(config, Arc::new(store), objects)?, folder))
+    let users = Arc::new(Users::open(&folder.users())?);
+    let engine = Engine::open(config, Arc::new(store), objects, users)?;
+    Ok((engine, folder))
 }
 
 /// Spill files of a process that was killed are of no use to anyone.

@@ -13,6 +13,14 @@ static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register(IntCounterVec::new(options, &["rpc", "code"]))
 });
 
+static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let options = opts!(
+        "flight_server_refused_total",
+        "Flight requests refused for want of valid credentials, by gRPC status"
+    );
+    register(IntCounterVec::new(options, &["code"]))
+});
+
 pub(crate) static CONNECTIONS: LazyLock<IntGauge> = LazyLock::new(|| {
     register(IntGauge::new(
         "flight_server_connections",
@@ -36,10 +44,16 @@ pub(crate) fn request(rpc: &'static str, code: tonic::Code) {
         .inc();
 }
 
+/// A call that was refused before anyone looked at what it asks.
+pub(crate) fn refused(code: tonic::Code) {
+    REFUSED.with_label_values(&[&format!("{code:?}")]).inc();
+}
+
 /// Makes every metric appear, also before its first event.
 pub(crate) fn declare() {
     LazyLock::force(&CONNECTIONS);
     LazyLock::force(&SESSIONS);
     LazyLock::force(&SENT_BYTES);
     REQUESTS.with_label_values(&["DoGet", "Ok"]);
+    REFUSED.with_label_values(&["Unauthenticated"]);
 }

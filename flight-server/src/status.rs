@@ -5,6 +5,8 @@ use coordinator::{CompileError, QueryError, error_chain};
 use tonic::{Code, Status};
 use tracing::error;
 
+use crate::auth::AuthError;
+
 /// The status a client gets for an error. The hint follows the message on a line of its own.
 pub(crate) fn from_query(error: &QueryError) -> Status {
     let code = code(error);
@@ -28,6 +30,30 @@ pub(crate) fn from_query(error: &QueryError) -> Status {
     Status::new(code, message)
 }
 
+/// The status of a call that is not let in.
+pub(crate) fn from_auth(error: &AuthError) -> Status {
+    let code = match error {
+        AuthError::Missing
+        | AuthError::Malformed { .. }
+        | AuthError::WrongPassword
+        | AuthError::TooManyFailures { .. }
+        | AuthError::UnknownToken
+        | AuthError::ExpiredToken
+        | AuthError::RevokedToken
+        | AuthError::RefusedToken { .. }
+        | AuthError::NoUsers
+        | AuthError::NoUsersForOthers { .. } => Code::Unauthenticated,
+        AuthError::Busy | AuthError::KeysUnavailable => Code::Unavailable,
+        AuthError::Task(_) => Code::Internal,
+    };
+    let mut message = error_chain(error);
+    if let Some(hint) = error.hint() {
+        message.push_str("\nhint: ");
+        message.push_str(hint);
+    }
+    Status::new(code, message)
+}
+
 fn code(error: &QueryError) -> Code {
     match error {
         QueryError::Empty
@@ -39,6 +65,7 @@ fn code(error: &QueryError) -> Code {
         | QueryError::Setting { .. } => Code::InvalidArgument,
         QueryError::NotFound { .. } | QueryError::NoSuchQuery { .. } => Code::NotFound,
         QueryError::Unsupported { .. } => Code::Unimplemented,
+        QueryError::Forbidden { .. } => Code::PermissionDenied,
         QueryError::OutOfMemory { .. } | QueryError::TooManyRows { .. } => Code::ResourceExhausted,
         QueryError::CorruptFile { .. } => Code::DataLoss,
         QueryError::Storage { .. } | QueryError::ShuttingDown => Code::Unavailable,
@@ -56,16 +83,19 @@ fn catalog_code(error: &CatalogError) -> Code {
     match error {
         CatalogError::SchemaNotFound { .. }
         | CatalogError::NotFound { .. }
-        | CatalogError::SecretNotFound { .. } => Code::NotFound,
+        | CatalogError::SecretNotFound { .. }
+        | CatalogError::UserNotFound { .. } => Code::NotFound,
         CatalogError::SchemaExists { .. }
         | CatalogError::Exists { .. }
-        | CatalogError::SecretExists { .. } => Code::AlreadyExists,
-        CatalogError::SchemaNotEmpty { .. } | CatalogError::SchemaPinned { .. } => {
-            Code::FailedPrecondition
-        }
+        | CatalogError::SecretExists { .. }
+        | CatalogError::UserExists { .. } => Code::AlreadyExists,
+        CatalogError::SchemaNotEmpty { .. }
+        | CatalogError::SchemaPinned { .. }
+        | CatalogError::LastAdmin { .. } => Code::FailedPrecondition,
         CatalogError::WrongKind { .. }
         | CatalogError::NullInColumn { .. }
         | CatalogError::SecretInvalid { .. }
+        | CatalogError::UserInvalid { .. }
         | CatalogError::Location { .. } => Code::InvalidArgument,
         CatalogError::Unsupported { .. } => Code::Unimplemented,
         CatalogError::Abandoned => Code::Cancelled,
@@ -136,6 +166,10 @@ mod tests {
                     hint: None,
                 },
                 Code::Unimplemented,
+            ),
+            (
+                QueryError::Forbidden { what: "to x" },
+                Code::PermissionDenied,
             ),
             (
                 QueryError::OutOfMemory { detail: text() },
@@ -227,6 +261,26 @@ mod tests {
                 Code::InvalidArgument,
             ),
             (
+                CatalogError::UserNotFound { user: text() }.into(),
+                Code::NotFound,
+            ),
+            (
+                CatalogError::UserExists { user: text() }.into(),
+                Code::AlreadyExists,
+            ),
+            (
+                CatalogError::UserInvalid {
+                    user: text(),
+                    detail: text(),
+                }
+                .into(),
+                Code::InvalidArgument,
+            ),
+            (
+                CatalogError::LastAdmin { user: text() }.into(),
+                Code::FailedPrecondition,
+            ),
+            (
                 CatalogError::WrongKind {
                     name: name(),
                     is: "x",
@@ -291,6 +345,44 @@ mod tests {
         for (error, code) in rows {
             assert_eq!(from_query(&error).code(), code, "{error:?}");
         }
+    }
+
+    #[test]
+    fn whoever_is_not_let_in_is_told_so_and_not_why_in_detail() {
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let rows = [
+            (AuthError::Missing, Code::Unauthenticated),
+            (AuthError::Malformed { detail: "x" }, Code::Unauthenticated),
+            (AuthError::WrongPassword, Code::Unauthenticated),
+            (
+                AuthError::TooManyFailures {
+                    address,
+                    wait: std::time::Duration::from_secs(1),
+                },
+                Code::Unauthenticated,
+            ),
+            (AuthError::UnknownToken, Code::Unauthenticated),
+            (AuthError::ExpiredToken, Code::Unauthenticated),
+            (AuthError::RevokedToken, Code::Unauthenticated),
+            (
+                AuthError::RefusedToken { detail: "x" },
+                Code::Unauthenticated,
+            ),
+            (AuthError::NoUsers, Code::Unauthenticated),
+            (
+                AuthError::NoUsersForOthers { address },
+                Code::Unauthenticated,
+            ),
+            (AuthError::Busy, Code::Unavailable),
+            (AuthError::KeysUnavailable, Code::Unavailable),
+        ];
+        for (error, code) in rows {
+            assert_eq!(from_auth(&error).code(), code, "{error:?}");
+        }
+        assert_eq!(
+            from_auth(&AuthError::WrongPassword).message(),
+            "user name or password is wrong"
+        );
     }
 
     #[test]

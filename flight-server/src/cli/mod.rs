@@ -2,5 +2,6 @@
 
 pub mod demo;
 pub mod fragment;
+mod ready;
 pub mod serve;
 pub mod sql;

@@ -1,15 +1,18 @@
 //! `murre serve`: what a server is made of, from start to drain.
 
-use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use anyhow::bail;
+use catalog::PrivateFiles;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{config::Settings, connections, flight::Front, http, local_engine, logging, metrics};
+use super::ready::Ready;
+use crate::{
+    auth::Authenticator, config::Settings, connections, flight::Front, http, local_engine, logging,
+    metrics, tls::Tls,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
@@ -38,8 +41,34 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         local_engine::open_with(&config.data_dir, config.engine.clone(), network)?;
 
     let (stop_flight, stop_http) = (CancellationToken::new(), CancellationToken::new());
-    let front = Front::new(Arc::clone(&engine), config.flight);
-    announce(&flight_listener, &http_listener)?;
+    let files = PrivateFiles::open(&folder.server_secrets())?;
+    let users = Arc::clone(engine.users());
+    let authenticator = Arc::new(Authenticator::open(config.auth, users, &files)?);
+    if authenticator.knows_nobody() && !config.listen.ip().is_loopback() {
+        bail!(
+            "listen: {} can be reached from other machines, and there are no users yet who could be told apart; \
+             make one first: murre sql --data-dir {} -c \"CREATE USER name PASSWORD '..'\"",
+            config.listen,
+            config.data_dir.display()
+        );
+    }
+    let tls = config
+        .tls
+        .as_ref()
+        .map(|tls| Tls::open(tls, &files, folder.path(), config.listen.ip()));
+    let tls = tls.transpose()?;
+    let front = Front::new(
+        Arc::clone(&engine),
+        config.flight,
+        Arc::clone(&authenticator),
+    );
+    let ready = Ready {
+        flight: flight_listener.local_addr()?,
+        http: http_listener.local_addr()?,
+        tls: tls.as_ref(),
+        users: !authenticator.knows_nobody(),
+    };
+    ready.announce()?;
     info!(listen = %flight_listener.local_addr()?, http = %http_listener.local_addr()?, data_dir = %folder.path().display(),
         threads = config.engine.threads, memory_limit_bytes = config.engine.memory_limit_bytes, "serving");
     let http = tokio::spawn(http::serve(
@@ -51,6 +80,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let flight = tokio::spawn(connections::serve(
         flight_listener,
         front,
+        tls,
         stop_flight.clone(),
     ));
 
@@ -78,33 +108,6 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         warn!(%error, "the last spans were not sent");
     }
     info!("stopped");
-    Ok(())
-}
-
-/// Says on standard output where the server is, in lines to paste, and ends with an empty line.
-fn announce(flight: &TcpListener, http: &TcpListener) -> anyhow::Result<()> {
-    let (flight, http) = (flight.local_addr()?, http.local_addr()?);
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "ready: flight-sql grpc://{flight} http http://{http}")?;
-    writeln!(
-        out,
-        "  JDBC     jdbc:arrow-flight-sql://{flight}/?useEncryption=false   (the driver defaults to TLS; this port is plaintext)"
-    )?;
-    writeln!(
-        out,
-        "  ADBC     adbc_driver_flightsql.dbapi.connect(\"grpc://{flight}\", autocommit=True)"
-    )?;
-    writeln!(
-        out,
-        "  pyarrow  pyarrow.flight.connect(\"grpc://{flight}\")"
-    )?;
-    writeln!(
-        out,
-        "  Rust     FlightSqlServiceClient::new(Channel::from_static(\"http://{flight}\").connect().await?)"
-    )?;
-    writeln!(out, "  shell    murre sql --connect grpc://{flight}")?;
-    writeln!(out)?;
-    out.flush()?;
     Ok(())
 }
 

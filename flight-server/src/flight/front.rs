@@ -10,6 +10,7 @@ use std::{
 };
 
 use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
+use bytes::Bytes;
 use coordinator::{Engine, Session};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Frame;
@@ -17,6 +18,8 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 use tonic::{Status, body::Body};
+use tower::{BoxError, Service as _};
+use tracing::debug;
 
 use super::{
     limits::FlightLimits,
@@ -29,17 +32,24 @@ use super::{
     stream::ResultBody,
     tickets::Tickets,
 };
-use crate::metrics;
+use crate::{
+    auth::{AuthError, Authenticator},
+    metrics, status,
+};
 
+const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
 /// A ticket of ours has less than 100 bytes.
 const TICKET_BYTES_MAX: usize = 64 << 10;
+/// What somebody who is not known yet may send.
+const HANDSHAKE_BYTES_MAX: usize = 64 << 10;
 /// Largest message a client may send.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Everything the connections of one server share.
 #[derive(Clone)]
 pub(crate) struct Front {
+    authenticator: Arc<Authenticator>,
     shared: Arc<Shared>,
     others: FlightServiceServer<Service>,
 }
@@ -64,7 +74,11 @@ impl Call {
 }
 
 impl Front {
-    pub(crate) fn new(engine: Arc<Engine>, limits: FlightLimits) -> Self {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        limits: FlightLimits,
+        authenticator: Arc<Authenticator>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             tickets: Arc::new(Tickets::new(limits)),
             handles: Handles::new(limits),
@@ -72,11 +86,16 @@ impl Front {
             polls: Polls::default(),
         });
         let others = FlightServiceServer::new(Service {
+            authenticator: Arc::clone(&authenticator),
             shared: Arc::clone(&shared),
         })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(usize::MAX);
-        Self { shared, others }
+        Self {
+            authenticator,
+            shared,
+            others,
+        }
     }
 
     /// Forgets what clients have left behind; called now and then.
@@ -108,32 +127,72 @@ impl tower::Service<Request<Incoming>> for OnConnection {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
-        let (session, cookie) = self
-            .front
-            .shared
-            .sessions
-            .of(request.headers(), &self.connection);
-        let deadline = statement::deadline(request.headers());
-        let mut front = self.front.clone();
-        let call = Call {
-            session,
-            connection: Arc::clone(&self.connection),
-            deadline,
-        };
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let (front, connection) = (self.front.clone(), Arc::clone(&self.connection));
         Box::pin(async move {
-            let mut response = if request.uri().path() == DO_GET {
-                do_get(request, &call, &front.shared).await
-            } else {
-                request.extensions_mut().insert(call);
-                front.others.call(request).await?.map(AnswerBody::Other)
+            let answer = match request.uri().path() {
+                // Says who it is in its own way, and needs no session.
+                HANDSHAKE => {
+                    let request = request.map(|body| Limited::new(body, HANDSHAKE_BYTES_MAX));
+                    front.pass_on(request, connection.origin.clone()).await
+                }
+                _ => front.answer(request, &connection).await,
             };
-            if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-            Ok(response)
+            Ok(answer)
         })
     }
+}
+
+impl Front {
+    /// Nothing below this is reached without an identity, but for the handshake.
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+        connection: &Arc<ConnectionSession>,
+    ) -> Response<AnswerBody> {
+        let headers = request.headers();
+        let known = self.authenticator.identify(headers, &connection.origin);
+        let identity = match known.await {
+            Ok(identity) => identity,
+            Err(error) => return refuse(&error, connection),
+        };
+        let sessions = &self.shared.sessions;
+        let (session, cookie) = sessions.of(request.headers(), connection, &identity);
+        let call = Call {
+            session,
+            connection: Arc::clone(connection),
+            deadline: statement::deadline(request.headers()),
+        };
+        let mut response = if request.uri().path() == DO_GET {
+            do_get(request, &call, &self.shared).await
+        } else {
+            self.pass_on(request, call).await
+        };
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// To tonic, with what the service has to know about the call.
+    async fn pass_on<B, T>(mut self, mut request: Request<B>, known: T) -> Response<AnswerBody>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static,
+        T: Clone + Send + Sync + 'static,
+    {
+        request.extensions_mut().insert(known);
+        match self.others.call(request).await {
+            Ok(response) => response.map(AnswerBody::Other),
+            Err(never) => match never {},
+        }
+    }
+}
+
+fn refuse(error: &AuthError, connection: &ConnectionSession) -> Response<AnswerBody> {
+    let status = status::from_auth(error);
+    metrics::refused(status.code());
+    debug!(peer = %connection.peer, %error, "a call was not let in");
+    status.into_http().map(AnswerBody::Other)
 }
 
 async fn do_get(request: Request<Incoming>, call: &Call, shared: &Shared) -> Response<AnswerBody> {

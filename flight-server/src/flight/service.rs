@@ -12,7 +12,7 @@ use arrow_flight::{
 };
 use futures::{Stream, StreamExt};
 use prost::{Message, bytes::Bytes};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue};
 
 use super::{
     actions,
@@ -26,7 +26,10 @@ use super::{
     stream::ResultBody,
     tickets::Tickets,
 };
-use crate::metrics;
+use crate::{
+    auth::{self, Authenticator, Origin},
+    metrics,
+};
 
 /// What was promised to clients, and lasts from call to call.
 pub(super) struct Shared {
@@ -47,6 +50,7 @@ impl Shared {
 }
 
 pub(super) struct Service {
+    pub(super) authenticator: Arc<Authenticator>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -199,14 +203,29 @@ impl FlightService for Service {
 
     async fn handshake(
         &self,
-        _: Request<Streaming<HandshakeRequest>>,
+        request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        counted(
-            "Handshake",
-            Err(Status::unimplemented(
-                "there are no users yet: connect without user and password",
-            )),
-        )
+        let (metadata, extensions, messages) = request.into_parts();
+        let origin = extensions
+            .get::<Origin>()
+            .ok_or_else(|| Status::internal("the request has no connection"))?;
+        let headers = metadata.into_headers();
+        let welcome = auth::handshake(&self.authenticator, &headers, origin, messages).await;
+        let (response, token) = match welcome {
+            Ok(welcome) => (Ok(welcome.response), welcome.token),
+            Err(status) => (Err(status), None),
+        };
+        let answer = response.map(|response| {
+            Box::pin(futures::stream::iter([Ok(response)])) as Self::HandshakeStream
+        });
+        let mut answer = counted("Handshake", answer)?;
+        if let Some(token) = token {
+            let mut value = MetadataValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| Status::internal("the token cannot be sent in a header"))?;
+            value.set_sensitive(true);
+            answer.metadata_mut().insert("authorization", value);
+        }
+        Ok(answer)
     }
 
     async fn list_flights(

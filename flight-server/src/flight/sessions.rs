@@ -1,7 +1,8 @@
 //! Which session a request belongs to.
 //!
 //! A request with the cookie `arrow_flight_session_id` belongs to the session it names; any other belongs to the
-//! session of its connection. Clients that keep cookies can thus change connections, and all others need only one.
+//! session that its user has on its connection. A cookie is worth nothing to another user than the one it was given to.
+//! Clients that keep cookies can thus change connections, and all others need only one.
 //! A session ends with its connection, or, once it was named by a cookie, when it is idle for long.
 
 use std::{
@@ -11,11 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use coordinator::{Engine, Session};
+use coordinator::{Engine, Identity, Session};
 use http::{HeaderMap, header::COOKIE};
 use parking_lot::Mutex;
 
-use crate::metrics;
+use crate::{auth::Origin, metrics};
 
 const COOKIE_NAME: &str = "arrow_flight_session_id";
 
@@ -35,19 +36,28 @@ struct Known {
     used: Instant,
 }
 
-/// The session of one connection, made at its first request.
+/// Users of one connection, which is one unless a proxy puts several into it. Above this the first one's session goes.
+const USERS_MAX: usize = 64;
+
+/// The sessions of one connection, one for each user, made at their first request.
 #[derive(Debug)]
 pub(crate) struct ConnectionSession {
     pub(crate) peer: SocketAddr,
-    session: Mutex<Option<Arc<Session>>>,
+    pub(crate) origin: Origin,
+    sessions: Mutex<Vec<Arc<Session>>>,
 }
 
 impl ConnectionSession {
-    pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
+    /// `certificate` is the subject of the client's, if it has one.
+    pub(crate) fn new(peer: SocketAddr, certificate: Option<String>) -> Arc<Self> {
         metrics::CONNECTIONS.inc();
         Arc::new(Self {
             peer,
-            session: Mutex::new(None),
+            origin: Origin {
+                address: peer.ip(),
+                certificate,
+            },
+            sessions: Mutex::default(),
         })
     }
 }
@@ -72,35 +82,44 @@ impl Sessions {
         &self,
         headers: &HeaderMap,
         connection: &ConnectionSession,
+        identity: &Identity,
     ) -> (Arc<Session>, Option<String>) {
-        if let Some(session) = cookie(headers).and_then(|id| self.named(id)) {
+        if let Some(session) = cookie(headers).and_then(|id| self.named(id, identity)) {
             return (session, None);
         }
-        let mut own = connection.session.lock();
-        let session = own.get_or_insert_with(|| {
-            let session = self.engine.session();
-            let known = Known {
-                session: Arc::downgrade(&session),
-                kept: None,
-                used: Instant::now(),
-            };
-            self.by_id.lock().insert(session.id().to_owned(), known);
-            metrics::SESSIONS.inc();
+        let mut own = connection.sessions.lock();
+        let known = own.iter().find(|session| session.identity() == identity);
+        let session = known.cloned().unwrap_or_else(|| {
+            let session = self.begin(identity);
+            if own.len() == USERS_MAX {
+                own.remove(0);
+            }
+            own.push(Arc::clone(&session));
             session
         });
-        (
-            Arc::clone(session),
-            Some(format!(
-                "{COOKIE_NAME}={}; HttpOnly; SameSite=Strict",
-                session.id()
-            )),
-        )
+        let cookie = format!("{COOKIE_NAME}={}; HttpOnly; SameSite=Strict", session.id());
+        (session, Some(cookie))
     }
 
-    fn named(&self, id: &str) -> Option<Arc<Session>> {
+    fn begin(&self, identity: &Identity) -> Arc<Session> {
+        let session = self.engine.session_of(identity.clone());
+        let known = Known {
+            session: Arc::downgrade(&session),
+            kept: None,
+            used: Instant::now(),
+        };
+        self.by_id.lock().insert(session.id().to_owned(), known);
+        metrics::SESSIONS.inc();
+        session
+    }
+
+    fn named(&self, id: &str, identity: &Identity) -> Option<Arc<Session>> {
         let mut by_id = self.by_id.lock();
         let known = by_id.get_mut(id)?;
         let session = known.session.upgrade()?;
+        if session.identity() != identity {
+            return None;
+        }
         known.used = Instant::now();
         known.kept = Some(Arc::clone(&session));
         Some(session)
@@ -110,11 +129,9 @@ impl Sessions {
     pub(super) fn close(&self, id: &str, connection: &ConnectionSession) {
         let known = self.by_id.lock().remove(id);
         let own = {
-            let mut own = connection.session.lock();
-            match own.as_ref().is_some_and(|session| session.id() == id) {
-                true => own.take(),
-                false => None,
-            }
+            let mut own = connection.sessions.lock();
+            let at = own.iter().position(|session| session.id() == id);
+            at.map(|at| own.remove(at))
         };
         // Temporary tables go with it: not under the locks.
         drop((known, own));

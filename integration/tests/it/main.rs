@@ -1,6 +1,8 @@
 //! Tests of the real binary and of the crates together.
 
 mod architecture;
+mod auth;
+mod auth_elsewhere;
 mod bad_input;
 mod files;
 mod kill;

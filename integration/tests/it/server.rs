@@ -45,15 +45,14 @@ impl Server {
         environment: &[(&str, &str)],
     ) -> Result<Self> {
         let log = data_dir.with_extension("log");
+        let listen = match arguments.contains(&"--listen") {
+            true => &[][..],
+            false => &["--listen", "127.0.0.1:0"],
+        };
         let mut child = Command::new(binary()?)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--data-dir",
-            ])
+            .arg("serve")
+            .args(listen)
+            .args(["--http", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .args(arguments)
             .envs(environment.iter().copied())
@@ -75,10 +74,11 @@ impl Server {
         loop {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    if let Some(rest) = line.strip_prefix("ready: flight-sql grpc://") {
+                    if let Some(rest) = line.strip_prefix("ready: flight-sql ") {
                         let (flight, http) = rest
                             .split_once(" http http://")
                             .context("no http address")?;
+                        let (_, flight) = flight.split_once("://").context("no scheme")?;
                         return Ok(Self {
                             child,
                             flight: flight.into(),

@@ -107,23 +107,6 @@ fn a_second_server_on_the_same_folder_is_refused_with_the_pid() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn other_machines_are_refused_while_there_are_no_users() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let refused = Command::new(binary()?)
-        .args(["serve", "--listen", "0.0.0.0:0", "--data-dir"])
-        .arg(dir.path())
-        .output()?;
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    ensure!(
-        !refused.status.success()
-            && message.contains("no users yet")
-            && message.contains("127.0.0.1"),
-        "{message}"
-    );
-    Ok(())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tls_hello_is_recognised_and_logged_with_the_remedy() -> Result<()> {
     let dir = tempfile::tempdir()?;

@@ -20,7 +20,7 @@ use super::{
     server::Server,
     tables::TABLES,
 };
-use crate::cli::sql::{Remote, StatementError, split};
+use crate::cli::sql::{LoginArgs, Remote, StatementError, split};
 
 #[derive(Debug, clap::Args)]
 pub struct TpchArgs {
@@ -82,7 +82,7 @@ pub(super) async fn run(args: TpchArgs) -> anyhow::Result<()> {
 
 /// Everything with the server, up to the moment it is to stop.
 async fn show(server: &mut Server, folder: &Path) -> anyhow::Result<()> {
-    let connection = Remote::connect(&server.url).await?;
+    let connection = Remote::connect(&server.url, &LoginArgs::default()).await?;
     tokio::select! {
         outcome = query(&connection, folder) => outcome?,
         error = server.stopped() => return Err(error),

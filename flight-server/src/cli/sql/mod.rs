@@ -6,7 +6,9 @@
 mod commands;
 mod connection;
 mod execute;
+mod history;
 mod local;
+mod login;
 mod output;
 mod progress;
 mod remote;
@@ -25,12 +27,14 @@ use self::{
     local::Local,
     output::{Format, Output},
 };
-pub(crate) use self::{connection::StatementError, remote::Remote, statements::split};
+pub(crate) use self::{
+    connection::StatementError, login::LoginArgs, remote::Remote, statements::split,
+};
 
 /// Run SQL statements.
 #[derive(Debug, clap::Args)]
 pub struct SqlArgs {
-    /// Server to run on, as grpc://HOST:PORT; without it the data folder is opened in this process
+    /// Server to run on, as grpc://HOST:PORT or grpc+tls://HOST:PORT; without it the data folder is opened in this process
     #[arg(long, value_name = "URL", env = "MURRE_CONNECT")]
     pub connect: Option<String>,
 
@@ -53,6 +57,9 @@ pub struct SqlArgs {
     /// How rows are written
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+
+    #[command(flatten)]
+    pub login: LoginArgs,
 }
 
 /// Runs what the arguments ask for. The error of a failed statement shows as its message and its hint.
@@ -75,7 +82,7 @@ async fn run_inner(args: SqlArgs) -> anyhow::Result<()> {
     };
     let mut out = Output::new(args.format, interactive)?;
     let mut connection = match &args.connect {
-        Some(url) => Connection::Remote(Remote::connect(url).await?),
+        Some(url) => Connection::Remote(Remote::connect(url, &args.login).await?),
         None => Connection::Local(Local::open(&args.data_dir)?),
     };
     if interactive {

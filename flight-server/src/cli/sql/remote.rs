@@ -18,6 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::{
     connection::{ResultSet, StatementError},
+    login::{Credentials, LoginArgs},
     progress::Watcher,
     statements,
 };
@@ -29,28 +30,64 @@ const WRITES: [&str; 6] = ["INSERT", "COPY", "CREATE", "UPDATE", "DELETE", "MERG
 #[derive(Debug)]
 pub(crate) struct Remote {
     channel: Channel,
+    /// Of the handshake, or the user's own.
+    token: Option<String>,
 }
 
 impl Remote {
-    /// Connects to `grpc://HOST:PORT`.
-    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(wire_address(url)?)
+    /// Connects to `grpc://HOST:PORT` or `grpc+tls://HOST:PORT`, and logs in where there is something to log in with.
+    pub(crate) async fn connect(url: &str, login: &LoginArgs) -> anyhow::Result<Self> {
+        let address = wire_address(url)?;
+        let encrypted = address.starts_with("https://");
+        let mut endpoint = Endpoint::from_shared(address)
             .with_context(|| format!("\"{url}\" is not an address of a server"))?
             .connect_timeout(Duration::from_secs(10))
             .http2_adaptive_window(true)
             .user_agent(concat!("murre-sql/", env!("CARGO_PKG_VERSION")))?;
+        if encrypted {
+            endpoint = endpoint.tls_config(login.tls()?)?;
+        }
         let channel = endpoint
             .connect()
             .await
             .with_context(|| format!("cannot connect to {url}"))?;
-        Ok(Self { channel })
+        let mut remote = Self {
+            channel,
+            token: None,
+        };
+        remote.log_in(login.credentials()?).await?;
+        Ok(remote)
+    }
+
+    async fn log_in(&mut self, credentials: Credentials) -> Result<(), StatementError> {
+        match credentials {
+            Credentials::Nothing => {}
+            Credentials::Token(token) => self.token = Some(token),
+            Credentials::Password { user, password } => {
+                let mut client = self.client();
+                client.handshake(&user, &password).await?;
+                self.token = client.token().cloned();
+            }
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> FlightSqlServiceClient<Channel> {
+        // The server decides how large its batches are.
+        let inner =
+            FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(usize::MAX);
+        let mut client = FlightSqlServiceClient::new_from_inner(inner);
+        if let Some(token) = &self.token {
+            client.set_token(token.clone());
+        }
+        client
     }
 
     /// Runs one statement. The server has run all but queries when it answers.
     pub(crate) async fn execute(&self, sql: &str) -> Result<ResultSet, StatementError> {
-        let info = client(&self.channel).execute(sql.to_owned(), None).await?;
+        let info = self.client().execute(sql.to_owned(), None).await?;
         let schema = Arc::new(schema_of(&info)?);
-        let mut batches = rows(self.channel.clone(), info.endpoint);
+        let mut batches = rows(self.client(), info.endpoint);
         let rows_changed = match is_count(sql, &schema) {
             true => {
                 let count = batches
@@ -72,6 +109,7 @@ impl Remote {
     pub(crate) fn watcher(&self) -> Watcher {
         Watcher::Remote(Self {
             channel: self.channel.clone(),
+            token: self.token.clone(),
         })
     }
 }
@@ -81,17 +119,9 @@ fn wire_address(url: &str) -> anyhow::Result<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("grpc", url));
     match scheme {
         "grpc" | "grpc+tcp" | "http" => Ok(format!("http://{rest}")),
-        "grpc+tls" | "grpcs" | "https" => {
-            bail!("cannot connect to {url}: murre sql has no TLS yet")
-        }
+        "grpc+tls" | "grpcs" | "https" => Ok(format!("https://{rest}")),
         other => bail!("unknown scheme \"{other}\" in {url}: write grpc://HOST:PORT"),
     }
-}
-
-fn client(channel: &Channel) -> FlightSqlServiceClient<Channel> {
-    // The server decides how large its batches are.
-    let inner = FlightServiceClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
-    FlightSqlServiceClient::new_from_inner(inner)
 }
 
 fn schema_of(info: &FlightInfo) -> Result<Schema, FlightError> {
@@ -103,12 +133,12 @@ fn schema_of(info: &FlightInfo) -> Result<Schema, FlightError> {
 
 /// Rows of all endpoints, one after the other.
 fn rows(
-    channel: Channel,
+    client: FlightSqlServiceClient<Channel>,
     endpoints: Vec<FlightEndpoint>,
 ) -> BoxStream<'static, Result<RecordBatch, StatementError>> {
     stream::iter(endpoints)
         .then(move |endpoint| {
-            let mut client = client(&channel);
+            let mut client = client.clone();
             async move {
                 let missing = || FlightError::protocol("an endpoint without a ticket");
                 client.do_get(endpoint.ticket.ok_or_else(missing)?).await
@@ -153,9 +183,10 @@ mod tests {
         for url in ["grpc://h:1", "grpc+tcp://h:1", "http://h:1", "h:1"] {
             assert_eq!(wire_address(url).expect("an address"), "http://h:1");
         }
-        for url in ["https://h:1", "grpc+tls://h:1", "ftp://h:1"] {
-            assert!(wire_address(url).is_err(), "{url}");
+        for url in ["grpc+tls://h:1", "grpcs://h:1", "https://h:1"] {
+            assert_eq!(wire_address(url).expect("an address"), "https://h:1");
         }
+        assert!(wire_address("ftp://h:1").is_err());
     }
 
     #[test]

@@ -1,22 +1,20 @@
 //! The interactive shell.
 
-use std::{borrow::Cow, env, fs, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf};
 
 use anyhow::Context;
 use reedline::{
-    DefaultHinter, FileBackedHistory, Prompt, PromptEditMode, PromptHistorySearch,
-    PromptHistorySearchStatus, Reedline, Signal, ValidationResult, Validator,
+    DefaultHinter, Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus,
+    Reedline, Signal, ValidationResult, Validator,
 };
 
 use super::{
     commands::{HELP, ShellCommand},
     connection::{Connection, StatementError},
-    execute,
+    execute, history,
     output::Output,
     read_file, statements,
 };
-
-const HISTORY_ENTRIES_MAX: usize = 10_000;
 
 /// Reads and runs statements until the user leaves.
 pub(super) async fn run(connection: &mut Connection, out: &mut Output) -> anyhow::Result<()> {
@@ -155,39 +153,16 @@ fn editor() -> Reedline {
     let editor = Reedline::create()
         .with_validator(Box::new(EndsWithSemicolon))
         .with_hinter(Box::new(DefaultHinter::default()))
-        // For statements with secrets in them.
+        // Statements with passwords are left out anyway; a leading space leaves out any other.
         .with_history_exclusion_prefix(Some(" ".to_owned()))
         .use_bracketed_paste(true);
-    match history() {
-        Ok(history) => editor.with_history(Box::new(history)),
+    match history::open() {
+        Ok(history) => editor.with_history(history),
         Err(error) => {
             eprintln!("warning: no history: {error:#}");
             editor
         }
     }
-}
-
-fn history() -> anyhow::Result<FileBackedHistory> {
-    let folder = env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_absolute())
-        .or_else(|| Some(env::home_dir()?.join(".local/share")))
-        .context("there is no home folder")?
-        .join("murre");
-    let file = folder.join("history");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    create_private(&file).with_context(|| format!("cannot create {}", file.display()))?;
-    FileBackedHistory::with_file(HISTORY_ENTRIES_MAX, file.clone())
-        .with_context(|| format!("cannot read {}", file.display()))
-}
-
-/// Statements may hold secrets: the file is its user's alone.
-fn create_private(file: &std::path::Path) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
 }
 
 /// Enter ends a command, and a statement that has its `;`.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use catalog::{DataFolder, ObjectStores, Secrets, disk::RealDisk, local::LocalTableStore};
+use catalog::{DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore};
 use coordinator::{Answer, EngineConfig, Session, StatementOptions};
 use futures::TryStreamExt;
 use tempfile::TempDir;
@@ -39,7 +39,8 @@ impl InProcess {
             slow_query: None,
             statement_timeout: None,
         };
-        let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects))?;
+        let users = Arc::new(Users::open(&folder.users())?);
+        let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects), users)?;
         let mut started = Self {
             session: engine.session(),
             _folder: folder,
