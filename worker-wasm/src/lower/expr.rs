@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use datafusion::{
-    functions::unicode::substr::SubstrFunc,
     logical_expr::Operator as Sql,
     physical_expr::{
         PhysicalExpr, ScalarFunctionExpr,
@@ -28,7 +27,7 @@ use crate::{
     runtime,
 };
 
-type Result<T> = std::result::Result<T, Reason>;
+pub(super) type Result<T> = std::result::Result<T, Reason>;
 
 impl Rows {
     /// An expression over the pipeline's current columns.
@@ -87,11 +86,17 @@ impl Rows {
     }
 
     fn binary(&mut self, binary: &BinaryExpr) -> Result<Expr> {
+        let op = binary.op();
+        if let Sql::Plus | Sql::Minus = op {
+            let back = *op == Sql::Minus;
+            if let Some(moved) = self.moved(binary.left(), binary.right(), back) {
+                return moved;
+            }
+        }
         let mut both = || {
             let left = Box::new(self.expr(binary.left())?);
             Ok((left, Box::new(self.expr(binary.right())?)))
         };
-        let op = binary.op();
         if let Some(op) = arithmetic(op) {
             let (left, right) = both()?;
             return Ok(Expr::Arithmetic(op, left, right));
@@ -187,23 +192,6 @@ impl Rows {
             true => Expr::Not(Box::new(found)),
             false => found,
         })
-    }
-
-    fn call(&mut self, call: &ScalarFunctionExpr) -> Result<Expr> {
-        let inner = call.fun().inner();
-        match call.args() {
-            [text, start, count @ ..] if inner.is::<SubstrFunc>() && count.len() <= 1 => {
-                Ok(Expr::Substring {
-                    text: Box::new(self.expr(text)?),
-                    start: Box::new(self.expr(start)?),
-                    count: match count.first() {
-                        Some(count) => Some(Box::new(self.expr(count)?)),
-                        None => None,
-                    },
-                })
-            }
-            _ => Err(Reason::Expression(call.to_string())),
-        }
     }
 
     fn in_list(&mut self, list: &InListExpr) -> Result<Expr> {

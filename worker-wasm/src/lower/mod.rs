@@ -15,6 +15,7 @@
 //! Whoever calls makes the node that runs a [`Piece`], or says why the piece should stay native ([`Assemble`]).
 
 mod aggregate;
+mod call;
 mod expr;
 mod facts;
 mod hosted;

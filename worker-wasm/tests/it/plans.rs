@@ -274,6 +274,12 @@ async fn expressions_give_what_datafusion_gives() {
         "CAST(d AS DECIMAL(20, 1))",
         "t > DATE '1995-01-01' AND t <= DATE '1995-06-01'",
         "NOT b AND f IS NOT NULL",
+        "date_part('year', t) * 100 + extract(month FROM t)",
+        "date_part('dow', t) + date_part('doy', t) + date_part('isodow', t)",
+        "date_part('epoch', CAST(t AS TIMESTAMP))",
+        "date_trunc('quarter', CAST(t AS TIMESTAMP))",
+        "t + INTERVAL '1 month' - INTERVAL '3 days'",
+        "CAST(t AS TIMESTAMP) - INTERVAL '1 year 2 seconds'",
     ] {
         let how = check(&format!("SELECT {expr} AS x FROM t")).await;
         assert!(
