@@ -6,6 +6,7 @@
 mod aggregate;
 mod builder;
 mod calendar;
+mod distinct;
 mod emit;
 mod expr;
 mod hash_table;

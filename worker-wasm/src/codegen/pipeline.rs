@@ -196,17 +196,17 @@ impl<'a> Compiled<'a> {
                         // Leaving here, the call comes back to this block.
                         set_field(f, self.selected, selected);
                         set_field(f, self.position, position);
-                        let rows = aggregation.begin_block(f);
+                        let block = aggregation.begin_block(f, &accumulators);
                         let left = selected.get() - position;
                         let left: Local<I32> = f.let_(left);
-                        let block = hash_table::BLOCK_ROWS;
-                        let length = select::<I32>(left.get().lt_u(block), left, block);
+                        let most = hash_table::BLOCK_ROWS;
+                        let length = select::<I32>(left.get().lt_u(most), left, most);
                         let end: Local<I32> = f.let_(position.get() + length);
                         f.count_up(position, end, |f| {
                             survivor(f);
                             let row = row.take().expect("the body is written once");
                             apply(f, row, &self.operators, &mut |f, row| {
-                                aggregation.put(f, &accumulators, rows, row);
+                                aggregation.put(f, &accumulators, &block, row);
                             });
                         });
                         f.branch(next_block);
