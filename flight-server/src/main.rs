@@ -26,6 +26,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Look into a compiled fragment, or run it alone
     Fragment(fragment::FragmentArgs),
+    /// Run a replicated key-value store, or use one
+    Kv(kv_store::cli::Kv),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
                 Command::Sql(args) => sql::run(args).await,
                 Command::Demo(args) => demo::run(args).await,
                 Command::Fragment(args) => fragment::run(args).await,
+                Command::Kv(args) => Ok(kv_store::cli::run(args).await?),
             }
         })
     });
