@@ -267,4 +267,62 @@ mod tests {
         let pem = std::fs::read_to_string(first.path).unwrap();
         assert!(pem.contains("BEGIN CERTIFICATE") && !pem.contains("PRIVATE"));
     }
+
+    /// Two ends of a handshake over a real connection: what the server calls the client, or why it refuses.
+    async fn name_of_client(
+        tls: &Tls,
+        client: tokio_rustls::rustls::ClientConfig,
+    ) -> io::Result<Option<String>> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let stream = TcpStream::connect(listener.local_addr()?).await?;
+        let name = "localhost".try_into().unwrap();
+        let (accepted, _) = listener.accept().await?;
+        // The client may fail first, or only learn later that it was refused: the server decides.
+        let (server, _client) = tokio::join!(tls.accept(accepted), connector.connect(name, stream));
+        Ok(client_name(&server?))
+    }
+
+    #[tokio::test]
+    async fn a_client_is_who_its_certificate_says_if_the_authority_signed_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = || {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            rcgen::CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+        };
+        let (ours, other) = (authority(), authority());
+        let ca = dir.path().join("ca.pem");
+        std::fs::write(&ca, ours.pem()).unwrap();
+        let config = TlsConfig {
+            certificate: CertificateSource::SelfSigned,
+            client_ca: Some(ca),
+        };
+        let files = PrivateFiles::open(&dir.path().join("server")).unwrap();
+        let tls = Tls::open(&config, &files, dir.path(), IpAddr::from([127, 0, 0, 1])).unwrap();
+        let mut roots = RootCertStore::empty();
+        let own = chain(&tls.self_signed.as_ref().unwrap().path).unwrap();
+        roots.add(own[0].clone()).unwrap();
+        let provider = Arc::new(provider::default_provider());
+        let client = tokio_rustls::rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let signed_by = |issuer: &rcgen::CertifiedIssuer<'_, KeyPair>| {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name.push(DnType::CommonName, "loader");
+            let certificate = params.signed_by(&key, issuer).unwrap();
+            let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+            client
+                .clone()
+                .with_client_auth_cert(vec![certificate.der().clone()], key)
+                .unwrap()
+        };
+        let shown = name_of_client(&tls, signed_by(&ours)).await.unwrap();
+        assert_eq!(shown.as_deref(), Some("loader"));
+        let nothing = name_of_client(&tls, client.clone().with_no_client_auth()).await;
+        assert_eq!(nothing.unwrap(), None);
+        assert!(name_of_client(&tls, signed_by(&other)).await.is_err());
+    }
 }
