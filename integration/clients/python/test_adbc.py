@@ -213,8 +213,8 @@ class Adbc(WithServer):
         listed = {
             (catalog["catalog_name"], schema["db_schema_name"], table["table_name"], column["column_name"], column["ordinal_position"])
             for catalog in objects
-            for schema in catalog["catalog_db_schemas"]
-            for table in schema["db_schema_tables"]
+            for schema in catalog["catalog_db_schemas"] or []
+            for table in schema["db_schema_tables"] or []
             for column in table["table_columns"]
         }
         known = {
@@ -231,8 +231,8 @@ class Adbc(WithServer):
         kinds = {
             table["table_name"]: table["table_type"]
             for catalog in objects
-            for schema in catalog["catalog_db_schemas"]
-            for table in schema["db_schema_tables"]
+            for schema in catalog["catalog_db_schemas"] or []
+            for table in schema["db_schema_tables"] or []
         }
         self.assertEqual(
             (kinds["orders_1"], kinds["cheap"], kinds["mine"]), ("TABLE", "VIEW", "LOCAL TEMPORARY")
