@@ -227,7 +227,8 @@ pub fn membership(reader: &dyn Reader) -> Result<Option<(EntryId, Vec<u8>)>, Eng
     split().map(Some).ok_or(EngineError::Malformed { what })
 }
 
-fn record_membership(batch: &mut Batch, entry: &Entry) {
+/// Notes an entry about the group's members.
+pub(crate) fn record_membership(batch: &mut Batch, entry: &Entry) {
     let (term, index) = (entry.id.term.to_le_bytes(), entry.id.index.to_le_bytes());
     let value = [&term[..], &index, &entry.payload].concat();
     batch.put(Space::Meta, MEMBERSHIP_KEY, value);

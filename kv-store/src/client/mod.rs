@@ -18,6 +18,7 @@ use crate::{
     engine::Direction,
     mvcc::{
         changes::Change,
+        read::Row,
         selector::{KeySelector, RangeQuery, RangeRows},
     },
     service::{
@@ -151,6 +152,45 @@ impl Client {
         Ok(answer.value.map(Vec::from))
     }
 
+    /// Rows of a range now; the first page decides what now is.
+    pub async fn get_range_now(&self, query: &RangeQuery) -> Result<Vec<Row>, KvError> {
+        let first: wire::Rows = self
+            .ask(method::GET_RANGE, query_to_wire(query, None))
+            .await?;
+        let at = version::from_wire(&first.at)?;
+        Ok(self.pages(query.clone(), first, at).await?.rows)
+    }
+
+    /// All of a query's answer, from its first page on.
+    async fn pages(
+        &self,
+        mut query: RangeQuery,
+        first: wire::Rows,
+        at: Version,
+    ) -> Result<RangeRows, KvError> {
+        let mut found = RangeRows {
+            rows: Vec::new(),
+            read: Vec::new(),
+        };
+        let mut page = first;
+        loop {
+            query.limit = query.limit.saturating_sub(page.rows.len());
+            found.rows.extend(page.rows.into_iter().map(row_from_wire));
+            found
+                .read
+                .extend(page.read.into_iter().map(range_from_wire));
+            match found.rows.last() {
+                Some(last) if page.more => match query.direction {
+                    Direction::Forward => query.begin = KeySelector::first_after(&*last.key),
+                    Direction::Reverse => query.end = KeySelector::first_at_or_after(&*last.key),
+                },
+                _ => return Ok(found),
+            }
+            let message = query_to_wire(&query, Some(version::to_wire(at)));
+            page = self.ask(method::GET_RANGE, message).await?;
+        }
+    }
+
     /// Writes without having read, in one call.
     pub async fn write(&self, mutations: Vec<Mutation>) -> Result<Version, KvError> {
         self.commit(CommitRequest {
@@ -243,27 +283,9 @@ impl Store for Client {
     }
 
     async fn get_range(&self, query: &RangeQuery, at: Version) -> Result<RangeRows, KvError> {
-        let mut query = query.clone();
-        let mut found = RangeRows {
-            rows: Vec::new(),
-            read: Vec::new(),
-        };
-        loop {
-            let message = query_to_wire(&query, Some(version::to_wire(at)));
-            let page: wire::Rows = self.ask(method::GET_RANGE, message).await?;
-            query.limit = query.limit.saturating_sub(page.rows.len());
-            found.rows.extend(page.rows.into_iter().map(row_from_wire));
-            found
-                .read
-                .extend(page.read.into_iter().map(range_from_wire));
-            match found.rows.last() {
-                Some(last) if page.more => match query.direction {
-                    Direction::Forward => query.begin = KeySelector::first_after(&*last.key),
-                    Direction::Reverse => query.end = KeySelector::first_at_or_after(&*last.key),
-                },
-                _ => return Ok(found),
-            }
-        }
+        let message = query_to_wire(query, Some(version::to_wire(at)));
+        let first = self.ask(method::GET_RANGE, message).await?;
+        self.pages(query.clone(), first, at).await
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<Version, KvError> {

@@ -20,11 +20,13 @@
 mod open;
 mod proposals;
 mod reads;
+mod restore;
 mod upkeep;
 
 use std::{fs::File, sync::Arc, time::Duration};
 
 pub use open::{NodeOptions, OpenError};
+pub use restore::{RestoreError, restore};
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot, watch},

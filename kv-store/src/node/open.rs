@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// Of a file of the log, in bytes.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(super) const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The one group there is.
-const GROUP: GroupId = GroupId(0);
+pub(super) const GROUP: GroupId = GroupId(0);
 /// Of Raft and all that waits for it; more would only wait for each other.
 const THREADS: usize = 2;
 /// Requests that wait for the committer, at most.
@@ -155,7 +155,9 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         group.clone(),
         Arc::clone(&files.state),
         proposals.clone(),
-        upkeep::Times {
+        upkeep::Own {
+            id: options.id,
+            address: options.address.clone(),
             retention: options.retention,
             outcome_retention: options.outcome_retention,
         },
@@ -230,7 +232,7 @@ fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {
 }
 
 /// Written once: a member that forgot its id could vote twice.
-fn check_id(folder: &Path, id: u64) -> Result<(), OpenError> {
+pub(super) fn check_id(folder: &Path, id: u64) -> Result<(), OpenError> {
     let path = folder.join("NODE");
     match fs::read_to_string(&path) {
         Ok(text) => {

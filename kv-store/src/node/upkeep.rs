@@ -2,6 +2,8 @@
 //!
 //! - The engine is synced when something was applied, and the log purged behind that.
 //! - The member that leads lets go of versions and outcomes that are older than they are kept.
+//! - The member that leads says where it is reached, when the group knows another address: a folder may have moved, or its
+//!   member may have been alone before.
 //!
 //! Versions have no times, so the member notes now and then which version is the newest. One that just took the lead knows
 //! no times yet, and lets go of nothing until they have passed.
@@ -21,8 +23,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Notes are kept at this part of a retention: a version is kept at most that much longer.
 const NOTES_PER_RETENTION: u32 = 16;
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Times {
+#[derive(Debug, Clone)]
+pub(super) struct Own {
+    pub(super) id: u64,
+    /// Empty for a member that is alone.
+    pub(super) address: String,
     pub(super) retention: Duration,
     pub(super) outcome_retention: Duration,
 }
@@ -32,13 +37,13 @@ pub(super) async fn run(
     group: Group,
     state: Arc<State>,
     proposals: mpsc::Sender<Request>,
-    times: Times,
+    own: Own,
 ) {
-    let mut ticks = tokio::time::interval(INTERVAL.min(times.retention / NOTES_PER_RETENTION));
+    let mut ticks = tokio::time::interval(INTERVAL.min(own.retention / NOTES_PER_RETENTION));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut persisted = state.applied();
-    let mut versions = Notes::new(times.retention);
-    let mut outcomes = Notes::new(times.outcome_retention);
+    let mut versions = Notes::new(own.retention);
+    let mut outcomes = Notes::new(own.outcome_retention);
     loop {
         ticks.tick().await;
         let applied = state.applied();
@@ -48,6 +53,7 @@ pub(super) async fn run(
             }
             persisted = applied;
         }
+        announce(&group, &own).await;
         let now = Instant::now();
         versions.note(now, applied);
         outcomes.note(now, applied);
@@ -62,6 +68,20 @@ pub(super) async fn run(
                 outcomes_below,
             }));
         }
+    }
+}
+
+/// One that fails is tried again with the next tick.
+async fn announce(group: &Group, own: &Own) {
+    if own.address.is_empty() || !group.lead().is_own {
+        return;
+    }
+    let members = group.members();
+    let known = members.iter().find(|member| member.id == own.id);
+    if known.is_some_and(|known| known.address != own.address)
+        && let Err(error) = group.set_address(own.id, own.address.clone()).await
+    {
+        tracing::warn!(%error, "the group does not learn this member's address yet");
     }
 }
 

@@ -142,6 +142,22 @@ impl LeadWatch {
     }
 }
 
+/// What stands in the log when a group is made of these members, all of them voters.
+pub(crate) fn alone(members: BTreeMap<u64, String>) -> Vec<u8> {
+    let voters = members.keys().copied().collect();
+    let members: BTreeMap<_, _> = members
+        .into_iter()
+        .map(|(id, address)| (id, Member { address }))
+        .collect();
+    let membership = types::Membership::new(vec![voters], members);
+    types::encode_membership(&membership.expect("every voter is a member"))
+}
+
+/// A vote of this member for itself in a term, as it stands in the log.
+pub(crate) fn vote_of(term: u64, id: u64) -> Vec<u8> {
+    types::encode_vote(&types::Vote::new(term, id))
+}
+
 fn config() -> Result<Arc<Config>, GroupError> {
     let config = Config {
         cluster_name: "murre".into(),

@@ -30,6 +30,9 @@ use crate::{
 
 type RpcError = RPCError<TypeConfig>;
 
+/// For entries, which the other member must have on disk before it answers. openraft would allow them as long as a
+/// heartbeat, and a disk that is slower would be sent the same entries again and again.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
 /// Of a snapshot, in one message, in bytes.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks between the disk and the network, at most.
@@ -114,6 +117,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
         let message = convert::append(&request);
+        let option = if request.entries.is_empty() {
+            option
+        } else {
+            RPCOption::new(APPEND_TIMEOUT)
+        };
         let answer = self.call(rpc::raft::APPEND, message, &option).await?;
         convert::from_append_answer(answer).ok_or_else(senseless)
     }

@@ -70,7 +70,7 @@ impl Access {
         let mut tokens = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
             let mut words = text.split_whitespace();
-            let role = match (words.next(), words.next(), words.next()) {
+            let (token, role) = match (words.next(), words.next(), words.next()) {
                 (None, ..) => continue,
                 (Some(token), None | Some("admin"), None) => (token, Role::Admin),
                 (Some(token), Some("service"), None) => (token, Role::Service),
@@ -80,7 +80,7 @@ impl Access {
                     return Err(AccessError::Line { path, line });
                 }
             };
-            tokens.push((role.0.to_owned(), role.1));
+            tokens.push((token.to_owned(), role));
         }
         if tokens.is_empty() {
             return Err(AccessError::Empty { path: path.into() });

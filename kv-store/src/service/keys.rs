@@ -1,6 +1,6 @@
 //! Methods that read and write keys.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -143,7 +143,7 @@ impl Caller {
         };
         let node = self.node;
         let rest = stream::try_unfold(after, move |after| {
-            let (node, range) = (node.clone(), range.clone());
+            let (node, range) = (Arc::clone(&node), range.clone());
             async move {
                 let (changes, upto) = node
                     .changes(&range, after, WATCH_PROGRESS)

@@ -1,6 +1,11 @@
 //! Methods about the store itself: its state, its members, and backups.
 
-use std::{collections::BTreeMap, io, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::{Ready, ready},
+    io,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -21,8 +26,8 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(3600);
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Caller {
-    pub(super) async fn status(self, _: wire::Empty) -> Result<wire::Status, KvError> {
-        Ok(status_to_wire(self.node.status()))
+    pub(super) fn status(self, _: wire::Empty) -> Ready<Result<wire::Status, KvError>> {
+        ready(Ok(status_to_wire(self.node.status())))
     }
 
     /// Makes a group of this member alone.

@@ -252,13 +252,15 @@ async fn old_versions_and_the_log_go_when_their_time_is_over() {
 /// Not a test of its own: the process that the next test kills. It prints what was acknowledged.
 #[tokio::test(flavor = "multi_thread")]
 async fn child_writes_until_it_is_killed() {
+    use std::io::Write;
     let Ok(folder) = std::env::var("KV_CHILD_FOLDER") else {
         return;
     };
     let store = Embedded::open(folder).await.unwrap();
     for number in 0_u64.. {
         set(&store, &format!("k{number:08}"), &"v".repeat(1_000)).await;
-        println!("\nacknowledged {number}");
+        // The test harness prints without ends of lines.
+        writeln!(std::io::stdout(), "\nacknowledged {number}").unwrap();
     }
 }
 

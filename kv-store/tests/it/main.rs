@@ -1,8 +1,12 @@
 //! Tests of the store from outside.
 
+mod cluster;
 mod embedded;
 mod engine_power_loss;
+mod load;
+mod processes;
 mod replay;
+mod service;
 mod simulation;
 mod state_model;
 mod wal_faults;

@@ -1,0 +1,222 @@
+//! `kv status`, `member`, `transfer-leader`, `backup`, `restore`.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{BufReader, BufWriter, Write},
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{CliError, Remote, print};
+use crate::{
+    node::{NodeStatus, restore},
+    snapshot::SnapshotReader,
+};
+
+/// All members that the endpoints and whom they know of lead to.
+pub(super) async fn status(remote: &Remote) -> Result<(), CliError> {
+    let client = remote.client()?;
+    let mut left: BTreeSet<String> = client.addresses().into_iter().collect();
+    let (mut asked, mut found) = (BTreeSet::new(), Vec::<NodeStatus>::new());
+    while let Some(address) = left.pop_first() {
+        let answer = client.status(&address).await;
+        asked.insert(address);
+        let Ok(status) = answer else { continue };
+        let known = status.members.iter().map(|member| member.address.clone());
+        left.extend(known.filter(|address| !address.is_empty() && !asked.contains(address)));
+        found.retain(|other| other.id != status.id);
+        found.push(status);
+    }
+    // Whom the newest term says.
+    let newest = found.iter().max_by_key(|status| status.lead.term);
+    let newest = newest.ok_or(CliError::NobodyAnswers)?;
+    let leader = newest.lead.leader.as_ref().map(|leader| leader.id);
+    if remote.json {
+        let nodes: Vec<_> = found.iter().map(node_json).collect();
+        let term = newest.lead.term;
+        return print(&json!({"leader": leader, "term": term, "nodes": nodes}).to_string());
+    }
+    for status in &found {
+        print(&format!(
+            "member {}{}: term {}, last entry {}, applied {}, kept from {}",
+            status.id,
+            if status.lead.is_own { " leads" } else { "" },
+            status.lead.term,
+            status.last_index,
+            status.applied,
+            status.watermark,
+        ))?;
+    }
+    for member in &newest.members {
+        let votes = if member.is_voter { "votes" } else { "learns" };
+        print(&format!("{} at {} {votes}", member.id, member.address))?;
+    }
+    Ok(())
+}
+
+fn node_json(status: &NodeStatus) -> serde_json::Value {
+    let members: Vec<_> = status
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "id": member.id,
+                "address": member.address,
+                "voter": member.is_voter,
+                "matched": member.matched,
+            })
+        })
+        .collect();
+    json!({
+        "id": status.id,
+        "term": status.lead.term,
+        "leads": status.lead.is_own,
+        "stopped": status.lead.is_stopped,
+        "last_index": status.last_index,
+        "applied": status.applied.to_string(),
+        "watermark": status.watermark.to_string(),
+        "fsyncs": status.num_syncs,
+        "members": members,
+    })
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Member {
+    #[command(subcommand)]
+    action: MemberAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum MemberAction {
+    /// Let a member learn; it votes once it has caught up
+    Add {
+        id: u64,
+        /// host:port
+        address: String,
+        /// Never let it vote by itself
+        #[arg(long)]
+        learner: bool,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Let a learner vote now
+    Promote {
+        id: u64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Let a member go
+    Remove {
+        id: u64,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+impl Member {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        match self.action {
+            MemberAction::Add {
+                id,
+                address,
+                learner,
+                remote,
+            } => remote.client()?.add_member(id, &address, !learner).await?,
+            MemberAction::Promote { id, remote } => remote.client()?.promote(id).await?,
+            MemberAction::Remove { id, remote } => remote.client()?.remove_member(id).await?,
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TransferLeader {
+    /// Who is to lead
+    to: u64,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl TransferLeader {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        Ok(self.remote.client()?.transfer_leader(self.to).await?)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// File to write; it gets its name when it is whole
+    #[arg(long)]
+    to: PathBuf,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Backup {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let unfinished = self.to.with_extension("unfinished");
+        let failed = |source| CliError::File {
+            path: self.to.clone(),
+            source,
+        };
+        let mut file = BufWriter::new(File::create(&unfinished).map_err(failed)?);
+        let num_bytes = self.remote.client()?.backup(&mut file).await?;
+        file.flush()
+            .and_then(|()| file.get_ref().sync_all())
+            .map_err(failed)?;
+        let (last, num_pairs) = check(&unfinished)?;
+        fs::rename(&unfinished, &self.to).map_err(failed)?;
+        if self.remote.json {
+            let summary = json!({"version_index": last, "pairs": num_pairs, "bytes": num_bytes});
+            return print(&summary.to_string());
+        }
+        print(&format!(
+            "{num_pairs} pairs up to entry {last}, {num_bytes} bytes"
+        ))
+    }
+}
+
+/// Reads it all: the last entry in it, and the number of pairs.
+fn check(path: &PathBuf) -> Result<(u64, usize), CliError> {
+    let file = File::open(path).map_err(|source| CliError::File {
+        path: path.clone(),
+        source,
+    })?;
+    let damaged = |source| CliError::Backup {
+        path: path.clone(),
+        source,
+    };
+    let mut reader = SnapshotReader::open(BufReader::new(file)).map_err(damaged)?;
+    let mut num_pairs = 0;
+    for pair in &mut reader {
+        pair.map_err(damaged)?;
+        num_pairs += 1;
+    }
+    Ok((reader.last_entry().index, num_pairs))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The backup
+    #[arg(long)]
+    from: PathBuf,
+    /// Folder of the new member, which must not exist
+    #[arg(long)]
+    data_dir: PathBuf,
+    /// Id of the new member, the first of its group
+    #[arg(long, default_value_t = crate::FIRST_ID)]
+    id: u64,
+    /// host:port where it will be reached
+    #[arg(long, default_value = "127.0.0.1:31339")]
+    advertise: String,
+}
+
+impl Restore {
+    pub(super) fn run(self) -> Result<(), CliError> {
+        let last = restore(&self.from, &self.data_dir, self.id, &self.advertise)?;
+        print(&format!("restored up to entry {last}"))
+    }
+}

@@ -1,0 +1,134 @@
+//! `kv serve`: a member in this process.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use clap::Args;
+
+use super::{CliError, print};
+use crate::{
+    DialOptions, Dialer, KvError,
+    client::{Client, ClientOptions},
+    node::{Node, NodeOptions},
+    service::{ServeOptions, Server},
+    transaction::Retry,
+};
+
+/// Between two tries to join.
+const JOIN_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Names this member in its group, for good
+    #[arg(long)]
+    id: u64,
+    /// Address to listen on; without a certificate on the loopback only
+    #[arg(long, default_value = "127.0.0.1:31339")]
+    listen: SocketAddr,
+    /// host:port where others reach this member, when it is not the one it listens on
+    #[arg(long)]
+    advertise: Option<String>,
+    /// Folder of the member
+    #[arg(long)]
+    data_dir: PathBuf,
+    /// A member of the group to join, as host:port: as a learner, that votes once it has caught up
+    #[arg(long)]
+    join: Option<String>,
+    /// Certificate to show clients and members, in PEM
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Key of the certificate, in PEM
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authority that vouches for clients and members, in PEM
+    #[arg(long, requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    /// File with tokens to accept, one in a line with its role; the first is shown to other members
+    #[arg(long)]
+    token_file: Option<PathBuf>,
+    /// Seconds that old versions are kept
+    #[arg(long, default_value_t = 60)]
+    retention: u64,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let identity = self.tls_cert.clone().zip(self.tls_key.clone());
+        let dialer = Dialer::new(&DialOptions {
+            token_file: self.token_file.clone(),
+            server_ca: self.client_ca.clone(),
+            identity: identity.clone(),
+        })?;
+        let mut node = NodeOptions::new(&self.data_dir, self.id);
+        node.address = self.advertise.clone().unwrap_or_default();
+        node.dialer = dialer.clone();
+        node.retention = Duration::from_secs(self.retention);
+        let options = ServeOptions {
+            identity,
+            client_ca: self.client_ca.clone(),
+            token_file: self.token_file.clone(),
+        };
+        let server = Server::open(self.listen, &options, node).await?;
+        print(&format!("listening on {}", server.address()))?;
+        let joining = self.join.map(|member| {
+            let node = Arc::downgrade(server.node());
+            tokio::spawn(join(member, dialer, node))
+        });
+        let node = Arc::clone(server.node());
+        server.serve(until_asked_to_stop()).await?;
+        if let Some(joining) = joining {
+            joining.abort();
+        }
+        close(node).await;
+        Ok(())
+    }
+}
+
+/// With nobody else using it any more, its files are closed; else the process ends, which loses nothing.
+async fn close(node: Arc<Node>) {
+    if let Some(node) = Arc::into_inner(node) {
+        node.close().await;
+    }
+}
+
+/// Until this member votes, also when leaders that had promised it are gone.
+async fn join(member: String, dialer: Dialer, node: Weak<Node>) -> Result<(), KvError> {
+    let options = ClientOptions {
+        dialer,
+        retry: Retry {
+            patience: Duration::from_secs(5),
+            ..Retry::default()
+        },
+        ..ClientOptions::new([member])
+    };
+    let client = Client::new(options).map_err(|e| KvError::Malformed {
+        detail: e.to_string(),
+    })?;
+    while let Some(node) = node.upgrade() {
+        let members = node.status().members;
+        let own = members.iter().find(|member| member.id == node.id());
+        if own.is_some_and(|own| own.is_voter) {
+            return Ok(());
+        }
+        let (id, address) = (node.id(), node.address().to_owned());
+        drop(node);
+        if let Err(error) = client.add_member(id, &address, true).await {
+            tracing::warn!(%error, "the group does not let this member join yet");
+        }
+        tokio::time::sleep(JOIN_AGAIN_AFTER).await;
+    }
+    Ok(())
+}
+
+async fn until_asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be waited for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

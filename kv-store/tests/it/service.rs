@@ -1,0 +1,161 @@
+//! Who may do what over the network, and over which network.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use kv_store::{
+    DialOptions, Dialer, KvError,
+    client::{Client, ClientOptions},
+    node::NodeOptions,
+    service::{ServeError, ServeOptions, Server},
+    transaction::Retry,
+    txn::Mutation,
+};
+
+const LOOPBACK: &str = "127.0.0.1:0";
+
+/// Serves one member until the test ends.
+async fn serve(folder: &Path, options: &ServeOptions) -> SocketAddr {
+    let mut node = NodeOptions::new(folder.join("member"), 1);
+    node.alone = true;
+    let server = Server::open(LOOPBACK.parse().unwrap(), options, node);
+    let server = server.await.unwrap();
+    let address = server.address();
+    tokio::spawn(server.serve(std::future::pending()));
+    address
+}
+
+fn client(address: &str, dial: &DialOptions) -> Client {
+    let mut options = ClientOptions::new([address.to_owned()]);
+    options.dialer = Dialer::new(dial).unwrap();
+    Client::new(options).unwrap()
+}
+
+/// Gives up at once.
+fn impatient(address: &str, dial: &DialOptions) -> Client {
+    let mut options = ClientOptions::new([address.to_owned()]);
+    options.dialer = Dialer::new(dial).unwrap();
+    options.retry = Retry {
+        patience: std::time::Duration::ZERO,
+        ..Retry::default()
+    };
+    Client::new(options).unwrap()
+}
+
+fn set(key: &str) -> Vec<Mutation> {
+    vec![Mutation::Set {
+        key: key.into(),
+        value: b"v".to_vec(),
+    }]
+}
+
+fn token_file(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_decides_which_keys_may_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = token_file(folder.path(), "tokens", "root\nalice user\n");
+    let options = ServeOptions {
+        token_file: Some(tokens),
+        ..ServeOptions::default()
+    };
+    let address = serve(folder.path(), &options).await.to_string();
+    let with = |token: &str| {
+        let token_file = Some(token_file(folder.path(), token, token));
+        let dial = DialOptions {
+            token_file,
+            ..DialOptions::default()
+        };
+        client(&address, &dial)
+    };
+    let (root, alice) = (with("root"), with("alice"));
+    root.get_now(b"/system/a").await.unwrap();
+    root.write(set("/system/a")).await.unwrap();
+    alice.write(set("/user/a")).await.unwrap();
+    assert_eq!(alice.get_now(b"/system/a").await, Ok(Some(b"v".to_vec())));
+    for (key, namespace) in [("/system/a", "/system"), ("/internal/txn/a", "/internal")] {
+        let denied = alice.write(set(key)).await;
+        let expected = KvError::PermissionDenied {
+            role: "user".into(),
+            action: "write".into(),
+            namespace: namespace.into(),
+        };
+        assert_eq!(denied, Err(expected));
+    }
+    let managed = alice.remove_member(1).await;
+    assert!(
+        matches!(managed, Err(KvError::PermissionDenied { .. })),
+        "{managed:?}"
+    );
+    let unknown = with("mallory").write(set("/user/a")).await;
+    assert!(
+        matches!(unknown, Err(KvError::Unauthenticated { .. })),
+        "{unknown:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_certificate_only_the_loopback_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = NodeOptions::new(folder.path(), 1);
+    let listen = "0.0.0.0:0".parse().unwrap();
+    let refused = Server::open(listen, &ServeOptions::default(), node).await;
+    assert!(
+        matches!(refused, Err(ServeError::NotLoopback { .. })),
+        "{refused:?}"
+    );
+}
+
+/// An authority, and a certificate of it with its key, as files.
+fn certificates(folder: &Path) -> (PathBuf, (PathBuf, PathBuf)) {
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertifiedIssuer::self_signed(authority, authority_key).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let params = rcgen::CertificateParams::new(names).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let paths = ["ca.pem", "cert.pem", "key.pem"].map(|name| folder.join(name));
+    fs::write(&paths[0], authority.pem()).unwrap();
+    fs::write(&paths[1], certificate.pem()).unwrap();
+    fs::write(&paths[2], key.serialize_pem()).unwrap();
+    let [authority, certificate, key] = paths;
+    (authority, (certificate, key))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_who_shows_no_certificate_is_refused_when_one_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, identity) = certificates(folder.path());
+    let options = ServeOptions {
+        identity: Some(identity.clone()),
+        client_ca: Some(authority.clone()),
+        token_file: None,
+    };
+    let address = serve(folder.path(), &options).await.to_string();
+    let mut dial = DialOptions {
+        server_ca: Some(authority),
+        identity: Some(identity),
+        token_file: None,
+    };
+    let known = client(&address, &dial);
+    known.get_now(b"/user/a").await.unwrap();
+    known.write(set("/user/a")).await.unwrap();
+    assert_eq!(known.get_now(b"/user/a").await, Ok(Some(b"v".to_vec())));
+    dial.identity = None;
+    for dial in [dial, DialOptions::default()] {
+        let refused = impatient(&address, &dial).get_now(b"/user/a").await;
+        assert!(
+            matches!(refused, Err(KvError::Unreachable { .. })),
+            "{refused:?}"
+        );
+    }
+}
