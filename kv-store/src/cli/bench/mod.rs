@@ -2,7 +2,9 @@
 //!
 //! Closed loop: each client waits for its answer and goes on. With a rate, open loop: operations begin when their time has
 //! come, and their latency counts from then on, also while all clients are busy.
-//! Keys have 16 bytes, values 256. CPU seconds are those of this process; fsyncs those of all members.
+//! The load can be put on etcd as well, by the same clients. Keys have 16 bytes, values 256. CPU seconds are those of this process; fsyncs those of all members.
+
+mod etcd;
 
 use std::{
     sync::{
@@ -13,8 +15,10 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use futures::{StreamExt, TryStreamExt};
 use serde_json::json;
 
+use self::etcd::Etcd;
 use super::{CliError, Remote, print};
 use crate::{
     KvError,
@@ -61,14 +65,24 @@ pub(super) struct Bench {
     /// Write all keys first
     #[arg(long)]
     fill: bool,
+    /// The first endpoint is a member of an etcd cluster, best its leader
+    #[arg(long)]
+    etcd: bool,
     #[command(flatten)]
     remote: Remote,
+}
+
+/// What bears the load.
+#[derive(Debug)]
+enum Target {
+    Murre(Client),
+    Etcd(Etcd),
 }
 
 /// Shared by all clients of a run.
 #[derive(Debug)]
 struct Run {
-    client: Client,
+    target: Target,
     workload: Workload,
     start: Instant,
     end: Instant,
@@ -87,38 +101,84 @@ fn value() -> Vec<u8> {
     (0..VALUE_BYTES).map(|_| fastrand::u8(..)).collect()
 }
 
-impl Run {
-    async fn operate(&self) -> Result<(), KvError> {
+/// Of the keys; the next byte behind the slash.
+const KEYS_OF_USERS_END: &str = "/user0";
+
+impl Target {
+    async fn operate(&self, workload: Workload) -> Result<(), KvError> {
         let number = fastrand::u64(..KEYS);
-        let set = || Mutation::Set {
-            key: key(number),
-            value: value(),
-        };
-        match self.workload {
-            Workload::Put => self.client.write(vec![set()]).await.map(drop),
-            Workload::Get => self.client.get_now(&key(number)).await.map(drop),
-            Workload::Range => {
-                let query = RangeQuery {
-                    begin: KeySelector::first_at_or_after(key(number)),
-                    end: KeySelector::first_at_or_after("/user0"),
-                    limit: RANGE_ROWS,
-                    direction: Direction::Forward,
-                };
-                self.client.get_range_now(&query).await.map(drop)
-            }
-            Workload::Cas => {
-                let txn = Transaction::begin(&self.client).await?;
-                txn.get(&key(number)).await?;
-                txn.mutate(set());
-                match txn.commit().await {
-                    // A lost race is an answer.
-                    Err(KvError::Conflict) => Ok(()),
-                    committed => committed.map(drop),
-                }
+        match self {
+            Self::Murre(client) => on_murre(client, workload, number).await,
+            Self::Etcd(etcd) => on_etcd(etcd, workload, number).await,
+        }
+    }
+
+    /// Writes every key.
+    async fn fill(&self) -> Result<(), KvError> {
+        match self {
+            Self::Murre(client) => fill(client).await,
+            Self::Etcd(etcd) => {
+                let puts = (0..KEYS).map(|number| etcd.put(key(number), value()));
+                futures::stream::iter(puts)
+                    .buffer_unordered(256)
+                    .try_collect::<()>()
+                    .await
             }
         }
     }
 
+    /// Of all members that answer; nobody knows etcd's.
+    async fn num_syncs(&self) -> Option<u64> {
+        match self {
+            Self::Murre(client) => Some(num_syncs(client).await),
+            Self::Etcd(_) => None,
+        }
+    }
+}
+
+async fn on_murre(client: &Client, workload: Workload, number: u64) -> Result<(), KvError> {
+    let set = || Mutation::Set {
+        key: key(number),
+        value: value(),
+    };
+    match workload {
+        Workload::Put => client.write(vec![set()]).await.map(drop),
+        Workload::Get => client.get_now(&key(number)).await.map(drop),
+        Workload::Range => {
+            let query = RangeQuery {
+                begin: KeySelector::first_at_or_after(key(number)),
+                end: KeySelector::first_at_or_after(KEYS_OF_USERS_END),
+                limit: RANGE_ROWS,
+                direction: Direction::Forward,
+            };
+            client.get_range_now(&query).await.map(drop)
+        }
+        Workload::Cas => {
+            let txn = Transaction::begin(client).await?;
+            txn.get(&key(number)).await?;
+            txn.mutate(set());
+            match txn.commit().await {
+                // A lost race is an answer.
+                Err(KvError::Conflict) => Ok(()),
+                committed => committed.map(drop),
+            }
+        }
+    }
+}
+
+async fn on_etcd(etcd: &Etcd, workload: Workload, number: u64) -> Result<(), KvError> {
+    let end = KEYS_OF_USERS_END.as_bytes();
+    match workload {
+        Workload::Put => etcd.put(key(number), value()).await,
+        Workload::Get => etcd.get(key(number), &[], 1).await.map(drop),
+        Workload::Range => etcd.get(key(number), end, RANGE_ROWS).await.map(drop),
+        Workload::Cas => Err(KvError::Malformed {
+            detail: "this load is not there for etcd".into(),
+        }),
+    }
+}
+
+impl Run {
     /// One client, until the end. Latencies in microseconds.
     async fn client(self: Arc<Self>) -> Vec<u32> {
         let mut latencies = Vec::new();
@@ -135,7 +195,7 @@ impl Run {
             } else {
                 planned
             };
-            match self.operate().await {
+            match self.target.operate(self.workload).await {
                 Ok(()) => {
                     let micros = from.elapsed().as_micros();
                     latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
@@ -165,20 +225,33 @@ fn quantile(sorted: &[u32], per_mille: usize) -> f64 {
 }
 
 impl Bench {
-    pub(super) async fn run(self) -> Result<(), CliError> {
+    fn target(&self) -> Result<Target, CliError> {
         let mut options = self.remote.options()?;
-        options.connections = self.connections;
-        let client = Client::new(options)?;
-        if self.fill {
-            fill(&client).await?;
+        if self.etcd {
+            let address = options.endpoints.first();
+            let address = address.ok_or(CliError::Usage("etcd needs an endpoint"))?;
+            let etcd = Etcd::new(address, &options.dialer, self.connections)?;
+            return Ok(Target::Etcd(etcd));
         }
-        let num_syncs = num_syncs(&client).await;
+        options.connections = self.connections;
+        Ok(Target::Murre(Client::new(options)?))
+    }
+
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        if self.etcd && self.workload == Workload::Cas {
+            return Err(CliError::Usage("there is no cas for etcd"));
+        }
+        let target = self.target()?;
+        if self.fill {
+            target.fill().await?;
+        }
+        let num_syncs = target.num_syncs().await;
         let interval = self.rate.map_or(Duration::ZERO, |rate| {
             Duration::from_secs(1) / u32::try_from(rate.max(1)).unwrap_or(u32::MAX)
         });
         let (cpu, start) = (cpu_seconds(), Instant::now());
         let run = Arc::new(Run {
-            client: client.clone(),
+            target,
             workload: self.workload,
             start,
             end: start + Duration::from_secs(self.seconds),
@@ -194,7 +267,8 @@ impl Bench {
             .collect();
         let seconds = start.elapsed().as_secs_f64();
         latencies.sort_unstable();
-        let fsyncs = self::num_syncs(&client).await.saturating_sub(num_syncs);
+        let fsyncs = run.target.num_syncs().await.zip(num_syncs);
+        let fsyncs = fsyncs.map(|(after, before)| after.saturating_sub(before));
         let ops_per_s = latencies.len() as f64 / seconds;
         let (p50_ms, p99_ms) = (quantile(&latencies, 500), quantile(&latencies, 990));
         let errors = run.errors.load(Ordering::Relaxed);
@@ -213,7 +287,8 @@ impl Bench {
         }
         print(&format!(
             "{ops_per_s:.0} operations/s, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, {errors} errors, \
-             {cpu_s:.2} s of CPU here, {fsyncs} fsyncs"
+             {cpu_s:.2} s of CPU here, {} fsyncs",
+            fsyncs.map_or("unknown".into(), |num| num.to_string()),
         ))
     }
 }
