@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
 KV_SEEDS ?= 0..12000
 
-.PHONY: help build demo check test long features bench-peers bench-flight
+.PHONY: help build demo check test long features bench-peers bench-flight bench-kv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,3 +43,8 @@ bench-peers: build ## TPC-H beside DuckDB and DataFusion, the table everything i
 bench-flight: build ## DoGet beside a plain TCP copy
 	benches/peers/setup.sh
 	benches/flight/run.py
+
+bench-kv: ## the key-value store beside etcd
+	cargo build --locked -p kv-store --example kv
+	benches/kv/setup.sh
+	benches/kv/run.py

@@ -20,6 +20,8 @@ use super::proposals::Request;
 use crate::{Version, raft::Group, state::State};
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Also for versions that are hardly kept at all.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// Notes are kept at this part of a retention: a version is kept at most that much longer.
 const NOTES_PER_RETENTION: u32 = 16;
 
@@ -39,7 +41,8 @@ pub(super) async fn run(
     proposals: mpsc::Sender<Request>,
     own: Own,
 ) {
-    let mut ticks = tokio::time::interval(INTERVAL.min(own.retention / NOTES_PER_RETENTION));
+    let interval = INTERVAL.min(own.retention / NOTES_PER_RETENTION);
+    let mut ticks = tokio::time::interval(interval.max(INTERVAL_MIN));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut persisted = state.applied();
     let mut versions = Notes::new(own.retention);

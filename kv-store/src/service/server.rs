@@ -130,7 +130,7 @@ impl Server {
         &self.node
     }
 
-    /// Answers until `stop` is there; calls under way are then answered first, and watches ended.
+    /// Answers until `stop` is there. Calls under way are then cut off: their clients ask other members.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let shared = Arc::new(Shared {
             node: self.node,
