@@ -459,6 +459,23 @@ async fn a_batch_that_breaks_a_fact_goes_to_the_general_module() {
 }
 
 #[tokio::test]
+async fn states_that_have_become_many_go_out_early() {
+    let config = SessionConfig::new().with_target_partitions(2);
+    let context = SessionContext::new_with_config(config);
+    // Two million groups in one partition, each of them met twice.
+    let sql = "SELECT count(*), sum(a), max(b) FROM
+        (SELECT v % 2000000 AS k, sum(v) AS a, avg(v) AS b FROM generate_series(1, 4000000) AS s(v) GROUP BY 1)";
+    let native = plan(&context, sql).await;
+    let expected = collect(native, context.task_ctx()).await.unwrap();
+    let lowered = always(&plan(&context, sql).await).plan;
+    let actual = collect(Arc::clone(&lowered), context.task_ctx())
+        .await
+        .unwrap();
+    assert_eq!(sorted(&actual), sorted(&expected));
+    assert!(metric(&lowered, "early_states") > 0);
+}
+
+#[tokio::test]
 async fn an_empty_schema_of_rows_keeps_their_number() {
     let context = context(1);
     let batch = RecordBatch::try_new_with_options(
