@@ -12,7 +12,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 build: ## the murre binary, in the one profile
-	cargo build --locked --workspace --bins
+	# With the store's simulation in it, as `make test` builds it: nothing is built twice.
+	cargo build --locked --workspace --bins --features kv-store/sim
 
 demo: build ## TPC-H through Flight SQL: generate, serve, run the 22 queries (SF=0.1)
 	$(BIN)/murre demo tpch --sf $(SF)
@@ -28,9 +29,10 @@ test: ## every test, real servers and clients included
 	integration/clients/python/run.sh
 	integration/clients/jdbc/run.sh
 
-long: ## what takes long: scale factor 1, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
+long: ## what takes long: scale factor 1, 100,000 random plans, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
 	cargo build --locked --workspace --all-targets
 	MURRE_LONG=1 cargo test --locked -p integration -- tpch
+	MURRE_PLANS=100000 cargo test --locked -p worker-wasm --test it random_plans -- --nocapture
 	KV_SEEDS=$(KV_SEEDS) cargo test --locked -p kv-store --test it simulation::no_seed -- --nocapture
 
 features: ## dependencies that one member alone would build again

@@ -3,7 +3,7 @@
 # What it prints belongs into workspace-features/Cargo.toml; nothing printed and exit 0 is right.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tree() { cargo tree --locked "$@" --prefix none --format '{p} {f}' | sed 's/ (\*)$//' | sort -u; }
+tree() { cargo tree --locked "$@" --prefix none --format '{p} {f}' | sed 's/ (\*)$//' | grep -v ' (/' | sort -u; }
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
 tree --workspace > "$all"

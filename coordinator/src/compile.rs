@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use datafusion::{common::DataFusionError, physical_plan::ExecutionPlan};
+use datafusion::{
+    common::DataFusionError,
+    physical_plan::{ExecutionPlan, aggregates::AggregateExec},
+};
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache, ModuleError, Modules},
     fragment::{Mode, Sink},
@@ -149,8 +152,29 @@ impl Choice<'_> {
 /// Whether a piece is one that fragments run faster than DataFusion. Aggregations are; of rows that only pass through,
 /// copying them in and out costs what compiled expressions save.
 fn gains(piece: &Piece) -> bool {
+    if stops_early(piece, &piece.native) {
+        return false;
+    }
     let mut sinks = piece.bound.fragment.pipelines.iter().map(|of| &of.sink);
     sinks.any(|sink| matches!(sink, Sink::Aggregate(aggregate) if aggregate.mode != Mode::Final))
+}
+
+/// Whether DataFusion's operator spares rows that a fragment reads: it ends with a number of groups, or tells its scan
+/// which values still matter.
+fn stops_early(piece: &Piece, native: &Arc<dyn ExecutionPlan>) -> bool {
+    if piece
+        .sources
+        .iter()
+        .any(|source| Arc::ptr_eq(source, native))
+    {
+        return false;
+    }
+    let own = native.downcast_ref::<AggregateExec>();
+    let own = own.is_some_and(|aggregate| {
+        aggregate.limit_options().is_some() || aggregate.dynamic_filter_expr().is_some()
+    });
+    let mut children = native.children().into_iter();
+    own || children.any(|child| stops_early(piece, child))
 }
 
 /// What a row gains at least in the pieces that gain. Nanoseconds.

@@ -1,7 +1,7 @@
 //! What a fragment reports of each partition, for `EXPLAIN ANALYZE`.
 
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, Time,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, Gauge, MetricBuilder, Time,
 };
 
 #[derive(Debug)]
@@ -15,10 +15,12 @@ pub(crate) struct Metrics {
     pub(crate) bytes_out: Count,
     /// Batches that broke a fact, after which the general module went on.
     pub(crate) general: Count,
+    /// Times that states went out before the input had ended.
+    pub(crate) early_states: Count,
     /// Time in `push` and `finish`, copying in included.
     pub(crate) push_time: Time,
     /// Most guest memory at once. Bytes.
-    pub(crate) memory_bytes: Count,
+    pub(crate) memory_bytes: Gauge,
 }
 
 impl Metrics {
@@ -30,8 +32,9 @@ impl Metrics {
             bytes_in: counter("guest_bytes_in"),
             bytes_out: counter("guest_bytes_out"),
             general: counter("broken_facts"),
+            early_states: counter("early_states"),
             push_time: MetricBuilder::new(set).subset_time("guest_push_time", partition),
-            memory_bytes: counter("guest_memory_bytes"),
+            memory_bytes: MetricBuilder::new(set).gauge("guest_memory_bytes", partition),
         }
     }
 }

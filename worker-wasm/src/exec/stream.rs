@@ -3,6 +3,7 @@
 //! ```text
 //! input batch -> its used columns, at most 65,536 rows at once -> push -> pull .. -> rows (gathered after a filter)
 //! ```
+//! States of an aggregation go out early when they have become many, and the guest begins again.
 //! Between calls into the guest the query's stop signal is asked, and between batches the thread is given up, as often as
 //! every operator does that does not wait for anything.
 
@@ -22,7 +23,7 @@ use futures::StreamExt;
 use super::{FragmentExec, account::PoolAccount, blame, metrics::Metrics, stop::StopSignal};
 use crate::{
     RunError, abi,
-    fragment::{Operator, Source},
+    fragment::{Mode, Operator, Sink, Source},
     lower::Feed,
     runtime::{Instance, NoHostFunctions},
 };
@@ -32,17 +33,32 @@ use crate::{
 enum State {
     /// A batch of the input.
     Reading,
-    /// Rows of what was pushed. `true` once the input has ended.
-    Pulling { last: bool },
+    /// Rows of what was pushed, and then what is said here.
+    Pulling(Next),
     /// Nothing: all rows are out.
     Done,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Read,
+    /// Begin again with an empty memory.
+    Restart,
+    End,
+}
+
+/// Guest memory with which an aggregation into states gives out what it has and begins again: it does not reduce its
+/// input much then, and the phase behind it can spill.
+const STATES_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) struct Run {
     node: FragmentExec,
     context: Arc<TaskContext>,
     input: SendableRecordBatchStream,
     instance: Instance,
+    partition: usize,
+    /// Whether groups may come out in several parts.
+    splits: bool,
     state: State,
     /// Parts of an input batch that have not been pushed.
     waiting: VecDeque<RecordBatch>,
@@ -63,19 +79,15 @@ impl Run {
     ) -> Result<Self> {
         let metrics = Metrics::new(&node.metrics, partition);
         let timer = metrics.baseline.elapsed_compute().timer();
-        let instance = Instance::open(
-            node.modules.runtime(),
-            node.modules.expected(),
-            &node.bound.params,
-            Box::new(PoolAccount::new(&context, partition)),
-            Box::new(NoHostFunctions),
-        );
+        let instance = open(&node, partition, &context);
         timer.done();
         let batch_rows = context.session_config().batch_size();
         let gathered =
             filters_rows(&node).then(|| BatchCoalescer::new(Arc::clone(&node.schema), batch_rows));
         Ok(Self {
             instance: instance.map_err(blame::translate)?,
+            partition,
+            splits: gives_states(&node),
             state: State::Reading,
             waiting: VecDeque::new(),
             gathered,
@@ -102,21 +114,56 @@ impl Run {
             match self.state {
                 State::Done => return Ok(None),
                 State::Reading => self.read().await?,
-                State::Pulling { last } => match self.pull()? {
+                State::Pulling(next) => match self.pull()? {
                     Some(rows) => match &mut self.gathered {
                         Some(gathered) => gathered.push_batch(rows)?,
                         None => return Ok(Some(self.out(rows))),
                     },
-                    None if last => {
-                        self.state = State::Done;
-                        if let Some(gathered) = &mut self.gathered {
-                            gathered.finish_buffered_batch()?;
-                        }
-                    }
-                    None => self.state = State::Reading,
+                    None => self.go_on(next)?,
                 },
             }
         }
+    }
+
+    /// All rows of what was pushed are out.
+    fn go_on(&mut self, next: Next) -> Result<()> {
+        match next {
+            Next::Read if self.splits && self.instance.memory_bytes() > STATES_BYTES_MAX => {
+                self.metrics.early_states.add(1);
+                self.finish()?;
+                self.state = State::Pulling(Next::Restart);
+            }
+            Next::Read => self.state = State::Reading,
+            Next::Restart => {
+                self.report_memory();
+                let (node, context) = (&self.node, &self.context);
+                self.instance = open(node, self.partition, context).map_err(blame::translate)?;
+                self.reported_rows = 0;
+                self.state = State::Reading;
+            }
+            Next::End => {
+                self.state = State::Done;
+                if let Some(gathered) = &mut self.gathered {
+                    gathered.finish_buffered_batch()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let stop = &self.stop;
+        let _timer = self.metrics.push_time.timer();
+        let _all = self.metrics.baseline.elapsed_compute().timer();
+        let finished = self.instance.finish(0, &mut || stop.check());
+        finished.map_err(blame::translate)
+    }
+
+    fn report_memory(&self) {
+        let bytes = self.instance.memory_bytes();
+        self.metrics
+            .memory_bytes
+            .set_max(bytes.try_into().unwrap_or(usize::MAX));
     }
 
     /// Pushes the next part of the input, or says that there is none.
@@ -125,12 +172,8 @@ impl Run {
             match self.input.next().await.transpose()? {
                 Some(batch) => self.waiting = parts(batch),
                 None => {
-                    let stop = &self.stop;
-                    let _timer = self.metrics.push_time.timer();
-                    let _all = self.metrics.baseline.elapsed_compute().timer();
-                    let finished = self.instance.finish(0, &mut || stop.check());
-                    finished.map_err(blame::translate)?;
-                    self.state = State::Pulling { last: true };
+                    self.finish()?;
+                    self.state = State::Pulling(Next::End);
                     return Ok(());
                 }
             }
@@ -141,7 +184,7 @@ impl Run {
         if let Err(error) = self.push(&part) {
             return Err(explain(&self.node, &self.context, error, part).await);
         }
-        self.state = State::Pulling { last: false };
+        self.state = State::Pulling(Next::Read);
         Ok(())
     }
 
@@ -207,11 +250,31 @@ async fn explain(
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let bytes = self.instance.memory_bytes();
-        self.metrics
-            .memory_bytes
-            .add(bytes.try_into().unwrap_or(usize::MAX));
+        self.report_memory();
     }
+}
+
+fn open(
+    node: &FragmentExec,
+    partition: usize,
+    context: &TaskContext,
+) -> Result<Instance, RunError> {
+    Instance::open(
+        node.modules.runtime(),
+        node.modules.expected(),
+        &node.bound.params,
+        Box::new(PoolAccount::new(context, partition)),
+        Box::new(NoHostFunctions),
+    )
+}
+
+/// Whether the fragment puts out states, of which a group may have several.
+fn gives_states(node: &FragmentExec) -> bool {
+    let mut pipelines = node.modules.module().fragment().pipelines.iter();
+    pipelines.any(|pipeline| {
+        matches!(&pipeline.sink, Sink::Aggregate(aggregate)
+            if aggregate.mode == Mode::Partial && !aggregate.keys.is_empty())
+    })
 }
 
 /// Whether what comes out of a pushed batch may be much less than the batch.
@@ -239,7 +302,7 @@ fn fed(part: &RecordBatch, feeds: &[Feed]) -> Result<RecordBatch> {
                 let schema = part.schema_ref();
                 (
                     Arc::clone(&schema.fields()[*index]),
-                    part.column(*index).clone(),
+                    Arc::clone(part.column(*index)),
                 )
             }
             Feed::Computed(expr) => {

@@ -16,8 +16,8 @@ const DIGITS_I64: u8 = 18;
 pub(crate) fn expected(field: &Field, statistics: Option<&ColumnStatistics>) -> Facts {
     Facts {
         range: range(field.data_type(), statistics),
-        no_nulls: field.is_nullable()
-            && statistics.is_some_and(|of| of.null_count.get_value() == Some(&0)),
+        no_nulls: !field.is_nullable()
+            || statistics.is_some_and(|of| of.null_count.get_value() == Some(&0)),
     }
 }
 

@@ -257,6 +257,12 @@ fn filter(rows: &mut Rows, filter: &FilterExec) -> std::result::Result<(), Reaso
     if filter.fetch().is_some() {
         return Err(Reason::Form("a filter with a limit is not compiled yet"));
     }
+    // A module says DONE after a pull without rows, and a filter of groups can leave none of many.
+    if rows.is_grouped() {
+        return Err(Reason::Form(
+            "groups are filtered in a fragment of their own",
+        ));
+    }
     rows.filter(filter.predicate())?;
     if let Some(columns) = filter.projection() {
         rows.select(columns);

@@ -120,10 +120,11 @@ impl Rows {
         })?;
         let statistics = self.statistics.as_ref();
         let statistics = statistics.and_then(|of| of.column_statistics.get(source));
+        // Plans say of some columns with nulls that they have none, so that is a fact to check and no promise.
         let column = Column {
             facts: facts::expected(field, statistics),
             ty,
-            nullable: field.is_nullable(),
+            nullable: true,
         };
         Ok(self.add_input(Feed::Column(source), column))
     }

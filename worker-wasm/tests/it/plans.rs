@@ -227,13 +227,26 @@ async fn partial_and_final_aggregations_are_two_fragments_with_what_is_around_th
     assert_eq!(
         how,
         [
-            "ProjectionExec wasm 1",
-            "FilterExec wasm 1",
+            "ProjectionExec wasm 2",
+            "FilterExec wasm 2",
             "AggregateExec wasm 1",
             "AggregateExec wasm 0",
             "FilterExec wasm 0",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_condition_on_groups_finds_the_last_of_many() {
+    let context = context(2);
+    let sql =
+        "SELECT v, count(*) FROM generate_series(1, 5000) AS s(v) GROUP BY v HAVING sum(v) > 4990";
+    let native = plan(&context, sql).await;
+    let expected = collect(native, context.task_ctx()).await.unwrap();
+    let lowered = always(&plan(&context, sql).await).plan;
+    let actual = collect(lowered, context.task_ctx()).await.unwrap();
+    assert_eq!(sorted(&actual), sorted(&expected));
+    assert_eq!(sorted(&actual).len(), 10);
 }
 
 #[tokio::test]
@@ -456,6 +469,23 @@ async fn a_batch_that_breaks_a_fact_goes_to_the_general_module() {
     assert_eq!(sorted(&actual), sorted(&expected));
     assert_eq!(metric(&lowered, "broken_facts"), 1);
     assert_eq!(metric(&lowered, "guest_rows"), 5);
+}
+
+#[tokio::test]
+async fn states_that_have_become_many_go_out_early() {
+    let config = SessionConfig::new().with_target_partitions(2);
+    let context = SessionContext::new_with_config(config);
+    // Two million groups in one partition, each of them met twice.
+    let sql = "SELECT count(*), sum(a), max(b) FROM
+        (SELECT v % 2000000 AS k, sum(v) AS a, avg(v) AS b FROM generate_series(1, 4000000) AS s(v) GROUP BY 1)";
+    let native = plan(&context, sql).await;
+    let expected = collect(native, context.task_ctx()).await.unwrap();
+    let lowered = always(&plan(&context, sql).await).plan;
+    let actual = collect(Arc::clone(&lowered), context.task_ctx())
+        .await
+        .unwrap();
+    assert_eq!(sorted(&actual), sorted(&expected));
+    assert!(metric(&lowered, "early_states") > 0);
 }
 
 #[tokio::test]
