@@ -12,8 +12,8 @@ pub mod types;
 pub mod verifier;
 
 pub use ir::{
-    Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, Mode,
-    Operator, Pipeline, Sink, Source,
+    Aggregate, AggregateFunction, ArithmeticOp, Build, Call, CompareOp, Expr, Fragment, Input,
+    Join, JoinKind, Mode, Operator, Pipeline, Sink, Sort, SortKey, Source, Table,
 };
 pub use parser::ParseError;
 pub use rules::ValueType;

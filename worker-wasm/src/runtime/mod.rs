@@ -7,8 +7,10 @@ mod input;
 mod instance;
 mod memory;
 mod output;
+mod table;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
 pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};
 pub use host::{GuestMemory, HostError, HostFunctions, NoHostFunctions};
 pub use instance::{Check, Instance, MemoryAccount, Param, Refused};
+pub use table::JoinTable;

@@ -6,5 +6,7 @@ mod aggregates;
 mod expressions;
 mod golden;
 mod host;
+mod joins;
 mod random;
+mod sorts;
 mod support;
