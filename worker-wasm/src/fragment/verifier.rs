@@ -66,7 +66,7 @@ pub fn verify(fragment: &Fragment) -> Verified<Vec<ValueType>> {
         if last != matches!(pipeline.sink, Sink::Emit | Sink::Build(_)) {
             return Err(fail("the last pipeline emits or builds, and only that"));
         }
-        check_joins(pipeline).map_err(|detail| fail(detail))?;
+        check_joins(pipeline).map_err(fail)?;
         let stored = |of: usize| {
             fragment.pipelines[..index]
                 .get(of)

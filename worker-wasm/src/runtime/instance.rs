@@ -216,7 +216,11 @@ impl Instance {
     /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account.
     pub fn into_table(mut self) -> Result<JoinTable, RunError> {
         let table = built_table(self.module.fragment(), self.module.output());
-        let growing = self.growing.take().filter(|_| self.unfinished == 0);
+        // Whatever is not handed on stays, to be given back when the instance goes.
+        let growing = match (&table, self.unfinished) {
+            (Some(_), 0) => self.growing.take(),
+            _ => None,
+        };
         let (Some(table), Some(growing)) = (table, growing) else {
             return Err(self.shape("it has not built a table".to_owned()));
         };

@@ -10,3 +10,5 @@ mod joins;
 mod random;
 mod sorts;
 mod support;
+mod tables;
+mod tpch;
