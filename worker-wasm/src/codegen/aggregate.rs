@@ -82,6 +82,13 @@ enum Place<'a> {
 /// The cells of the one group while a batch goes through; empty with keys.
 pub(crate) struct Accumulators(Vec<Scalar>);
 
+impl Accumulators {
+    /// Of a sink that keeps nothing in locals.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+}
+
 /// Where a block's rows find their group.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
@@ -478,6 +485,15 @@ impl<'a> Aggregation<'a> {
             self.set(f, place, cells.value, value);
         });
         self.note_seen(f, place, cells, valid);
+    }
+
+    /// Groups behind the cursor, once the input has ended.
+    pub(crate) fn left(&self) -> Value<I32> {
+        let groups = match &self.groups {
+            Groups::One(_) => Value::from(1),
+            Groups::Keyed(table, _) => table.groups(),
+        };
+        select(field(self.finished), groups - field(self.cursor), 0)
     }
 
     /// Runs the body for up to `rows_max` groups behind the cursor, once the input has ended.

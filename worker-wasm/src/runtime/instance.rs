@@ -20,12 +20,13 @@ use super::{
     ledger::{Ledger, MemoryAccount},
     memory::{Arena, SharedArena},
     output,
+    table::{GrowingTable, JoinTable},
 };
 use crate::{
     FragmentModule, RunError,
-    abi::{self, PARAM_BYTES, Reason, Status, control},
+    abi::{self, PARAM_BYTES, Reason, Status, control, table_link},
     error::EngineError,
-    fragment::{self, Storage, Type},
+    fragment::{self, Sink, Storage, Table, Type, ValueType, verifier},
 };
 
 /// A literal of the plan. Integers, dates, timestamps and unscaled decimals as `Int`.
@@ -53,6 +54,12 @@ pub struct Instance {
     memory: Memory,
     arena: SharedArena,
     ledger: Ledger,
+    /// Of a fragment that builds a table, once its memory is asked for.
+    growing: Option<GrowingTable>,
+    /// Those that are probed, which stay as long as they are mapped here.
+    tables: Vec<Arc<JoinTable>>,
+    /// Inputs that have not ended.
+    unfinished: usize,
     calls: Calls,
 }
 
@@ -71,12 +78,31 @@ impl std::fmt::Debug for Instance {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let growing = self.growing.as_ref().map_or(0, GrowingTable::bytes);
+        self.ledger.account().shrink(growing);
+    }
+}
+
 impl Instance {
     /// A fragment at its start, opened with the plan's literals.
     pub fn open(
         runtime: &Runtime,
         loaded: &LoadedModule,
         params: &[Param],
+        account: Box<dyn MemoryAccount>,
+        functions: Box<dyn HostFunctions>,
+    ) -> Result<Self, RunError> {
+        Self::open_with_tables(runtime, loaded, params, &[], account, functions)
+    }
+
+    /// A fragment that probes tables, in the order of its joins.
+    pub fn open_with_tables(
+        runtime: &Runtime,
+        loaded: &LoadedModule,
+        params: &[Param],
+        tables: &[Arc<JoinTable>],
         account: Box<dyn MemoryAccount>,
         functions: Box<dyn HostFunctions>,
     ) -> Result<Self, RunError> {
@@ -95,9 +121,13 @@ impl Instance {
             memory,
             arena,
             ledger: Ledger::new(account),
+            growing: None,
+            tables: tables.to_vec(),
+            unfinished: loaded.module.fragment().inputs.len(),
             calls,
         };
         instance.prepare_memory(runtime)?;
+        instance.map_tables()?;
         let at = instance.write_params(params)?;
         instance.run(&open, at, &mut || Ok(()))?;
         Ok(instance)
@@ -115,9 +145,9 @@ impl Instance {
         u64::from(high) << 32 | u64::from(low)
     }
 
-    /// Bytes of guest memory that the account carries.
+    /// Bytes of guest memory that the account carries, a table that is built here included.
     pub fn memory_bytes(&self) -> u64 {
-        self.ledger.charged()
+        self.ledger.charged() + self.growing.as_ref().map_or(0, GrowingTable::bytes)
     }
 
     /// Gives a batch of at most [`abi::BATCH_ROWS_MAX`] rows to an input. `check` runs between calls and may stop them.
@@ -166,7 +196,65 @@ impl Instance {
             return Err(self.shape(format!("it has no input {input}")));
         };
         self.run(&finish, (), check)?;
+        self.unfinished = self.unfinished.saturating_sub(1);
         Ok(())
+    }
+
+    /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account.
+    pub fn into_table(mut self) -> Result<JoinTable, RunError> {
+        let table = built_table(self.module.fragment(), self.module.output());
+        // Whatever is not handed on stays, to be given back when the instance goes.
+        let growing = match (&table, self.unfinished) {
+            (Some(_), 0) => self.growing.take(),
+            _ => None,
+        };
+        let (Some(table), Some(growing)) = (table, growing) else {
+            return Err(self.shape("it has not built a table".to_owned()));
+        };
+        Ok(growing.finish(table, self.ledger.hand_over()))
+    }
+
+    /// One byte for each row of a table, 1 = it had a match here. Empty for joins that keep no rows of it.
+    pub fn matched_rows(&mut self, table: usize) -> Result<Vec<u8>, RunError> {
+        let (address, rows) = self.marks(table)?;
+        let marks = self.with_arena(|arena| Ok(arena.bytes(address, rows).map(<[u8]>::to_vec)));
+        marks?.ok_or_else(|| self.broken("its marks are outside the windows".to_owned()))
+    }
+
+    /// Makes this the instance that puts out the rows its join keeps of a table. To be called when all other instances have
+    /// finished, with the rows that had a match there, and before this one is finished.
+    pub fn keep_rows<'a>(
+        &mut self,
+        table: usize,
+        matched: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(), RunError> {
+        let (address, rows) = self.marks(table)?;
+        let link = link_of(table);
+        let merged = self.with_arena(|arena| {
+            let Some(marks) = arena.bytes_mut(address, rows) else {
+                return Ok(false);
+            };
+            for other in matched {
+                let pairs = marks.iter_mut().zip(other);
+                pairs.for_each(|(mark, other)| *mark |= *other);
+            }
+            write(arena, link + table_link::KEEPS, 1);
+            Ok(true)
+        })?;
+        match merged {
+            true => Ok(()),
+            false => Err(self.broken("its marks are outside the windows".to_owned())),
+        }
+    }
+
+    /// Address and number of the marks of a table's rows.
+    fn marks(&mut self, table: usize) -> Result<(u64, u64), RunError> {
+        let Some(rows) = self.tables.get(table).map(|table| table.rows()) else {
+            return Err(self.shape(format!("it has no table {table}")));
+        };
+        let address = self.read(link_of(table) + table_link::MATCHED);
+        let rows = if address == 0 { 0 } else { rows };
+        Ok((u64::from(address), rows))
     }
 
     /// The next rows, or none until more is pushed. Of groups at most `rows_max`; of a pushed batch all that are left.
@@ -177,9 +265,15 @@ impl Instance {
     ) -> Result<Option<RecordBatch>, RunError> {
         let pull = self.calls.pull.clone();
         let rows_max = rows_max.clamp(1, abi::BATCH_ROWS_MAX as u32);
-        if self.run_until(&pull, rows_max, check, Status::More)? == Status::Done {
-            return Ok(None);
+        while self.run_until(&pull, rows_max, check, Status::More)? == Status::More {
+            if self.read(control::OUT_ROWS) > 0 {
+                return self.copy_out().map(Some);
+            }
         }
+        Ok(None)
+    }
+
+    fn copy_out(&mut self) -> Result<RecordBatch, RunError> {
         let (columns, schema) = (self.module.output().to_vec(), self.schema());
         let out = self.with_arena(|arena| {
             Ok(output::copy_out(
@@ -189,7 +283,7 @@ impl Instance {
                 abi::BATCH_ROWS_MAX,
             ))
         })?;
-        out.map(Some).map_err(|detail| self.broken(detail))
+        out.map_err(|detail| self.broken(detail))
     }
 
     /// Goes on with another module of the same shape, usually the general one, in the same memory.
@@ -222,6 +316,24 @@ impl Instance {
             Ok(())
         })?;
         self.write_heap_limit()
+    }
+
+    /// Maps the tables that the fragment probes and says where they are.
+    fn map_tables(&mut self) -> Result<(), RunError> {
+        let module = self.module.clone();
+        let joins = module.fragment().pipelines.iter().flat_map(verifier::joins);
+        let probed = joins.map(|join| &join.table);
+        if !probed.eq(self.tables.iter().map(|table| table.table())) {
+            return Err(self.shape(format!("{} tables", self.tables.len())));
+        }
+        let tables = self.tables.clone();
+        self.with_arena(|arena| {
+            let addresses = JoinTable::map(tables.iter().map(Arc::as_ref), arena)?;
+            for (table, address) in addresses.into_iter().enumerate() {
+                write(arena, link_of(table) + table_link::ADDRESS, address);
+            }
+            Ok(())
+        })
     }
 
     fn write_params(&mut self, params: &[Param]) -> Result<u32, RunError> {
@@ -296,6 +408,11 @@ impl Instance {
                 .map_err(|trap| self.broken(EngineError::from(trap).to_string()))?;
             match Status::from_code(code) {
                 Some(Status::Error) => return Err(self.error()),
+                Some(Status::NeedMemory)
+                    if self.read(control::BUILD_NEEDED) > self.build_bytes() =>
+                {
+                    self.grow_table(check)?;
+                }
                 Some(Status::NeedMemory) => {
                     let needed = u64::from(self.read(control::NEEDED));
                     self.grant(needed.next_multiple_of(GRANT_BYTES))?;
@@ -306,6 +423,37 @@ impl Instance {
                 None => return Err(self.broken(format!("a call returned {code}"))),
             }
         }
+    }
+
+    /// Bytes of the table that is built here.
+    fn build_bytes(&self) -> u32 {
+        self.growing
+            .as_ref()
+            .map_or(0, |growing| growing.bytes() as u32)
+    }
+
+    /// Makes the table that is built here as large as the guest asks for.
+    fn grow_table(&mut self, check: Check<'_>) -> Result<(), RunError> {
+        let wanted = u64::from(self.read(control::BUILD_NEEDED));
+        if built_table(self.module.fragment(), self.module.output()).is_none() {
+            return Err(self.broken("it builds no table and asks for the memory of one".to_owned()));
+        }
+        let mut growing = match self.growing.take() {
+            Some(growing) => growing,
+            None => GrowingTable::new()?,
+        };
+        let shared = SharedArena::clone(&self.arena);
+        let arena = |act: &mut dyn FnMut(&mut Arena) -> Result<(), RunError>| {
+            act(lock(&shared).as_mut().expect("the store keeps its memory"))
+        };
+        let grown = growing.grow(wanted, arena, self.ledger.account(), check);
+        let bytes = growing.bytes() as u32;
+        self.growing = Some(growing);
+        grown?;
+        self.with_arena(|arena| {
+            write(arena, control::BUILD_BYTES, bytes);
+            Ok(())
+        })
     }
 
     /// Makes private memory reach to `end`.
@@ -384,6 +532,22 @@ impl Instance {
             detail,
         }
     }
+}
+
+/// The table that a fragment builds, if it does.
+fn built_table(fragment: &fragment::Fragment, columns: &[ValueType]) -> Option<Table> {
+    match &fragment.pipelines.last()?.sink {
+        Sink::Build(build) => Some(Table {
+            columns: columns.to_vec(),
+            keys: build.keys.clone(),
+        }),
+        Sink::Emit | Sink::Aggregate(_) | Sink::Sort(_) => None,
+    }
+}
+
+/// Where the control block speaks of a table.
+fn link_of(table: usize) -> u32 {
+    control::TABLES + table as u32 * table_link::BYTES
 }
 
 /// The fragment's calls, linked to a memory.

@@ -190,7 +190,7 @@ fn batches_of_other_types_or_inputs_are_refused() {
 
 /// Gives so many bytes, and counts what is out.
 #[derive(Clone)]
-struct Limited(u64, Arc<AtomicU64>);
+pub(crate) struct Limited(pub(crate) u64, pub(crate) Arc<AtomicU64>);
 
 impl MemoryAccount for Limited {
     fn grow(&mut self, bytes: u64) -> Result<(), Refused> {
