@@ -6,6 +6,7 @@
 
 use super::{
     builder::{F64, Function, I32, I64, Local, Value, select},
+    distinct::Distinct,
     expr::{self, Datum, Row, Scalar},
     hash_table::{Directory, HashTable},
     memory::{StateArea, field, set_field},
@@ -62,6 +63,8 @@ struct Cells<'a> {
     count: Option<usize>,
     value: Option<usize>,
     seen: Option<usize>,
+    /// Of a call that counts each value once.
+    distinct: Option<Distinct>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,13 +92,14 @@ impl Accumulators {
     }
 }
 
-/// Where a block's rows find their group.
-#[derive(Clone, Copy)]
+/// Where a block's rows find their group, and what its calls have met.
 pub(crate) struct Block {
     /// None without keys.
     directory: Option<Directory>,
     /// Index of small keys, if they can be small.
     index: Option<Local<I32>>,
+    /// Per call that counts each value once.
+    distinct: Vec<Option<Directory>>,
 }
 
 impl<'a> Aggregation<'a> {
@@ -131,6 +135,7 @@ impl<'a> Aggregation<'a> {
                 }
                 (_, ty) => ty.unwrap_or(Type::Int64),
             };
+            let distinct = call.function == AggregateFunction::CountDistinct;
             let counts = matches!(
                 call.function,
                 AggregateFunction::Count | AggregateFunction::Avg(_)
@@ -168,10 +173,17 @@ impl<'a> Aggregation<'a> {
                 adds,
                 updates_count: counts && shared_count.is_none(),
                 updates_value: shared_sum.is_none(),
-                count: shared_count.or_else(|| own(counts, &Type::Int64, Storage::I64)),
-                value: shared_sum
-                    .or_else(|| own(call.function != AggregateFunction::Count, &ty, ty.storage())),
-                seen: own(!counts && !always_adds, &Type::UInt8, Storage::U8),
+                count: shared_count.or_else(|| own(counts || distinct, &Type::Int64, Storage::I64)),
+                value: shared_sum.or_else(|| {
+                    let has_value = !distinct && call.function != AggregateFunction::Count;
+                    own(has_value, &ty, ty.storage())
+                }),
+                seen: own(
+                    !distinct && !counts && !always_adds,
+                    &Type::UInt8,
+                    Storage::U8,
+                ),
+                distinct: distinct.then(|| Distinct::new(&ty, state)),
                 ty,
             });
         }
@@ -190,7 +202,11 @@ impl<'a> Aggregation<'a> {
         };
         let text_keys = keys.iter().filter(|key| key.ty == Type::Utf8);
         let text_cells = cells.iter().filter(|cell| cell.ty == Type::Utf8);
-        let texts = TextHeap::new(text_keys.count() + text_cells.count(), state);
+        let text_sets = calls
+            .iter()
+            .filter(|call| call.distinct.is_some() && call.ty == Type::Utf8);
+        let users = text_keys.count() + text_cells.count() + text_sets.count();
+        let texts = TextHeap::new(users, state);
         let finished = state.place(8);
         Self {
             aggregate,
@@ -218,6 +234,9 @@ impl<'a> Aggregation<'a> {
         if let Groups::Keyed(table, _) = &self.groups {
             table.go_on_growing(f);
         }
+        for distinct in self.calls.iter().filter_map(|call| call.distinct.as_ref()) {
+            distinct.go_on_growing(f);
+        }
     }
 
     /// At the start of a batch: room for the text it can leave behind, or leaves the call with NEED_MEMORY.
@@ -233,17 +252,25 @@ impl<'a> Aggregation<'a> {
     }
 
     /// At the start of a block: leaves the call where room has to be made first.
-    pub(crate) fn begin_block(&self, f: &mut Function) -> Block {
+    pub(crate) fn begin_block(&self, f: &mut Function, accumulators: &Accumulators) -> Block {
+        let sets = self.calls.iter().map(|call| call.distinct.as_ref());
+        if sets.clone().any(|set| set.is_some()) {
+            // Making room may leave the call, and what is in locals with it.
+            self.end(f, accumulators);
+        }
+        let distinct = sets.map(|set| set.map(|set| set.begin_block(f))).collect();
         let Groups::Keyed(table, _) = &self.groups else {
             return Block {
                 directory: None,
                 index: None,
+                distinct,
             };
         };
         table.make_room(f);
         Block {
             index: self.small_keys.as_ref().map(|small| small.begin(f)),
             directory: Some(table.directory(f)),
+            distinct,
         }
     }
 
@@ -276,7 +303,7 @@ impl<'a> Aggregation<'a> {
         &self,
         f: &mut Function,
         accumulators: &Accumulators,
-        block: Block,
+        block: &Block,
         row: &Row<'_>,
     ) {
         let place = match &self.groups {
@@ -297,8 +324,8 @@ impl<'a> Aggregation<'a> {
                 Place::Memory(f.let_(entry.get() + *offset))
             }
         };
-        for call in &self.calls {
-            self.update(f, place, call, row);
+        for (call, directory) in self.calls.iter().zip(&block.distinct) {
+            self.update(f, place, call, *directory, row);
         }
     }
 
@@ -326,20 +353,34 @@ impl<'a> Aggregation<'a> {
         }
     }
 
-    fn update(&self, f: &mut Function, place: Place<'_>, cells: &Cells<'_>, row: &Row<'_>) {
+    fn update(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        directory: Option<Directory>,
+        row: &Row<'_>,
+    ) {
         let call = cells.call;
         if let Some(filter) = &call.filter {
             // Rows that do not count do not compute the argument either: it may fail for them.
             let keep = row.value(f, filter);
             f.if_(keep.is_true(), |f| {
-                self.update_counted(f, place, cells, row)
+                self.update_counted(f, place, cells, directory, row)
             });
         } else {
-            self.update_counted(f, place, cells, row);
+            self.update_counted(f, place, cells, directory, row);
         }
     }
 
-    fn update_counted(&self, f: &mut Function, place: Place<'_>, cells: &Cells<'_>, row: &Row<'_>) {
+    fn update_counted(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        directory: Option<Directory>,
+        row: &Row<'_>,
+    ) {
         let arguments = cells.call.arguments.iter();
         let arguments: Vec<_> = arguments.map(|argument| row.value(f, argument)).collect();
         let valid = arguments.last().and_then(|argument| argument.null);
@@ -364,12 +405,44 @@ impl<'a> Aggregation<'a> {
         };
         match &cells.call.function {
             AggregateFunction::Count => {}
+            AggregateFunction::CountDistinct => {
+                let directory = directory.expect("a set has a directory");
+                match valid {
+                    Some(valid) => f.if_(valid, |f| {
+                        self.count_once(f, place, cells, directory, argument);
+                    }),
+                    None => self.count_once(f, place, cells, directory, argument),
+                }
+            }
             AggregateFunction::Sum | AggregateFunction::Avg(_) => {
                 self.add(f, place, cells, argument, valid);
             }
             AggregateFunction::Min => self.keep_better(f, place, cells, argument, valid, true),
             AggregateFunction::Max => self.keep_better(f, place, cells, argument, valid, false),
         }
+    }
+
+    /// Counts the argument where its group has not had it yet.
+    fn count_once(
+        &self,
+        f: &mut Function,
+        place: Place<'_>,
+        cells: &Cells<'_>,
+        directory: Directory,
+        argument: &Datum,
+    ) {
+        let group = match place {
+            Place::Memory(entry) => entry,
+            Place::Locals(_) => f.let_(0),
+        };
+        let set = cells.distinct.as_ref().expect("it counts once");
+        set.note(f, directory, group, argument, &self.texts, |f| {
+            let Scalar::I64(count) = self.get(f, place, cells.count) else {
+                unreachable!("counts have 64 bits");
+            };
+            let count = Scalar::I64(f.let_(count.get() + 1i64));
+            self.set(f, place, cells.count, count);
+        });
     }
 
     /// Adds the argument, or zero where it is null: no branch.
@@ -547,7 +620,7 @@ impl<'a> Aggregation<'a> {
             _ => f.let_(0),
         };
         match (&call.function, count, value) {
-            (AggregateFunction::Count, Some(count), _) => {
+            (AggregateFunction::Count | AggregateFunction::CountDistinct, Some(count), _) => {
                 vec![Datum::new(Type::Int64, count, None)]
             }
             (AggregateFunction::Avg(_), Some(count), Some(sum))

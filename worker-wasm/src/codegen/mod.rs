@@ -7,6 +7,7 @@ mod aggregate;
 mod build;
 mod builder;
 mod calendar;
+mod distinct;
 mod emit;
 mod expr;
 mod hash_table;

@@ -239,17 +239,17 @@ impl<'a> Compiled<'a> {
                         // Leaving here, the call comes back to this block.
                         set_field(f, self.selected, selected);
                         set_field(f, self.position, position);
-                        let rows = store.begin_block(f);
+                        let block = store.begin_block(f, &accumulators);
                         let left = selected.get() - position;
                         let left: Local<I32> = f.let_(left);
-                        let block = BLOCK_ROWS;
-                        let length = select::<I32>(left.get().lt_u(block), left, block);
+                        let most = BLOCK_ROWS;
+                        let length = select::<I32>(left.get().lt_u(most), left, most);
                         let end: Local<I32> = f.let_(position.get() + length);
                         f.count_up(position, end, |f| {
                             survivor(f);
                             let row = row.take().expect("the body is written once");
                             apply(f, row, &self.operators, &mut |f, row| {
-                                store.put(f, &accumulators, rows, row);
+                                store.put(f, &accumulators, &block, row);
                             });
                         });
                         f.branch(next_block);
@@ -372,7 +372,7 @@ impl<'a> Compiled<'a> {
                     store.end(f, &accumulators);
                     f.return_(Status::More as i32);
                 });
-                let block = store.begin_block(f);
+                let block = store.begin_block(f, &accumulators);
                 stored.for_each(f, block_rows, |f, columns, index| {
                     let row = Row {
                         columns,
@@ -381,7 +381,7 @@ impl<'a> Compiled<'a> {
                         index,
                     };
                     apply(f, row, &self.operators, &mut |f, row| {
-                        store.put(f, &accumulators, block, row);
+                        store.put(f, &accumulators, &block, row);
                     });
                 });
                 f.set(blocks, blocks.get() - 1);

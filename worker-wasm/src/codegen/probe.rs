@@ -172,7 +172,7 @@ impl<'a> Probing<'a> {
                     store.end(f, accumulators);
                     f.return_(Status::More as i32);
                 });
-                let block = store.begin_block(f);
+                let block = store.begin_block(f, accumulators);
                 f.set(walk.budget, BLOCK_ROWS);
                 Some(block)
             }
@@ -228,7 +228,7 @@ impl<'a> Probing<'a> {
                         f.set(row.index, entry.get().load::<I32>(0));
                         apply(f, row.again(), &self.projects, &mut |f, row| {
                             self.flow(f, walk, row, self.from, 0, leave, &mut |f, row| {
-                                put(f, target, block, row);
+                                put(f, target, block.as_ref(), row);
                             });
                         });
                         f.set(vector_next, vector_next.get() + 1);
@@ -367,7 +367,7 @@ impl<'a> Probing<'a> {
                             };
                             lookup.kept_row(f, position, kept, row, &mut |f, row| {
                                 self.flow(f, walk, row, behind, level + 1, leave, &mut |f, row| {
-                                    put(f, target, block, row);
+                                    put(f, target, block.as_ref(), row);
                                 });
                             });
                             f.set(kept, kept.get() + 1);
@@ -389,7 +389,7 @@ impl<'a> Probing<'a> {
     }
 }
 
-fn put(f: &mut Function, target: &Target<'_, '_>, block: Option<Block>, row: &Row<'_>) {
+fn put(f: &mut Function, target: &Target<'_, '_>, block: Option<&Block>, row: &Row<'_>) {
     match (target, block) {
         (Target::Store(store, accumulators), Some(block)) => store.put(f, accumulators, block, row),
         (Target::Emit(emission, out, ..), _) => emission.put(f, out, row),

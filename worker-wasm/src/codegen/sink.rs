@@ -33,7 +33,6 @@ pub(crate) enum Store<'a> {
 }
 
 /// What a sink needs for the rows of one block.
-#[derive(Clone, Copy)]
 pub(crate) enum Block {
     Aggregate(aggregate::Block),
     Sort(sort::Bar),
@@ -101,9 +100,11 @@ impl<'a> Store<'a> {
     }
 
     /// Room for the rows of a block, or the end of this call.
-    pub(crate) fn begin_block(&self, f: &mut Function) -> Block {
+    pub(crate) fn begin_block(&self, f: &mut Function, accumulators: &Accumulators) -> Block {
         match self {
-            Self::Aggregate(aggregation) => Block::Aggregate(aggregation.begin_block(f)),
+            Self::Aggregate(aggregation) => {
+                Block::Aggregate(aggregation.begin_block(f, accumulators))
+            }
             Self::Sort(sorting) => Block::Sort(sorting.begin_block(f)),
             Self::Build(building) => {
                 building.begin_block(f);
@@ -116,14 +117,14 @@ impl<'a> Store<'a> {
         &self,
         f: &mut Function,
         accumulators: &Accumulators,
-        block: Block,
+        block: &Block,
         row: &Row<'_>,
     ) {
         match (self, block) {
             (Self::Aggregate(aggregation), Block::Aggregate(block)) => {
                 aggregation.put(f, accumulators, block, row);
             }
-            (Self::Sort(sorting), Block::Sort(bar)) => sorting.put(f, bar, row),
+            (Self::Sort(sorting), Block::Sort(bar)) => sorting.put(f, *bar, row),
             (Self::Build(building), Block::Build) => building.put(f, row),
             _ => unreachable!("a block is its sink's own"),
         }

@@ -175,6 +175,8 @@ pub struct Call {
 pub enum AggregateFunction {
     /// Rows whose argument is not null; all rows without argument. State: int64.
     Count,
+    /// Different values, nulls left out. Only in `Single` mode: its state is a set.
+    CountDistinct,
     /// In the type that DataFusion gives: int64, uint64, float64, or a decimal of 10 more digits. State: the same.
     Sum,
     /// Mean as float64, or as a decimal of 4 more digits and places. The type is the result's. State: uint64 count, then sum.

@@ -75,8 +75,9 @@ pub(crate) const JOINS: [(&str, JoinKind); 8] = [
 pub(crate) const RANGES: [(&str, Range); 2] = [("i32", Range::I32), ("i64", Range::I64)];
 
 /// Aggregate functions without type arguments.
-pub(crate) const FUNCTIONS: [(&str, AggregateFunction); 4] = [
+pub(crate) const FUNCTIONS: [(&str, AggregateFunction); 5] = [
     ("count", AggregateFunction::Count),
+    ("count-distinct", AggregateFunction::CountDistinct),
     ("sum", AggregateFunction::Sum),
     ("min", AggregateFunction::Min),
     ("max", AggregateFunction::Max),

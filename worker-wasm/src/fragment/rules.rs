@@ -202,6 +202,7 @@ pub fn call(
         | (Mode::Single | Mode::Partial, AggregateFunction::Count, [] | [_]) => {
             Some(vec![count(Type::Int64)])
         }
+        (Mode::Single, AggregateFunction::CountDistinct, [_]) => Some(vec![count(Type::Int64)]),
         (Mode::Final, AggregateFunction::Avg(_), [Type::UInt64, sum]) => {
             Some(nullable(result(function, Some(sum))?))
         }

@@ -38,7 +38,11 @@ pub(super) struct LongText {
 impl LongText {
     pub(super) fn of(texts: &StringViewArray) -> Self {
         let mut bytes = 0;
-        let mut ranges = vec![u32::MAX..0; texts.data_buffers().len()];
+        let none = Range {
+            start: u32::MAX,
+            end: 0,
+        };
+        let mut ranges = vec![none; texts.data_buffers().len()];
         let mut note = |view: u128| {
             let length = view as u32;
             if length > view::INLINE_BYTES_MAX {
