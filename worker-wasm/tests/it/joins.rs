@@ -213,7 +213,7 @@ fn join(rng: &mut Rng, columns: &[ValueType], may_keep: bool, mix: &Mix) -> (Joi
         .map(|key| random::column_of(rng, columns[*key].ty.clone()))
         .collect();
     let payload = rng.usize(0..3);
-    table_columns.extend((0..payload).map(|_| random::column(rng)));
+    table_columns.extend((0..payload).map(|_| random::fixed_column(rng)));
     let comparable = (0..table_columns.len()).flat_map(|left| {
         let same = |right: &usize| columns[*right].ty == table_columns[left].ty;
         let right = (0..columns.len()).filter(same);
@@ -340,7 +340,7 @@ fn joins_put_out_what_nested_loops_put_out() {
     for seed in seeds(0, 200) {
         let mut rng = Rng::with_seed(seed);
         let columns: Vec<_> = (0..rng.usize(1..4))
-            .map(|_| random::column(&mut rng))
+            .map(|_| random::fixed_column(&mut rng))
             .collect();
         let batches: Vec<_> = (0..rng.usize(1..4))
             .map(|_| {

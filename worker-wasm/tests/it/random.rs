@@ -67,6 +67,16 @@ pub(crate) fn column(rng: &mut Rng) -> Column {
     column_of(rng, ty)
 }
 
+/// A column that is not text.
+pub(crate) fn fixed_column(rng: &mut Rng) -> Column {
+    loop {
+        let column = column(rng);
+        if column.ty != Type::Utf8 {
+            return column;
+        }
+    }
+}
+
 /// Wide ones more often than not: they overflow.
 pub(crate) fn decimal_column(rng: &mut Rng) -> Column {
     let precision = [38, 37, 20, 15][rng.usize(0..4)];

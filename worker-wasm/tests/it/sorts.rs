@@ -111,7 +111,7 @@ fn sorted_rows_are_in_the_order_that_arrow_gives_them() {
     for seed in seeds(0, 150) {
         let mut rng = Rng::with_seed(seed);
         let columns: Vec<_> = (0..rng.usize(1..6))
-            .map(|_| random::column(&mut rng))
+            .map(|_| random::fixed_column(&mut rng))
             .collect();
         let batches: Vec<_> = (0..rng.usize(1..5))
             .map(|_| {

@@ -967,11 +967,11 @@
     i32.const 0
     i32.load offset=1032 align=1
     i32.const 0
-    i32.load offset=1060 align=1
+    i32.load offset=1092 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1056 align=1
+    i32.load offset=1088 align=1
     select
     i32.or
     if ;; label = @1

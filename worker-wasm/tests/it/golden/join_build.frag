@@ -16,16 +16,25 @@
   (type (;3;) (func (param i64 i64) (result f64)))
   (type (;4;) (func (param i32) (result i32)))
   (type (;5;) (func (param i32 i32 i32)))
-  (type (;6;) (func (param i32) (result i32)))
-  (type (;7;) (func (param i32) (result i32)))
-  (type (;8;) (func (result i32)))
-  (type (;9;) (func (param i32) (result i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
-  (export "open" (func 6))
-  (export "push_0" (func 7))
-  (export "finish_0" (func 8))
-  (export "pull" (func 9))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -69,7 +78,34 @@
   (func (;5;) (type 5) (param i32 i32 i32)
     unreachable
   )
-  (func (;6;) (type 6) (param i32) (result i32)
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
     i32.const 0
     local.get 0
     i64.load align=1
@@ -82,8 +118,8 @@
     return
     unreachable
   )
-  (func (;7;) (type 7) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32)
+  (func (;16;) (type 16) (param i32) (result i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -198,43 +234,365 @@
       local.get 17
       i32.load offset=96 align=1
       local.set 21
+      local.get 1
+      i32x4.splat
+      local.set 23
       i32.const 0
       local.set 22
-      local.get 22
-      local.get 0
-      i32.lt_u
-      if ;; label = @2
+      block ;; label = @2
         loop ;; label = @3
-          local.get 15
-          local.get 16
-          i32.const 2
-          i32.shl
-          i32.add
+          local.get 0
           local.get 22
-          i32.store align=1
+          i32.le_u
+          br_if 1 (;@2;)
           local.get 20
           local.get 22
           i32.const 4
           i32.mul
           i32.add
-          i32.load align=1
-          local.set 23
+          v128.load align=1
           local.get 23
-          local.get 1
-          i32.lt_s
-          local.set 24
-          local.get 16
-          local.get 24
-          i32.add
-          local.set 16
+          i32x4.lt_s
+          local.get 20
           local.get 22
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=16 align=1
+          local.get 23
+          i32x4.lt_s
+          i16x8.narrow_i32x4_s
+          local.get 20
+          local.get 22
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=32 align=1
+          local.get 23
+          i32x4.lt_s
+          local.get 20
+          local.get 22
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=48 align=1
+          local.get 23
+          i32x4.lt_s
+          i16x8.narrow_i32x4_s
+          i8x16.narrow_i16x8_s
+          i8x16.bitmask
+          local.set 24
+          local.get 0
+          local.get 22
+          i32.sub
+          local.set 25
+          local.get 24
           i32.const 1
+          local.get 25
+          i32.shl
+          i32.const 1
+          i32.sub
+          i32.const 65535
+          local.get 25
+          i32.const 16
+          i32.lt_u
+          select
+          i32.and
+          local.set 24
+          local.get 24
+          if ;; label = @4
+            local.get 15
+            local.get 16
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 26
+            local.get 24
+            i32.const 65535
+            i32.eq
+            if ;; label = @5
+              local.get 26
+              local.get 22
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              v128.store align=1
+              local.get 26
+              local.get 22
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              v128.store offset=16 align=1
+              local.get 26
+              local.get 22
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              v128.store offset=32 align=1
+              local.get 26
+              local.get 22
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              v128.store offset=48 align=1
+              local.get 16
+              i32.const 16
+              i32.add
+              local.set 16
+            else
+              local.get 26
+              local.get 22
+              i32.const 0
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 0
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 1
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 1
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 2
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 2
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 3
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 3
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 4
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 4
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 5
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 5
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 6
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 6
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 7
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 7
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 8
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 8
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 9
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 9
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 10
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 10
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 11
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 11
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 12
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 12
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 13
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 13
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 14
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 14
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 22
+              i32.const 15
+              i32.add
+              i32.store align=1
+              local.get 26
+              local.get 24
+              i32.const 15
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 26
+              local.get 26
+              local.get 15
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 16
+            end
+          end
+          local.get 22
+          i32.const 16
           i32.add
           local.set 22
-          local.get 22
-          local.get 0
-          i32.lt_u
-          br_if 0 (;@3;)
+          br 0 (;@3;)
         end
       end
     end
@@ -244,25 +602,25 @@
     i32.const 0
     i32.load offset=1072 align=1
     select
-    local.set 25
+    local.set 27
     i32.const 0
     i32.load offset=1072 align=1
-    local.set 26
+    local.set 28
     i32.const 0
     i32.load offset=64 align=1
-    local.set 27
-    local.get 27
-    i32.load align=1
-    local.set 28
-    local.get 27
-    i32.load offset=32 align=1
     local.set 29
-    local.get 27
-    i32.load offset=64 align=1
+    local.get 29
+    i32.load align=1
     local.set 30
-    local.get 27
-    i32.load offset=96 align=1
+    local.get 29
+    i32.load offset=32 align=1
     local.set 31
+    local.get 29
+    i32.load offset=64 align=1
+    local.set 32
+    local.get 29
+    i32.load offset=96 align=1
+    local.set 33
     i32.const 0
     i32.load offset=1156 align=1
     i32.const 0
@@ -270,88 +628,88 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 33
+    local.set 35
     i32.const 0
     i32.load offset=1120 align=1
-    local.set 34
+    local.set 36
     i32.const 0
     i32.load offset=1124 align=1
-    local.set 35
+    local.set 37
     block ;; label = @1
       loop ;; label = @2
-        local.get 34
-        local.get 35
+        local.get 36
+        local.get 37
         i32.le_u
         if ;; label = @3
-          local.get 25
-          local.get 26
+          local.get 27
+          local.get 28
           i32.le_u
           br_if 2 (;@1;)
-          local.get 25
-          local.get 26
+          local.get 27
+          local.get 28
           i32.sub
-          local.set 36
-          local.get 26
-          local.get 36
+          local.set 38
+          local.get 28
+          local.get 38
           i32.const 1024
-          local.get 36
+          local.get 38
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 37
+          local.set 39
           i32.const 0
-          local.set 34
-          local.get 26
-          local.get 37
+          local.set 36
+          local.get 28
+          local.get 39
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               local.get 15
-              local.get 26
+              local.get 28
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.set 32
-              local.get 29
-              local.get 32
+              local.set 34
+              local.get 31
+              local.get 34
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 38
+              local.set 40
               i64.const 2685821657736338717
-              local.set 39
-              local.get 39
-              local.get 38
+              local.set 41
+              local.get 41
+              local.get 40
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 41
-              local.set 40
-              local.get 40
-              local.get 41
-              i64.xor
-              local.set 39
-              local.get 39
-              i32.wrap_i64
+              local.set 43
               local.set 42
+              local.get 42
+              local.get 43
+              i64.xor
+              local.set 41
+              local.get 41
+              i32.wrap_i64
+              local.set 44
               local.get 5
               i32.const 64
               i32.add
-              local.get 42
+              local.get 44
               local.get 6
               i32.shr_u
               i32.const 3
               i32.shl
               i32.add
-              local.set 43
-              local.get 43
+              local.set 45
+              local.get 45
               i64.load offset=8 align=1
-              local.set 44
+              local.set 46
               i64.const 1
-              local.get 42
+              local.get 44
               i32.const 0
               i32.shr_u
               i32.const 15
@@ -359,7 +717,7 @@
               i64.extend_i32_u
               i64.shl
               i64.const 1
-              local.get 42
+              local.get 44
               i32.const 4
               i32.shr_u
               i32.const 15
@@ -369,71 +727,71 @@
               i64.or
               i64.const 32
               i64.shl
-              local.set 45
-              local.get 43
+              local.set 47
+              local.get 45
               i32.load align=1
-              local.set 46
+              local.set 48
               local.get 5
-              local.get 44
-              i32.wrap_i64
               local.get 46
-              local.get 44
-              local.get 45
+              i32.wrap_i64
+              local.get 48
+              local.get 46
+              local.get 47
               i64.and
-              local.get 45
+              local.get 47
               i64.eq
               select
               i32.add
-              local.set 47
+              local.set 49
               local.get 5
-              local.get 46
+              local.get 48
               i32.add
-              local.set 46
-              local.get 33
-              local.get 34
+              local.set 48
+              local.get 35
+              local.get 36
               i32.const 12
               i32.mul
               i32.add
-              local.set 48
-              local.get 48
-              local.get 32
-              i32.store align=1
-              local.get 48
-              local.get 46
-              i32.store offset=4 align=1
-              local.get 48
-              local.get 47
-              i32.store offset=8 align=1
+              local.set 50
+              local.get 50
               local.get 34
-              local.get 46
-              local.get 47
+              i32.store align=1
+              local.get 50
+              local.get 48
+              i32.store offset=4 align=1
+              local.get 50
+              local.get 49
+              i32.store offset=8 align=1
+              local.get 36
+              local.get 48
+              local.get 49
               i32.lt_u
               i32.add
-              local.set 34
-              local.get 26
+              local.set 36
+              local.get 28
               i32.const 1
               i32.add
-              local.set 26
-              local.get 26
-              local.get 37
+              local.set 28
+              local.get 28
+              local.get 39
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.set 35
+          local.set 37
         end
         i32.const 0
-        local.get 26
+        local.get 28
         i32.store offset=1072 align=1
         i32.const 0
-        local.get 25
+        local.get 27
         i32.store offset=1076 align=1
         i32.const 0
-        local.get 34
+        local.get 36
         i32.store offset=1120 align=1
         i32.const 0
-        local.get 35
+        local.get 37
         i32.store offset=1124 align=1
         i32.const 0
         local.get 11
@@ -459,15 +817,15 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 49
-          local.get 49
+          local.set 51
+          local.get 51
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 49
+          local.get 51
           i32.store offset=1040 align=1
         end
         i32.const 0
@@ -480,8 +838,8 @@
         if ;; label = @3
           i32.const 24576
           call 4
-          local.set 50
-          local.get 50
+          local.set 52
+          local.get 52
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -496,7 +854,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 50
+          local.get 52
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -513,16 +871,16 @@
         local.set 12
         block ;; label = @3
           loop ;; label = @4
-            local.get 34
-            local.get 35
+            local.get 36
+            local.get 37
             i32.le_u
             br_if 1 (;@3;)
-            local.get 33
             local.get 35
+            local.get 37
             i32.const 12
             i32.mul
             i32.add
-            local.set 51
+            local.set 53
             local.get 11
             i32.eqz
             if ;; label = @5
@@ -534,25 +892,25 @@
               i32.const 1
               i32.sub
               local.set 10
-              local.get 51
+              local.get 53
               i32.load offset=4 align=1
               local.set 7
-              local.get 51
+              local.get 53
               i32.load offset=8 align=1
               local.set 8
               i32.const 0
               local.set 9
             end
-            local.get 51
+            local.get 53
             i32.load align=1
-            local.set 32
-            local.get 29
-            local.get 32
+            local.set 34
+            local.get 31
+            local.get 34
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 52
+            local.set 54
             block ;; label = @5
               local.get 9
               br_if 0 (;@5;)
@@ -586,17 +944,17 @@
                     local.set 10
                   end
                   i32.const 1
-                  local.set 53
+                  local.set 55
                   local.get 7
                   i64.load offset=8 align=1
-                  local.set 54
-                  local.get 53
+                  local.set 56
+                  local.get 55
+                  local.get 56
                   local.get 54
-                  local.get 52
                   i64.eq
                   i32.and
-                  local.set 53
-                  local.get 53
+                  local.set 55
+                  local.get 55
                   if ;; label = @8
                     i32.const 1
                     local.set 9
@@ -612,84 +970,84 @@
             end
             local.get 9
             if ;; label = @5
-              local.get 28
-              local.get 32
+              local.get 30
+              local.get 34
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 55
-              local.get 30
-              local.get 32
-              i32.const 4
-              i32.mul
-              i32.add
-              i32.load align=1
-              local.set 56
-              local.get 31
-              local.get 32
-              i32.const 4
-              i32.mul
-              i32.add
-              i32.load align=1
               local.set 57
-              i64.const 2685821657736338717
+              local.get 32
+              local.get 34
+              i32.const 4
+              i32.mul
+              i32.add
+              i32.load align=1
               local.set 58
-              local.get 58
-              local.get 55
+              local.get 33
+              local.get 34
+              i32.const 4
+              i32.mul
+              i32.add
+              i32.load align=1
+              local.set 59
+              i64.const 2685821657736338717
+              local.set 60
+              local.get 60
+              local.get 57
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 60
-              local.set 59
-              local.get 59
-              local.get 60
-              i64.xor
-              local.set 58
-              local.get 58
-              i32.wrap_i64
+              local.set 62
               local.set 61
+              local.get 61
+              local.get 62
+              i64.xor
+              local.set 60
+              local.get 60
+              i32.wrap_i64
+              local.set 63
               i32.const 0
               i32.load offset=1048 align=1
-              local.set 62
+              local.set 64
               i32.const 0
               i32.load offset=1040 align=1
-              local.get 62
+              local.get 64
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 62
+              local.get 64
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 63
+              local.set 65
+              local.get 65
               local.get 63
-              local.get 61
               i32.store align=1
-              local.get 63
-              local.get 55
-              i64.store offset=16 align=1
-              local.get 63
-              local.get 56
-              i32.store offset=4 align=1
-              local.get 63
+              local.get 65
               local.get 57
+              i64.store offset=16 align=1
+              local.get 65
+              local.get 58
+              i32.store offset=4 align=1
+              local.get 65
+              local.get 59
               i32.store offset=8 align=1
               i32.const 0
-              local.get 62
+              local.get 64
               i32.const 1
               i32.add
               i32.store offset=1048 align=1
             end
-            local.get 35
+            local.get 37
             i32.const 1
             i32.add
-            local.set 35
+            local.set 37
             br 0 (;@4;)
           end
         end
@@ -722,7 +1080,7 @@
     return
     unreachable
   )
-  (func (;8;) (type 8) (result i32)
+  (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=1168 align=1
@@ -1153,7 +1511,7 @@
     return
     unreachable
   )
-  (func (;9;) (type 9) (param i32) (result i32)
+  (func (;18;) (type 18) (param i32) (result i32)
     i32.const 0
     return
     unreachable

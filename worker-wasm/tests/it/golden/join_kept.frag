@@ -14,16 +14,25 @@
   (type (;3;) (func (param i64 i64) (result f64)))
   (type (;4;) (func (param i32) (result i32)))
   (type (;5;) (func (param i32 i32 i32)))
-  (type (;6;) (func (param i32) (result i32)))
-  (type (;7;) (func (param i32) (result i32)))
-  (type (;8;) (func (result i32)))
-  (type (;9;) (func (param i32) (result i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
-  (export "open" (func 6))
-  (export "push_0" (func 7))
-  (export "finish_0" (func 8))
-  (export "pull" (func 9))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -97,7 +106,34 @@
       end
     end
   )
-  (func (;6;) (type 6) (param i32) (result i32)
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
     (local i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=96 align=1
@@ -161,7 +197,7 @@
     return
     unreachable
   )
-  (func (;7;) (type 7) (param i32) (result i32)
+  (func (;16;) (type 16) (param i32) (result i32)
     i32.const 0
     local.get 0
     i32.store offset=1244 align=1
@@ -176,7 +212,7 @@
     return
     unreachable
   )
-  (func (;8;) (type 8) (result i32)
+  (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
     i32.store offset=1248 align=1
@@ -184,7 +220,7 @@
     return
     unreachable
   )
-  (func (;9;) (type 9) (param i32) (result i32)
+  (func (;18;) (type 18) (param i32) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
