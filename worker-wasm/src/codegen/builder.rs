@@ -174,7 +174,7 @@ methods! {
         div(other) -> F32 F32Div, neg() -> F32 F32Neg, to_f64() -> F64 F64PromoteF32,
         as_i32() -> I32 I32ReinterpretF32;
     F64: ne(other) -> I32 F64Ne, lt(other) -> I32 F64Lt, le(other) -> I32 F64Le,
-        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, floor() -> F64 F64Floor,
+        div(other) -> F64 F64Div, neg() -> F64 F64Neg, trunc() -> F64 F64Trunc, floor() -> F64 F64Floor, abs() -> F64 F64Abs,
         copysign(other) -> F64 F64Copysign, to_f32() -> F32 F32DemoteF64,
         to_i64_s() -> I64 I64TruncSatF64S, to_i64_u() -> I64 I64TruncSatF64U,
         as_i64() -> I64 I64ReinterpretF64;
@@ -211,6 +211,30 @@ impl Value<V128> {
         self.binary(other, instruction)
     }
 
+    /// Every lane shifted.
+    pub(crate) fn vector_shift(
+        self,
+        bits: impl Into<Value<I32>>,
+        instruction: Instruction<'static>,
+    ) -> Self {
+        Value::new(&[&self.code, &bits.into().code], instruction)
+    }
+
+    pub(crate) fn vector_constant(bits: i128) -> Self {
+        Value::new(&[], Instruction::V128Const(bits))
+    }
+
+    /// Of each bit `yes` where `mask` is 1, else `no`.
+    pub(crate) fn bit_select(
+        yes: impl Into<Value<V128>>,
+        no: impl Into<Value<V128>>,
+        mask: impl Into<Value<V128>>,
+    ) -> Self {
+        let operands = [yes.into(), no.into(), mask.into()];
+        let operands = operands.each_ref().map(|operand| operand.code.as_slice());
+        Value::new(&operands, Instruction::V128Bitselect)
+    }
+
     /// Highest bits of its lanes.
     pub(crate) fn bitmask(self, instruction: Instruction<'static>) -> Value<I32> {
         self.unary(instruction)
@@ -221,7 +245,7 @@ impl Value<V128> {
         let lanes = [first, first + 1, first + 2, first + 3].map(i32::to_le_bytes);
         let lanes =
             i128::from_le_bytes(lanes.concat().try_into().expect("four lanes of four bytes"));
-        let numbers = Value::new(&[], Instruction::V128Const(lanes));
+        let numbers = Self::vector_constant(lanes);
         start
             .get()
             .splat(Instruction::I32x4Splat)

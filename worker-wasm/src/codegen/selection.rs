@@ -179,7 +179,8 @@ fn by_vectors(
     f.block(|f, done| {
         f.repeat(|f, again| {
             f.branch_if(done, rows.get().le_u(start));
-            f.set(bits, predicate.bits(start));
+            let passed = predicate.bits(f, start);
+            f.set(bits, passed);
             let left: Local<I32> = f.let_(rows.get() - start);
             let there = (Value::<I32>::from(1) << left.get()) - 1;
             let is_last = left.get().lt_u(vector::ROWS);

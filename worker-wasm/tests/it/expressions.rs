@@ -496,3 +496,43 @@ fn random_filters_keep_the_rows_that_are_true() {
     }
     mix.check(&["kept", "dropped", "failed"]);
 }
+
+#[test]
+fn floats_become_the_nearest_decimals_on_both_sides_of_zero() {
+    let fragment: Fragment = "(fragment (input (column float64)) (params)
+          (pipeline (input 0) (project (cast c0 (decimal 38 1))) (emit)))"
+        .parse()
+        .unwrap();
+    let floats = [
+        -35.04,
+        -35.06,
+        35.05,
+        -0.05,
+        0.04,
+        2f64.powi(80),
+        -2f64.powi(80) - 2f64.powi(30),
+    ];
+    let column: ArrayRef = Arc::new(Float64Array::from(floats.to_vec()));
+    let expected = cast(&column, &DataType::Decimal128(38, 1)).unwrap();
+    let batch = RecordBatch::try_from_iter([("c0", column)]).unwrap();
+    let actual = run(&fragment, &[], &[batch]).unwrap();
+    assert_eq!(&expected, actual.column(0));
+}
+
+#[test]
+fn connectives_without_operands_are_their_neutral_values() {
+    let column: ArrayRef = Arc::new(BooleanArray::from(vec![true, false]));
+    let batch = RecordBatch::try_from_iter([("c0", column)]).unwrap();
+    for (filter, rows) in [
+        ("(and)", 2),
+        ("(or)", 0),
+        ("(and c0 (and))", 1),
+        ("(or c0 (or))", 1),
+    ] {
+        let text = format!(
+            "(fragment (input (column boolean)) (params) (pipeline (input 0) (filter {filter}) (emit)))"
+        );
+        let out = run(&text.parse().unwrap(), &[], std::slice::from_ref(&batch)).unwrap();
+        assert_eq!(out.num_rows(), rows, "{filter}");
+    }
+}

@@ -140,12 +140,15 @@ impl Row<'_> {
         let end = f64::powi(2.0, 127);
         let inside = rounded.get().lt(end) & Value::<F64>::from(-end).le(rounded);
         self.refuse(f, item, inside.eqz());
-        // Both halves are exact: the upper one is a multiple of 2^64, and what is left has the bits of the float below.
+        // Both halves of the magnitude are exact: the upper one is a multiple of 2^64, and what is left are the bits below.
+        let magnitude: Local<F64> = f.let_(rounded.get().abs());
         let word = f64::powi(2.0, 64);
-        let upper: Local<F64> = f.let_(rounded.get().div(word).floor());
-        let lower = rounded.get() - upper.get() * word;
+        let upper: Local<F64> = f.let_(magnitude.get().div(word).floor());
+        let lower = magnitude.get() - upper.get() * word;
         let number = f.wide();
         f.set_wide(number, lower.to_i64_u(), upper.get().to_i64_s());
+        let negative = rounded.get().lt(0f64);
+        f.if_(negative, |f| wide::negate(f, number, number));
         let decimal = Datum::new(to.clone(), Scalar::I128(number), item.null);
         self.check_precision(f, &decimal, to, Reason::CastOutOfRange);
         decimal.value
