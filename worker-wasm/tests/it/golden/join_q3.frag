@@ -1533,7 +1533,7 @@
         i32.const 0
         i32.load offset=1252 align=1
         local.set 34
-        i32.const 4194304
+        i32.const 2097152
         local.set 37
         i32.const 0
         i32.load offset=1240 align=1
@@ -2488,7 +2488,7 @@
         i32.const 0
         i32.load offset=1252 align=1
         local.set 104
-        i32.const 4194304
+        i32.const 2097152
         local.set 107
         i32.const 0
         i32.load offset=1240 align=1
