@@ -16,7 +16,7 @@ use super::{
 use crate::abi::Status;
 
 /// Bytes of items that one call moves: about a millisecond.
-const MOVE_BYTES: i32 = 4 << 20;
+const MOVE_BYTES: i32 = 2 << 20;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Merge {

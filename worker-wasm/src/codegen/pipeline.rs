@@ -9,14 +9,15 @@
 //!
 //! What one pipeline has stored the next one reads while the input is being finished, unless the next one emits.
 
+mod joined;
+
 use super::{
     builder::{Finished, Function, I32, I64, Local, Value, select},
     emit::Emission,
     expr::{self, Binding, Datum, Row},
-    join::Walk,
     memory::{self, StateArea, field, set_field},
     module::STATUS,
-    probe::{Batch, Probing, Target},
+    probe::Probing,
     selection::{Selection, Survivors},
     sink::{BLOCK_ROWS, Store},
 };
@@ -180,16 +181,7 @@ impl<'a> Compiled<'a> {
         }
         let params = expr::load_params(&mut f, &context.fragment.params, context.params);
         if let (Some(probing), CompiledSink::Store(store)) = (&self.probing, &self.sink) {
-            probing.ensure(&mut f);
-            let accumulators = store.begin(&mut f);
-            let walk = probing.begin(&mut f);
-            let target = Target::Store(store, &accumulators);
-            self.drive(
-                &mut f, context, input, rows, &params, probing, &walk, &target,
-            );
-            store.end(&mut f, &accumulators);
-            count_rows(&mut f, rows);
-            f.return_(Status::Done as i32);
+            self.push_joined(&mut f, context, input, rows, &params, probing, store);
             return f.finish();
         }
         if let CompiledSink::Store(store) = &self.sink {
@@ -264,39 +256,6 @@ impl<'a> Compiled<'a> {
         f.finish()
     }
 
-    /// A batch through joins.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "what a batch is, where it goes, and what both share"
-    )]
-    fn drive(
-        &self,
-        f: &mut Function,
-        context: &Context<'a>,
-        input: usize,
-        rows: Local<I32>,
-        params: &[Datum],
-        probing: &Probing<'a>,
-        walk: &Walk,
-        target: &Target<'_, 'a>,
-    ) {
-        let survivors = self.select(f, context, input, rows, params);
-        let batch = Batch {
-            selected: self.selected_rows(f, rows, survivors),
-            position: f.let_(field(self.position)),
-            position_field: self.position,
-            selected_field: self.selected,
-            selection: survivors.map(|survivors| survivors.vector),
-        };
-        let row = Row {
-            columns: bind(f, &context.fragment.inputs[input], input),
-            params,
-            param_types: &context.fragment.params,
-            index: f.local(),
-        };
-        probing.drive(f, walk, batch, row, target);
-    }
-
     /// Finds the rows that go through, unless an earlier call has: what is left of a batch is in the vector still.
     fn select(
         &self,
@@ -335,23 +294,6 @@ impl<'a> Compiled<'a> {
     pub(crate) fn finish(&self, f: &mut Function) {
         if let CompiledSink::Store(store) = &self.sink {
             store.finish(f);
-        }
-    }
-
-    /// The stage of `finish_<input>()` before that, of the pipeline that reads the input: what joins keep of their tables.
-    pub(crate) fn finish_joins(&self, f: &mut Function, context: &Context<'a>) {
-        let Some(probing) = &self.probing else {
-            return;
-        };
-        probing.finish(f);
-        if let CompiledSink::Store(store) = &self.sink {
-            store.go_on(f);
-            let params = expr::load_params(f, &context.fragment.params, context.params);
-            let accumulators = store.begin(f);
-            let walk = probing.begin(f);
-            let target = Target::Store(store, &accumulators);
-            probing.keep_rows(f, &walk, &params, context, &target);
-            store.end(f, &accumulators);
         }
     }
 
@@ -424,37 +366,6 @@ impl<'a> Compiled<'a> {
             emission.publish(&mut f, None);
         }
         f.finish()
-    }
-
-    /// `pull(rows_max)` behind joins: what a batch that was pushed comes to, and rows kept of a table.
-    fn pull_joined(
-        &self,
-        f: &mut Function,
-        context: &Context<'a>,
-        rows_max: Local<I32>,
-        emission: &Emission,
-        probing: &Probing<'a>,
-    ) {
-        let Source::Input(input) = self.pipeline.source else {
-            unreachable!("verified: only rows of an input probe");
-        };
-        emission.ensure(f, rows_max);
-        probing.ensure(f);
-        let params = expr::load_params(f, &context.fragment.params, context.params);
-        let out = emission.begin(f);
-        let walk = probing.begin(f);
-        let left: Local<I32> = f.let_(1);
-        f.block(|f, enough| {
-            let target = Target::Emit(emission, &out, rows_max, enough);
-            let pending: Local<I32> = f.let_(probing.pending());
-            f.if_(pending, |f| {
-                self.drive(f, context, input, pending, &params, probing, &walk, &target);
-            });
-            probing.keep_rows(f, &walk, &params, context, &target);
-            f.set(left, 0);
-        });
-        emission.end(f, &out);
-        emission.publish(f, Some(left.get()));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Memory is mapped and filled with zeros in pieces of this, so that a caller's check waits a few milliseconds at most.
-const PIECE_BYTES: u64 = 8 << 20;
+const PIECE_BYTES: u64 = 4 << 20;
 
 /// A table that is built. Whoever probes holds it by an `Arc`.
 pub struct JoinTable {

@@ -293,7 +293,13 @@ fn groups_are_sorted_and_sorted_rows_are_grouped_in_one_fragment() {
     // `ne` with a null is null: no row is left, and the sort of nothing is nothing.
     let fragment: Fragment = text.parse().unwrap();
     let batch = numbers((0..5000).collect());
-    let none = sorted(&fragment, &[Param::Int(1000)], &[batch.clone()], 100).unwrap();
+    let none = sorted(
+        &fragment,
+        &[Param::Int(1000)],
+        std::slice::from_ref(&batch),
+        100,
+    )
+    .unwrap();
     assert_eq!(none.num_rows(), 0);
     let text = text.replace("(filter (ne c0 (null int64))) ", "");
     let text = text.replace(

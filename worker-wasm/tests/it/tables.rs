@@ -176,3 +176,83 @@ fn threads_probe_one_table_that_exists_once() {
 fn table_share(table: &worker_wasm::runtime::JoinTable) -> u64 {
     table.memory_bytes() / 8
 }
+
+#[test]
+fn a_table_built_in_one_kind_of_memory_is_probed_in_the_other() {
+    let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
+    let mut instance = filled(&account, 100_000);
+    instance.finish(0, &mut go).unwrap();
+    let table = Arc::new(instance.into_table().unwrap());
+    let checked = runtime(Protection::Checked);
+    let loaded = checked
+        .load(&compile(&COUNT.parse::<Fragment>().unwrap()).unwrap())
+        .unwrap();
+    let (account, functions) = (Box::new(account), Box::new(NoHostFunctions));
+    let mut instance =
+        Instance::open_with_tables(&checked, &loaded, &[], &[table], account, functions).unwrap();
+    instance
+        .push(0, &numbers(90_000..110_000), &mut go)
+        .unwrap();
+    instance.finish(0, &mut go).unwrap();
+    let out = instance.pull(10, &mut go).unwrap().unwrap();
+    let counts = out.column(0).as_any().downcast_ref::<Int64Array>();
+    assert_eq!(counts.unwrap().value(0), 10_000);
+}
+
+#[test]
+fn a_batch_that_breaks_a_fact_goes_on_joining_and_sorting_in_the_general_module() {
+    let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
+    let mut instance = filled(&account, 1000);
+    instance.finish(0, &mut go).unwrap();
+    let table = Arc::new(instance.into_table().unwrap());
+    let fragment: Fragment = "(fragment (input (column int64 nullable no-nulls)) (params)
+        (pipeline (input 0)
+            (join right (table (keys 0) (column int64)) (keys c0))
+            (sort (desc c0 nulls-last) (asc c1 nulls-first)))
+        (pipeline (sorted 0) (emit)))"
+        .parse()
+        .unwrap();
+    let load = |fragment: &Fragment| GUARDED.load(&compile(fragment).unwrap()).unwrap();
+    let (account, functions) = (Box::new(account), Box::new(NoHostFunctions));
+    let mut instance = Instance::open_with_tables(
+        &GUARDED,
+        &load(&fragment),
+        &[],
+        &[table],
+        account,
+        functions,
+    )
+    .unwrap();
+    instance.push(0, &numbers(998..1002), &mut go).unwrap();
+    let nulls: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), None, Some(2000)]));
+    let nulls = RecordBatch::try_from_iter_with_nullable([("c0", nulls, true)]).unwrap();
+    let broken = instance.push(0, &nulls, &mut go);
+    assert!(matches!(broken, Err(RunError::Fact { .. })), "{broken:?}");
+    instance
+        .take_over(&GUARDED, &load(&fragment.general()))
+        .unwrap();
+    instance.push(0, &nulls, &mut go).unwrap();
+    instance.finish(0, &mut go).unwrap();
+    let out = instance.pull(100, &mut go).unwrap().unwrap();
+    let column = |index: usize| -> Vec<Option<i64>> {
+        let column = out.column(index).as_any().downcast_ref::<Int64Array>();
+        column.unwrap().iter().collect()
+    };
+    let none = [None; 4];
+    assert_eq!(
+        column(0),
+        [[Some(999), Some(998), Some(7)].as_slice(), &none].concat()
+    );
+    assert_eq!(
+        column(1),
+        [
+            Some(999),
+            Some(998),
+            Some(7),
+            None,
+            Some(1000),
+            Some(1001),
+            Some(2000)
+        ]
+    );
+}

@@ -1891,7 +1891,7 @@
         i32.const 0
         i32.load offset=1268 align=1
         local.set 34
-        i32.const 4194304
+        i32.const 2097152
         local.set 37
         i32.const 0
         i32.load offset=1256 align=1
@@ -2846,7 +2846,7 @@
         i32.const 0
         i32.load offset=1268 align=1
         local.set 104
-        i32.const 4194304
+        i32.const 2097152
         local.set 107
         i32.const 0
         i32.load offset=1256 align=1

@@ -278,7 +278,7 @@
       i32.const 0
       i32.load offset=1076 align=1
       local.set 12
-      i32.const 4194304
+      i32.const 2097152
       local.set 15
       i32.const 0
       i32.load offset=1064 align=1
@@ -1250,7 +1250,7 @@
       i32.const 0
       i32.load offset=1076 align=1
       local.set 14
-      i32.const 4194304
+      i32.const 2097152
       local.set 17
       i32.const 0
       i32.load offset=1064 align=1
