@@ -123,7 +123,8 @@ impl Reason {
 
 /// Offsets in the control block at address 0. All fields are `u32` unless said otherwise.
 pub mod control {
-    /// End of usable private memory. The host writes it before `open` and after NEED_MEMORY.
+    /// End of usable private memory; [`super::BUFFER_ALIGN`] bytes behind it can be read. The host writes it before `open`
+    /// and after NEED_MEMORY.
     pub const HEAP_LIMIT: u32 = 0;
     /// First free byte of the heap. The host sets it behind the state area, the guest moves it.
     pub const HEAP_NEXT: u32 = 4;
@@ -133,7 +134,7 @@ pub mod control {
     pub const ERROR_REASON: u32 = 12;
     /// Error cell: row of the batch being pushed or pulled.
     pub const ERROR_ROW: u32 = 16;
-    /// Address of the build window, where a table is built. The host writes it before `open`.
+    /// Where a table is built: in the build window, behind those that are probed. The host writes it before `open`.
     pub const BUILD: u32 = 20;
     /// Rows that `pull` put out. The guest writes it.
     pub const OUT_ROWS: u32 = 24;
@@ -145,6 +146,8 @@ pub mod control {
     pub const BUILD_NEEDED: u32 = 40;
     /// Writable length of the build window. The host writes it after NEED_MEMORY.
     pub const BUILD_BYTES: u32 = 44;
+    /// Where the build window starts, tables that are probed included. The host writes it before `open`.
+    pub const TABLES_START: u32 = 48;
     /// Per input the address of its descriptors. The host writes them before `push`.
     pub const INPUT_COLUMNS: u32 = 64;
     /// Per table [`super::table_link::BYTES`] bytes, see there.
@@ -169,6 +172,8 @@ pub mod column {
     pub const NULL_COUNT: u32 = 20;
     /// Of text: bytes of all rows that do not fit their view. A row counts as often as it occurs, also out of a dictionary.
     pub const TEXT_BYTES: u32 = 24;
+    /// Of text: bytes of the longest row that does not fit its view; 0 if all do.
+    pub const TEXT_LONGEST: u32 = 28;
     pub const BYTES: u32 = 32;
 }
 
@@ -198,7 +203,7 @@ pub mod table_link {
     pub const BYTES: u32 = 16;
 }
 
-/// Offsets in a join table, which starts at a page. All addresses in it count from its start.
+/// Offsets in a join table, which starts at a page. All addresses in it count from its start, those in views too.
 pub mod table {
     /// `u32`: rows.
     pub const ROWS: u32 = 0;

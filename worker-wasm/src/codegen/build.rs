@@ -3,6 +3,8 @@
 //! Rows are kept in private memory; when all are there, the directory's size is known, and three passes of many short calls
 //! fill the build window: count the rows of each slot, turn counts into addresses, copy each row to its place.
 //!
+//! Long text is copied behind the rows, where their views name it by its distance from the table's start.
+//!
 //! Errors: a table that does not fit the build window is for the host to refuse, which is asked for the memory first.
 
 use super::{
@@ -11,16 +13,19 @@ use super::{
     memory::{StateArea, field, set_field},
     rows::{RowLayout, RowStore},
     table::{self, SLOT_BYTES, View},
+    text_heap::{Origin, TextHeap},
 };
 use crate::{
-    abi::{Status, control, table as header},
-    fragment::{Build, Expr, ValueType},
+    abi::{BUFFER_ALIGN, Status, control, table as header, view},
+    fragment::{Build, Expr, Type, ValueType},
 };
 
 /// Rows counted or copied in one call: each may miss every cache.
 const PIECE_ROWS: i32 = 16_384;
 /// Slots passed over in one call.
 const PIECE_SLOTS: i32 = 262_144;
+/// More than any build window.
+const TABLE_BYTES_MAX: i64 = 0xffff_0000;
 /// The least number of rows a directory is for, less one: all bits below its highest are 1.
 const ROWS_MIN_MASK: i32 = 15;
 
@@ -31,12 +36,17 @@ pub(crate) struct Building<'a> {
     columns: Vec<ValueType>,
     layout: RowLayout,
     rows: RowStore,
+    texts: TextHeap,
+    /// `u64`: bytes of all text that does not fit its view.
+    text_bytes: u32,
     /// `u32` fields: a [`Phase`].
     phase: u32,
     /// Rows or slots that the phase has passed over.
     passed: u32,
     /// Where the rows of the next slot start.
     next_row: u32,
+    /// Where the next text goes.
+    next_text: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,18 +60,28 @@ enum Phase {
 }
 
 impl<'a> Building<'a> {
-    pub(crate) fn new(build: &'a Build, columns: Vec<ValueType>, state: &mut StateArea) -> Self {
+    pub(crate) fn new(
+        build: &'a Build,
+        columns: Vec<ValueType>,
+        origin: Origin,
+        state: &mut StateArea,
+    ) -> Self {
         let layout = table::layout(&columns);
         let rows = RowStore::new(layout.row_bytes, state);
-        let phase = state.place(12);
+        let texts = TextHeap::new(layout.texts().count(), origin, state);
+        let text_bytes = state.place(8);
+        let phase = state.place(16);
         Self {
             build,
             columns,
             layout,
             rows,
+            texts,
+            text_bytes,
             phase,
             passed: phase + 4,
             next_row: phase + 8,
+            next_text: phase + 12,
         }
     }
 
@@ -69,13 +89,27 @@ impl<'a> Building<'a> {
         &self.columns
     }
 
+    pub(crate) fn texts(&self) -> &TextHeap {
+        &self.texts
+    }
+
     pub(crate) fn begin_block(&self, f: &mut Function) {
         self.rows.make_room(f);
     }
 
     pub(crate) fn put(&self, f: &mut Function, row: &Row<'_>) {
-        let values = (0..self.columns.len()).map(|column| row.value(f, &Expr::Column(column)));
+        let values = (0..self.columns.len()).map(|column| {
+            let value = row.value(f, &Expr::Column(column));
+            self.texts.keep_datum(f, &value)
+        });
         let values: Vec<_> = values.collect();
+        for text in values.iter().filter(|value| value.ty == Type::Utf8) {
+            let length = text.text().length;
+            f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
+                let bytes: Value<I64> = Value::from(0).load(self.text_bytes);
+                f.store::<I64>(0, self.text_bytes, bytes + length.get().to_i64_u());
+            });
+        }
         let keys = self.build.keys.iter();
         let keys: Vec<_> = keys.map(|key| values[*key].clone()).collect();
         let hash = table::hash(f, &keys);
@@ -118,6 +152,17 @@ impl<'a> Building<'a> {
         // A row more than there are, for outer joins to read where there is none.
         let bytes = first_row.get() + (rows.get() + 1) * self.layout.row_bytes;
         let bytes: Local<I32> = f.let_(bytes);
+        if self.layout.texts().next().is_some() {
+            set_field(f, self.next_text, bytes);
+            let text: Value<I64> = Value::from(0).load(self.text_bytes);
+            // Whole words are read, also of the last text.
+            let padded = text + BUFFER_ALIGN as i64 + bytes.get().to_i64_u();
+            let padded: Local<I64> = f.let_(padded);
+            // Text that many rows share can have more in all than there are addresses; no window is so large.
+            let too_much = padded.get().gt_u(TABLE_BYTES_MAX);
+            let padded = select::<I64>(too_much, TABLE_BYTES_MAX, padded);
+            f.set(bytes, padded.to_i32());
+        }
         f.if_(field(control::BUILD_BYTES).lt_u(bytes), |f| {
             set_field(f, control::BUILD_NEEDED, bytes);
             f.return_(Status::NeedMemory as i32);
@@ -157,6 +202,21 @@ impl<'a> Building<'a> {
             for offset in (0..self.layout.row_bytes).step_by(8) {
                 f.store(place, offset, row.get().load::<I64>(offset));
             }
+            for offset in self.layout.texts() {
+                self.copy_text(f, view, place, offset);
+            }
+        });
+    }
+
+    /// Copies the text that a view in a row of the table names, if it is long, and makes the view name the copy.
+    fn copy_text(&self, f: &mut Function, table: View, place: Local<I32>, offset: u32) {
+        let length: Local<I32> = f.let_(place.get().load::<I32>(offset + view::LENGTH));
+        f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
+            let next: Local<I32> = f.let_(field(self.next_text));
+            let text = place.get().load::<I32>(offset + view::ADDRESS);
+            f.copy(table.address.get() + next, text, length);
+            f.store::<I32>(place, offset + view::ADDRESS, next);
+            set_field(f, self.next_text, next.get() + length);
         });
     }
 

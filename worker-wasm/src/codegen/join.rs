@@ -225,7 +225,7 @@ impl<'a> Lookup<'a> {
             f.repeat(|f, again| {
                 f.branch_if(done, position.end.get().le_u(position.cursor));
                 walk.spend(f, self.level, leave);
-                let pair = self.pair(row, position.cursor, None);
+                let pair = self.pair(walk, row, position.cursor, None);
                 let same = self.matches(f, &pair, keys);
                 f.if_(same, |f| {
                     self.mark(f, position);
@@ -258,7 +258,7 @@ impl<'a> Lookup<'a> {
                 // The table's own start stands in for a row: it is there, and whatever it says is null.
                 let address = position.view.address;
                 f.set(table_row, select::<I32>(absent, address, position.cursor));
-                let pair = self.pair(row, table_row, None);
+                let pair = self.pair(walk, row, table_row, None);
                 f.if_(absent.get().eqz(), |f| {
                     let same = self.matches(f, &pair, keys);
                     f.if_(same.eqz(), |f| {
@@ -268,7 +268,7 @@ impl<'a> Lookup<'a> {
                     f.set(position.matched, 1);
                     self.mark(f, position);
                 });
-                body(f, &self.pair(row, table_row, Some(absent)));
+                body(f, &self.pair(walk, row, table_row, Some(absent)));
                 f.branch_if(done, absent);
                 self.advance(f, position);
                 f.branch(again);
@@ -285,11 +285,13 @@ impl<'a> Lookup<'a> {
 
     fn pair<'r>(
         &self,
+        walk: &Walk,
         row: &Row<'r>,
         table_row: Local<I32>,
         absent: Option<Local<I32>>,
     ) -> Row<'r> {
-        let mut columns = self.layout.bind(table_row, absent);
+        let table = walk.positions[self.level as usize].view.address;
+        let mut columns = self.layout.bind(table_row, absent, Some(table));
         columns.extend(row.columns.iter().cloned());
         Row { columns, ..*row }
     }
@@ -354,7 +356,8 @@ impl<'a> Lookup<'a> {
         f.if_(wanted, |f| {
             let address = first_row.get() + number.get() * self.layout.row_bytes;
             let address = f.let_(address);
-            let mut columns = self.layout.bind(address, None);
+            let table = position.view.address;
+            let mut columns = self.layout.bind(address, None, Some(table));
             if self.join.kind.makes_pairs() {
                 let absent = self.row_columns.iter();
                 columns.extend(absent.map(|of| Binding::Computed(expr::null(f, &of.ty))));

@@ -20,6 +20,7 @@ use super::{
     probe::Probing,
     selection::{Selection, Survivors},
     sink::{BLOCK_ROWS, Store},
+    text_heap::Origin,
 };
 use crate::{
     abi::{Status, column, control},
@@ -123,7 +124,12 @@ impl<'a> Compiled<'a> {
         };
         let source_columns = columns.clone();
         let columns = columns_before_sink(context, pipeline, columns);
-        let sink = match Store::new(context, &pipeline.sink, columns.clone(), state) {
+        let origin = match (verifier::joins(pipeline).next(), pipeline.source) {
+            (Some(_), _) => Origin::Joined,
+            (None, Source::Input(_)) => Origin::Batch,
+            (None, Source::Groups(_) | Source::Sorted(_)) => Origin::Stored,
+        };
+        let sink = match Store::new(context, &pipeline.sink, columns.clone(), origin, state) {
             Some(store) => CompiledSink::Store(store),
             None => CompiledSink::Emit(Emission::new(columns, state)),
         };

@@ -55,7 +55,8 @@ pub(crate) struct Probing<'a> {
 
 /// Where rows go, and what is in locals for it.
 pub(crate) enum Target<'t, 'a> {
-    Store(&'t Store<'a>, &'t Accumulators),
+    /// With the bytes of text that a row can leave behind, if any.
+    Store(&'t Store<'a>, &'t Accumulators, Option<Local<I32>>),
     /// With the rows wanted and the label to leave to when enough are out.
     Emit(&'t Emission, &'t Out, Local<I32>, Label),
 }
@@ -167,13 +168,17 @@ impl<'a> Probing<'a> {
     fn begin_block(&self, f: &mut Function, walk: &Walk, target: &Target<'_, 'a>) -> Option<Block> {
         self.save(f, walk);
         let block = match target {
-            Target::Store(store, accumulators) => {
+            Target::Store(store, accumulators, row_text) => {
                 f.if_(walk.blocks.get().eqz(), |f| {
                     store.end(f, accumulators);
                     f.return_(Status::More as i32);
                 });
+                let rows = row_text.map(|bytes| store.make_text_room(f, accumulators, bytes));
                 let block = store.begin_block(f, accumulators);
-                f.set(walk.budget, BLOCK_ROWS);
+                match rows {
+                    Some(rows) => f.set(walk.budget, rows),
+                    None => f.set(walk.budget, BLOCK_ROWS),
+                }
                 Some(block)
             }
             Target::Emit(_, out, rows_max, enough) => {
@@ -391,7 +396,9 @@ impl<'a> Probing<'a> {
 
 fn put(f: &mut Function, target: &Target<'_, '_>, block: Option<&Block>, row: &Row<'_>) {
     match (target, block) {
-        (Target::Store(store, accumulators), Some(block)) => store.put(f, accumulators, block, row),
+        (Target::Store(store, accumulators, _), Some(block)) => {
+            store.put(f, accumulators, block, row);
+        }
         (Target::Emit(emission, out, ..), _) => emission.put(f, out, row),
         (Target::Store(..), None) => unreachable!("a sink that stores has blocks"),
     }

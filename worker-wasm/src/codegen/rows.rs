@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Units: bytes; a row's length is a multiple of 8. The layout follows from the columns' types alone: fragments that build
-//! and fragments that probe a table compute the same one. Values of variable length would be views, 16 bytes each, whose
-//! long texts lie behind the rows.
+//! and fragments that probe a table compute the same one. Text is a view of 16 bytes, whose
+//! long texts lie elsewhere: see `text_heap`, and `build` for those of a table.
 
 use super::{
     builder::{Function, I32, Local, Value},
@@ -86,8 +86,22 @@ impl RowLayout {
         }
     }
 
-    /// The columns of the row at an address, loaded where they are used. All are null where `absent` is 1.
-    pub(crate) fn bind(&self, row: Local<I32>, absent: Option<Local<I32>>) -> Vec<Binding> {
+    /// Where views of text are in a row.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = u32> {
+        let fields = self.fields.iter();
+        fields
+            .filter(|field| field.storage == Storage::View)
+            .map(|field| field.offset)
+    }
+
+    /// The columns of the row at an address, loaded where they are used. All are null where `absent` is 1. Of a row in a
+    /// table, long text is named by its distance from `table`.
+    pub(crate) fn bind(
+        &self,
+        row: Local<I32>,
+        absent: Option<Local<I32>>,
+        table: Option<Local<I32>>,
+    ) -> Vec<Binding> {
         let fields = self.fields.iter();
         fields
             .map(|field| Binding::Stored {
@@ -97,6 +111,7 @@ impl RowLayout {
                 offset: field.offset,
                 null_offset: field.null_offset,
                 absent,
+                table,
             })
             .collect()
     }

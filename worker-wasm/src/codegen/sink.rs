@@ -17,6 +17,7 @@ use super::{
     pipeline::Context,
     rows,
     sort::{self, Sorting},
+    text_heap::{Origin, TextHeap},
 };
 use crate::fragment::{Input, Sink, ValueType};
 
@@ -45,15 +46,18 @@ impl<'a> Store<'a> {
         context: &Context<'a>,
         sink: &'a Sink,
         columns: Vec<ValueType>,
+        origin: Origin,
         state: &mut StateArea,
     ) -> Option<Self> {
         match sink {
             Sink::Emit => None,
             Sink::Aggregate(aggregate) => Some(Self::Aggregate(Aggregation::new(
-                context, aggregate, columns, state,
+                context, aggregate, columns, origin, state,
             ))),
-            Sink::Sort(sort) => Some(Self::Sort(Sorting::new(context, sort, columns, state))),
-            Sink::Build(build) => Some(Self::Build(Building::new(build, columns, state))),
+            Sink::Sort(sort) => Some(Self::Sort(Sorting::new(
+                context, sort, columns, origin, state,
+            ))),
+            Sink::Build(build) => Some(Self::Build(Building::new(build, columns, origin, state))),
         }
     }
 
@@ -84,12 +88,36 @@ impl<'a> Store<'a> {
         rows: Local<I32>,
         params: &[Datum],
     ) {
+        self.texts().make_room(f, batch, input, rows, params);
+    }
+
+    fn texts(&self) -> &TextHeap {
         match self {
-            Self::Aggregate(aggregation) => {
-                aggregation.make_text_room(f, batch, input, rows, params);
-            }
-            Self::Sort(_) | Self::Build(_) => {}
+            Self::Aggregate(aggregation) => aggregation.texts(),
+            Self::Sort(sorting) => sorting.texts(),
+            Self::Build(building) => building.texts(),
         }
+    }
+
+    /// Bytes of text that one joined row of a batch can leave behind; `None` where none leaves any.
+    pub(crate) fn row_text(
+        &self,
+        f: &mut Function,
+        batch: &Input,
+        input: usize,
+    ) -> Option<Local<I32>> {
+        self.texts().row_bytes(f, batch, input)
+    }
+
+    /// Room for the text of a block of joined rows, or the end of this call; how many rows the block may have.
+    pub(crate) fn make_text_room(
+        &self,
+        f: &mut Function,
+        accumulators: &Accumulators,
+        row_text: Local<I32>,
+    ) -> Local<I32> {
+        self.end(f, accumulators);
+        self.texts().make_block_room(f, row_text)
     }
 
     pub(crate) fn begin(&self, f: &mut Function) -> Accumulators {

@@ -5,6 +5,8 @@
 //! With a fetch of n rows, whenever about 2n rows are there they are sorted and cut to the best n: from then on the rows
 //! cut off lend their memory to new ones, and a row that is not below the n-th one is not kept at all.
 //!
+//! Text of rows that are cut off stays in the heap.
+//!
 //! Invariant: behind a cut the items beyond the kept ones hold the addresses of free rows.
 
 use super::{
@@ -15,6 +17,7 @@ use super::{
     pipeline::Context,
     rows::{CHUNK_ROWS, RowLayout, RowStore},
     sort_key,
+    text_heap::{Origin, TextHeap},
 };
 use crate::{
     abi::{PARAM_BYTES, Status},
@@ -36,6 +39,7 @@ pub(crate) struct Sorting<'a> {
     key_types: Vec<ValueType>,
     layout: RowLayout,
     rows: RowStore,
+    texts: TextHeap,
     merge: Merge,
     /// `u32` address in the state area of the parameter that says how many rows are wanted.
     fetch: Option<u32>,
@@ -72,6 +76,7 @@ impl<'a> Sorting<'a> {
         context: &Context<'a>,
         sort: &'a Sort,
         columns: Vec<ValueType>,
+        origin: Origin,
         state: &mut StateArea,
     ) -> Self {
         let scope = Scope {
@@ -85,6 +90,7 @@ impl<'a> Sorting<'a> {
         let words = sort_key::word_count(&key_types);
         let layout = RowLayout::new(&columns, 8 * words);
         let rows = RowStore::new(layout.row_bytes, state);
+        let texts = TextHeap::new(layout.texts().count(), origin, state);
         let merge = Merge::new(words, state);
         let fetch = sort.fetch;
         let phase = state.place(24);
@@ -94,6 +100,7 @@ impl<'a> Sorting<'a> {
             key_types,
             layout,
             rows,
+            texts,
             merge,
             fetch: fetch.map(|param| context.params + param as u32 * PARAM_BYTES),
             phase,
@@ -107,6 +114,10 @@ impl<'a> Sorting<'a> {
 
     pub(crate) fn columns(&self) -> &[ValueType] {
         &self.columns
+    }
+
+    pub(crate) fn texts(&self) -> &TextHeap {
+        &self.texts
     }
 
     /// Rows wanted, at most as many as are ever counted.
@@ -169,7 +180,10 @@ impl<'a> Sorting<'a> {
         for (index, word) in (0..).zip(words) {
             f.store(slot, 8 * index, *word);
         }
-        let values = (0..self.columns.len()).map(|column| row.value(f, &Expr::Column(column)));
+        let values = (0..self.columns.len()).map(|column| {
+            let value = row.value(f, &Expr::Column(column));
+            self.texts.keep_datum(f, &value)
+        });
         let values: Vec<_> = values.collect();
         self.layout.store(f, slot, &values);
         self.rows.set_rows(f, number.get() + 1);
@@ -284,7 +298,7 @@ impl<'a> Sorting<'a> {
         let end: Local<I32> = f.let_(cursor.get() + length);
         f.count_up(cursor, end, |f| {
             let row: Local<I32> = f.let_(self.merge.row(self.merge.item(cursor)));
-            body(f, self.layout.bind(row, None), cursor);
+            body(f, self.layout.bind(row, None, None), cursor);
         });
         set_field(f, self.cursor, end);
     }

@@ -258,6 +258,7 @@ impl Instance {
             state.expect("granted above").fill(0);
             write(arena, control::HEAP_NEXT, heap as u32);
             write(arena, control::BUILD, build);
+            write(arena, control::TABLES_START, build);
             Ok(())
         })?;
         self.write_heap_limit()
@@ -306,6 +307,8 @@ impl Instance {
             write(arena, control::HEAP_NEXT, end as u32);
             Ok(())
         })?;
+        // Generated code tells by the limit that a text is in the heap.
+        self.write_heap_limit()?;
         let slot = u128::from(address) | u128::from(length) << 32;
         Ok(slot.to_le_bytes())
     }
@@ -341,9 +344,7 @@ impl Instance {
                     self.grow_table(check)?;
                 }
                 Some(Status::NeedMemory) => {
-                    let needed = u64::from(self.read(control::NEEDED));
-                    self.grant(needed.next_multiple_of(GRANT_BYTES))?;
-                    self.write_heap_limit()?;
+                    self.grant_heap(self.read(control::NEEDED).into())?;
                 }
                 Some(status) if status == Status::Done || status == enough => return Ok(status),
                 Some(_) => {}
@@ -374,9 +375,23 @@ impl Instance {
         })
     }
 
+    /// Makes the heap reach to `end`, with a bit behind it that can be read.
+    fn grant_heap(&mut self, end: u64) -> Result<(), RunError> {
+        let window = self.with_arena(|arena| Ok(arena.windows().private_end))?;
+        let readable = (end + abi::BUFFER_ALIGN as u64).next_multiple_of(GRANT_BYTES);
+        self.grant(readable.min(window).max(end))?;
+        self.write_heap_limit()
+    }
+
     fn write_heap_limit(&mut self) -> Result<(), RunError> {
         self.with_arena(|arena| {
-            let limit = arena.private_bytes() as u32;
+            let private = arena.private_bytes();
+            // Behind the whole window come the inputs, which can be read.
+            let limit = match private == arena.windows().private_end {
+                true => private,
+                false => private - abi::BUFFER_ALIGN as u64,
+            };
+            let limit = limit as u32;
             write(arena, control::HEAP_LIMIT, limit);
             Ok(())
         })

@@ -91,15 +91,19 @@ impl JoinTable {
 #[derive(Debug)]
 pub(crate) struct GrowingTable {
     file: File,
+    /// Where the guest has it.
+    address: u64,
     bytes: u64,
 }
 
 impl GrowingTable {
-    pub(crate) fn new() -> Result<Self, RunError> {
+    /// An empty one, to be built from an address on.
+    pub(crate) fn new(address: u64) -> Result<Self, RunError> {
         let file = MemfdOptions::default().create("murre-join-table");
         let file = file.map_err(|e| refused(0, e))?;
         Ok(Self {
             file: file.into_file(),
+            address,
             bytes: 0,
         })
     }
@@ -119,7 +123,7 @@ impl GrowingTable {
     ) -> Result<(), RunError> {
         let end = wanted.next_multiple_of(PAGE_BYTES);
         arena(&mut |arena| match arena.windows() {
-            windows if end > windows.build_end - windows.inputs_end => Err(full(arena)),
+            windows if end > windows.build_end - self.address => Err(full(arena)),
             _ => Ok(()),
         })?;
         while self.bytes < end {
@@ -131,7 +135,7 @@ impl GrowingTable {
             let grown = self.file.set_len(self.bytes);
             grown.map_err(|e| refused(piece, e))?;
             arena(&mut |arena| {
-                let address = arena.windows().inputs_end + start;
+                let address = self.address + start;
                 let mapped = arena.map_build(&self.file, start, address, piece, true);
                 mapped.map_err(|e| refused(piece, e))
             })?;

@@ -79,6 +79,8 @@ pub(crate) enum Binding {
         null_offset: Option<u32>,
         /// 1 where an outer join has found no row, so that the value is null.
         absent: Option<Local<I32>>,
+        /// Address of the table that the row is in, from which views of long text count.
+        table: Option<Local<I32>>,
     },
     Computed(Datum),
 }
@@ -384,8 +386,14 @@ impl Row<'_> {
                 offset,
                 null_offset,
                 absent,
+                table,
             } => {
-                let value = load(f, *storage, ty, &row.get(), *offset);
+                let value = match (storage, table) {
+                    (Storage::View, Some(table)) => {
+                        Scalar::Text(Text::of_table(f, *row, *offset, *table, *absent))
+                    }
+                    _ => load(f, *storage, ty, &row.get(), *offset),
+                };
                 let stored = null_offset.map(|offset| f.let_(row.get().load8_u(offset)));
                 let null = match (stored, *absent) {
                     (Some(stored), Some(absent)) => Some(f.let_(stored.get() | absent)),

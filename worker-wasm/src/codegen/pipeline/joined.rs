@@ -34,7 +34,8 @@ impl<'a> Compiled<'a> {
         probing.ensure(f);
         let accumulators = store.begin(f);
         let walk = probing.begin(f);
-        let target = Target::Store(store, &accumulators);
+        let row_text = store.row_text(f, &context.fragment.inputs[input], input);
+        let target = Target::Store(store, &accumulators, row_text);
         self.drive(f, context, input, rows, params, probing, &walk, &target);
         store.end(f, &accumulators);
         count_rows(f, rows);
@@ -52,7 +53,8 @@ impl<'a> Compiled<'a> {
             let params = expr::load_params(f, &context.fragment.params, context.params);
             let accumulators = store.begin(f);
             let walk = probing.begin(f);
-            let target = Target::Store(store, &accumulators);
+            // Kept rows are of a table, whose text stays.
+            let target = Target::Store(store, &accumulators, None);
             probing.keep_rows(f, &walk, &params, context, &target);
             store.end(f, &accumulators);
         }

@@ -79,14 +79,25 @@ impl Instance {
         if !probed.eq(self.tables.iter().map(|table| table.table())) {
             return Err(self.shape(format!("{} tables", self.tables.len())));
         }
-        let tables = self.tables.clone();
+        let (tables, build) = (self.tables.clone(), self.build_start());
         self.with_arena(|arena| {
             let addresses = JoinTable::map(tables.iter().map(Arc::as_ref), arena)?;
             for (table, address) in addresses.into_iter().enumerate() {
                 write(arena, link_of(table) + table_link::ADDRESS, address);
             }
+            // Behind tables that fill the window nothing is built, whatever the field says.
+            write(arena, control::BUILD, build as u32);
             Ok(())
         })
+    }
+
+    /// Where a table is built: behind those that are probed, whose text its rows may have.
+    fn build_start(&self) -> u64 {
+        let probed = self.tables.iter().map(|table| table.memory_bytes());
+        let arena = lock(&self.arena);
+        let windows = arena.as_ref().map(|arena| arena.windows());
+        let windows = windows.expect("the store keeps its memory");
+        windows.inputs_end + probed.sum::<u64>()
     }
 
     /// Bytes of the table that is built here.
@@ -104,7 +115,7 @@ impl Instance {
         }
         let mut growing = match self.growing.take() {
             Some(growing) => growing,
-            None => GrowingTable::new()?,
+            None => GrowingTable::new(self.build_start())?,
         };
         let shared = SharedArena::clone(&self.arena);
         let arena = |act: &mut dyn FnMut(&mut Arena) -> Result<(), RunError>| {

@@ -127,7 +127,7 @@
     local.set 2
     local.get 2
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1184 align=1
     i32.gt_u
     if ;; label = @1
       local.get 2
@@ -149,10 +149,10 @@
       end
       i32.const 0
       local.get 4
-      i32.store offset=1156 align=1
+      i32.store offset=1188 align=1
       i32.const 0
       local.get 3
-      i32.store offset=1152 align=1
+      i32.store offset=1184 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -161,24 +161,24 @@
     i32.load offset=8 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1136 align=1
     local.set 7
     i32.const 0
-    i32.load offset=1108 align=1
+    i32.load offset=1140 align=1
     local.set 8
     i32.const 0
-    i32.load offset=1112 align=1
+    i32.load offset=1144 align=1
     local.set 9
     i32.const 0
     local.set 10
     i32.const 0
-    i32.load offset=1128 align=1
+    i32.load offset=1160 align=1
     local.set 11
     i32.const 8
     local.set 12
     local.get 0
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1120 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -200,15 +200,15 @@
       end
       i32.const 0
       local.get 14
-      i32.store offset=1092 align=1
+      i32.store offset=1124 align=1
       i32.const 0
       local.get 13
-      i32.store offset=1088 align=1
+      i32.store offset=1120 align=1
     end
     i32.const 0
-    i32.load offset=1092 align=1
+    i32.load offset=1124 align=1
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1120 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -216,7 +216,7 @@
     i32.const 0
     local.set 16
     i32.const 0
-    i32.load offset=1072 align=1
+    i32.load offset=1104 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
@@ -597,14 +597,14 @@
       end
     end
     i32.const 0
-    i32.load offset=1076 align=1
+    i32.load offset=1108 align=1
     local.get 16
     i32.const 0
-    i32.load offset=1072 align=1
+    i32.load offset=1104 align=1
     select
     local.set 27
     i32.const 0
-    i32.load offset=1072 align=1
+    i32.load offset=1104 align=1
     local.set 28
     i32.const 0
     i32.load offset=64 align=1
@@ -622,18 +622,18 @@
     i32.load offset=96 align=1
     local.set 33
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1188 align=1
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1184 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 35
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1152 align=1
     local.set 36
     i32.const 0
-    i32.load offset=1124 align=1
+    i32.load offset=1156 align=1
     local.set 37
     block ;; label = @1
       loop ;; label = @2
@@ -783,28 +783,28 @@
         end
         i32.const 0
         local.get 28
-        i32.store offset=1072 align=1
-        i32.const 0
-        local.get 27
-        i32.store offset=1076 align=1
-        i32.const 0
-        local.get 36
-        i32.store offset=1120 align=1
-        i32.const 0
-        local.get 37
-        i32.store offset=1124 align=1
-        i32.const 0
-        local.get 11
-        i32.store offset=1128 align=1
-        i32.const 0
-        local.get 7
         i32.store offset=1104 align=1
         i32.const 0
-        local.get 8
+        local.get 27
         i32.store offset=1108 align=1
         i32.const 0
+        local.get 36
+        i32.store offset=1152 align=1
+        i32.const 0
+        local.get 37
+        i32.store offset=1156 align=1
+        i32.const 0
+        local.get 11
+        i32.store offset=1160 align=1
+        i32.const 0
+        local.get 7
+        i32.store offset=1136 align=1
+        i32.const 0
+        local.get 8
+        i32.store offset=1140 align=1
+        i32.const 0
         local.get 9
-        i32.store offset=1112 align=1
+        i32.store offset=1144 align=1
         local.get 12
         i32.eqz
         if ;; label = @3
@@ -1056,19 +1056,19 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1072 align=1
+    i32.store offset=1104 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1120 align=1
+    i32.store offset=1152 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1124 align=1
+    i32.store offset=1156 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1128 align=1
+    i32.store offset=1160 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1132 align=1
+    i32.store offset=1164 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1083,13 +1083,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1200 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1136 align=1
+      i32.store offset=1168 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1100,32 +1100,32 @@
       i32.load offset=8 align=1
       local.set 2
       i32.const 0
-      i32.load offset=1104 align=1
+      i32.load offset=1136 align=1
       local.set 3
       i32.const 0
-      i32.load offset=1108 align=1
+      i32.load offset=1140 align=1
       local.set 4
       i32.const 0
-      i32.load offset=1112 align=1
+      i32.load offset=1144 align=1
       local.set 5
       i32.const 0
       local.set 6
       i32.const 0
-      i32.load offset=1128 align=1
+      i32.load offset=1160 align=1
       local.set 7
       i32.const 8
       local.set 8
       i32.const 0
       i32.const 1
-      i32.store offset=1168 align=1
+      i32.store offset=1200 align=1
     end
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1200 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1088 align=1
       i32.const 0
       i32.eq
       if ;; label = @2
@@ -1185,13 +1185,13 @@
         i32.store offset=64 align=1
         i32.const 0
         local.get 11
-        i32.store offset=1064 align=1
+        i32.store offset=1096 align=1
         i32.const 0
         i32.const 1
-        i32.store offset=1056 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
       end
       i32.const 0
       i32.load offset=20 align=1
@@ -1200,12 +1200,12 @@
       i32.load offset=8 align=1
       local.set 15
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1088 align=1
       i32.const 1
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1092 align=1
         local.set 16
         i32.const 0
         i32.load offset=1048 align=1
@@ -1295,7 +1295,7 @@
         end
         i32.const 0
         local.get 19
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
         local.get 19
         local.get 17
         i32.lt_u
@@ -1305,24 +1305,24 @@
         end
         i32.const 0
         i32.const 2
-        i32.store offset=1056 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1088 align=1
       i32.const 2
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1064 align=1
+        i32.load offset=1096 align=1
         local.set 23
         local.get 14
         i32.load offset=8 align=1
         local.set 24
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1092 align=1
         local.set 25
         i32.const 1
         i32.const 32
@@ -1376,10 +1376,10 @@
         end
         i32.const 0
         local.get 28
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
         i32.const 0
         local.get 23
-        i32.store offset=1064 align=1
+        i32.store offset=1096 align=1
         local.get 28
         local.get 26
         i32.lt_u
@@ -1389,18 +1389,18 @@
         end
         i32.const 0
         i32.const 3
-        i32.store offset=1056 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1088 align=1
       i32.const 3
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1092 align=1
         local.set 31
         i32.const 0
         i32.load offset=1048 align=1
@@ -1488,7 +1488,7 @@
         end
         i32.const 0
         local.get 34
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
         local.get 34
         local.get 32
         i32.lt_u
@@ -1498,14 +1498,14 @@
         end
         i32.const 0
         i32.const 4
-        i32.store offset=1056 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1060 align=1
+        i32.store offset=1092 align=1
       end
       i32.const 0
       i32.const 2
-      i32.store offset=1168 align=1
+      i32.store offset=1200 align=1
     end
     i32.const 0
     return

@@ -1520,7 +1520,7 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1536 align=1
+    i32.load offset=1552 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
@@ -1711,10 +1711,10 @@
       local.set 22
       i32.const 0
       i32.const 1
-      i32.store offset=1536 align=1
+      i32.store offset=1552 align=1
     end
     i32.const 0
-    i32.load offset=1536 align=1
+    i32.load offset=1552 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1723,18 +1723,18 @@
       i32.store offset=1120 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=1536 align=1
+      i32.store offset=1552 align=1
     end
     i32.const 0
-    i32.load offset=1536 align=1
+    i32.load offset=1552 align=1
     i32.const 2
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=1280 align=1
+      i32.load offset=1296 align=1
       if ;; label = @2
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1296 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
@@ -1743,11 +1743,11 @@
           i32.const 0
           i32.load offset=1236 align=1
           i32.const 0
-          i32.load offset=1292 align=1
+          i32.load offset=1308 align=1
           select
           local.set 23
           i32.const 0
-          i32.load offset=1284 align=1
+          i32.load offset=1300 align=1
           local.set 24
           local.get 23
           local.get 24
@@ -1768,10 +1768,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1292 align=1
+              i32.load offset=1308 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1248 align=1
+                i32.load offset=1264 align=1
                 local.get 24
                 i32.const 28
                 i32.mul
@@ -1797,7 +1797,7 @@
                 local.set 27
               end
               i32.const 0
-              i32.load offset=1248 align=1
+              i32.load offset=1264 align=1
               local.get 24
               i32.const 28
               i32.mul
@@ -1830,7 +1830,7 @@
           end
           i32.const 0
           local.get 26
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
           local.get 26
           local.get 23
           i32.lt_u
@@ -1844,11 +1844,11 @@
           i32.mul
           local.set 29
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1268 align=1
           local.get 29
           i32.add
           i32.const 0
-          i32.load offset=1248 align=1
+          i32.load offset=1264 align=1
           local.get 29
           i32.add
           i32.const 0
@@ -1860,19 +1860,19 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1256 align=1
+          i32.store offset=1272 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1260 align=1
+          i32.store offset=1276 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1264 align=1
+          i32.store offset=1280 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1268 align=1
+          i32.store offset=1284 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1280 align=1
+          i32.store offset=1296 align=1
         end
         i32.const 0
         i32.load offset=1240 align=1
@@ -1880,24 +1880,24 @@
         i32.mul
         local.set 30
         i32.const 0
-        i32.load offset=1248 align=1
+        i32.load offset=1264 align=1
         local.set 31
         i32.const 0
-        i32.load offset=1252 align=1
+        i32.load offset=1268 align=1
         local.set 32
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         local.set 33
         i32.const 0
-        i32.load offset=1268 align=1
+        i32.load offset=1284 align=1
         local.set 34
         i32.const 2097152
         local.set 37
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1272 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1260 align=1
+        i32.load offset=1276 align=1
         local.set 39
         block ;; label = @3
           block ;; label = @4
@@ -2137,43 +2137,43 @@
           end
           i32.const 0
           local.get 31
-          i32.store offset=1248 align=1
-          i32.const 0
-          local.get 32
-          i32.store offset=1252 align=1
-          i32.const 0
-          local.get 33
           i32.store offset=1264 align=1
           i32.const 0
-          local.get 34
+          local.get 32
           i32.store offset=1268 align=1
           i32.const 0
+          local.get 33
+          i32.store offset=1280 align=1
+          i32.const 0
+          local.get 34
+          i32.store offset=1284 align=1
+          i32.const 0
           local.get 38
-          i32.store offset=1256 align=1
+          i32.store offset=1272 align=1
           i32.const 0
           local.get 39
-          i32.store offset=1260 align=1
+          i32.store offset=1276 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 31
-        i32.store offset=1248 align=1
-        i32.const 0
-        local.get 32
-        i32.store offset=1252 align=1
-        i32.const 0
-        local.get 33
         i32.store offset=1264 align=1
         i32.const 0
-        local.get 34
+        local.get 32
         i32.store offset=1268 align=1
         i32.const 0
+        local.get 33
+        i32.store offset=1280 align=1
+        i32.const 0
+        local.get 34
+        i32.store offset=1284 align=1
+        i32.const 0
         local.get 38
-        i32.store offset=1256 align=1
+        i32.store offset=1272 align=1
         i32.const 0
         local.get 39
-        i32.store offset=1260 align=1
+        i32.store offset=1276 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -2200,21 +2200,21 @@
         i32.store offset=1240 align=1
         i32.const 0
         local.get 52
-        i32.store offset=1284 align=1
+        i32.store offset=1300 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1280 align=1
+        i32.store offset=1296 align=1
         i32.const 0
         local.get 51
         i32.const 0
         i32.ne
-        i32.store offset=1292 align=1
+        i32.store offset=1308 align=1
         local.get 51
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
         end
       end
       i32.const 0
@@ -2265,7 +2265,7 @@
           i32.const 8192
           i32.add
           i32.const 0
-          i32.load offset=1292 align=1
+          i32.load offset=1308 align=1
           select
           local.set 58
           local.get 58
@@ -2279,7 +2279,7 @@
             i32.load offset=1236 align=1
             local.set 59
             i32.const 0
-            i32.load offset=1288 align=1
+            i32.load offset=1304 align=1
             local.get 59
             i32.lt_u
             if ;; label = @5
@@ -2300,19 +2300,19 @@
               end
               i32.const 0
               local.get 61
-              i32.store offset=1248 align=1
+              i32.store offset=1264 align=1
               i32.const 0
               local.get 61
               local.get 60
               i32.add
-              i32.store offset=1252 align=1
+              i32.store offset=1268 align=1
               i32.const 0
               local.get 59
-              i32.store offset=1288 align=1
+              i32.store offset=1304 align=1
             end
             i32.const 0
             i32.const 1
-            i32.store offset=1280 align=1
+            i32.store offset=1296 align=1
             i32.const 1
             return
           end
@@ -2371,10 +2371,10 @@
           i32.const 0
           local.set 64
           i32.const 0
-          i32.load offset=1292 align=1
+          i32.load offset=1308 align=1
           if ;; label = @4
             i32.const 0
-            i32.load offset=1248 align=1
+            i32.load offset=1264 align=1
             i32.const 0
             i64.load offset=1056 align=1
             i64.const 268435456
@@ -2559,10 +2559,10 @@
                   i32.load offset=1240 align=1
                   local.set 88
                   i32.const 0
-                  i32.load offset=1292 align=1
+                  i32.load offset=1308 align=1
                   if ;; label = @8
                     i32.const 0
-                    i32.load offset=1248 align=1
+                    i32.load offset=1264 align=1
                     local.get 88
                     i32.const 28
                     i32.mul
@@ -2642,18 +2642,18 @@
         end
       end
       i32.const 0
-      i32.load offset=1296 align=1
+      i32.load offset=1312 align=1
       i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1296 align=1
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.load offset=1236 align=1
           local.set 90
           i32.const 0
-          i32.load offset=1288 align=1
+          i32.load offset=1304 align=1
           local.get 90
           i32.lt_u
           if ;; label = @4
@@ -2674,22 +2674,22 @@
             end
             i32.const 0
             local.get 92
-            i32.store offset=1248 align=1
+            i32.store offset=1264 align=1
             i32.const 0
             local.get 92
             local.get 91
             i32.add
-            i32.store offset=1252 align=1
+            i32.store offset=1268 align=1
             i32.const 0
             local.get 90
-            i32.store offset=1288 align=1
+            i32.store offset=1304 align=1
           end
           i32.const 0
           i32.const 1
-          i32.store offset=1280 align=1
+          i32.store offset=1296 align=1
         end
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1296 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
@@ -2698,11 +2698,11 @@
           i32.const 0
           i32.load offset=1236 align=1
           i32.const 0
-          i32.load offset=1292 align=1
+          i32.load offset=1308 align=1
           select
           local.set 93
           i32.const 0
-          i32.load offset=1284 align=1
+          i32.load offset=1300 align=1
           local.set 94
           local.get 93
           local.get 94
@@ -2723,10 +2723,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1292 align=1
+              i32.load offset=1308 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1248 align=1
+                i32.load offset=1264 align=1
                 local.get 94
                 i32.const 28
                 i32.mul
@@ -2752,7 +2752,7 @@
                 local.set 97
               end
               i32.const 0
-              i32.load offset=1248 align=1
+              i32.load offset=1264 align=1
               local.get 94
               i32.const 28
               i32.mul
@@ -2785,7 +2785,7 @@
           end
           i32.const 0
           local.get 96
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
           local.get 96
           local.get 93
           i32.lt_u
@@ -2799,11 +2799,11 @@
           i32.mul
           local.set 99
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1268 align=1
           local.get 99
           i32.add
           i32.const 0
-          i32.load offset=1248 align=1
+          i32.load offset=1264 align=1
           local.get 99
           i32.add
           i32.const 0
@@ -2815,19 +2815,19 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1256 align=1
+          i32.store offset=1272 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1260 align=1
+          i32.store offset=1276 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1264 align=1
+          i32.store offset=1280 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1268 align=1
+          i32.store offset=1284 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1280 align=1
+          i32.store offset=1296 align=1
         end
         i32.const 0
         i32.load offset=1240 align=1
@@ -2835,24 +2835,24 @@
         i32.mul
         local.set 100
         i32.const 0
-        i32.load offset=1248 align=1
+        i32.load offset=1264 align=1
         local.set 101
         i32.const 0
-        i32.load offset=1252 align=1
+        i32.load offset=1268 align=1
         local.set 102
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         local.set 103
         i32.const 0
-        i32.load offset=1268 align=1
+        i32.load offset=1284 align=1
         local.set 104
         i32.const 2097152
         local.set 107
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1272 align=1
         local.set 108
         i32.const 0
-        i32.load offset=1260 align=1
+        i32.load offset=1276 align=1
         local.set 109
         block ;; label = @3
           block ;; label = @4
@@ -3092,43 +3092,43 @@
           end
           i32.const 0
           local.get 101
-          i32.store offset=1248 align=1
-          i32.const 0
-          local.get 102
-          i32.store offset=1252 align=1
-          i32.const 0
-          local.get 103
           i32.store offset=1264 align=1
           i32.const 0
-          local.get 104
+          local.get 102
           i32.store offset=1268 align=1
           i32.const 0
+          local.get 103
+          i32.store offset=1280 align=1
+          i32.const 0
+          local.get 104
+          i32.store offset=1284 align=1
+          i32.const 0
           local.get 108
-          i32.store offset=1256 align=1
+          i32.store offset=1272 align=1
           i32.const 0
           local.get 109
-          i32.store offset=1260 align=1
+          i32.store offset=1276 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 101
-        i32.store offset=1248 align=1
-        i32.const 0
-        local.get 102
-        i32.store offset=1252 align=1
-        i32.const 0
-        local.get 103
         i32.store offset=1264 align=1
         i32.const 0
-        local.get 104
+        local.get 102
         i32.store offset=1268 align=1
         i32.const 0
+        local.get 103
+        i32.store offset=1280 align=1
+        i32.const 0
+        local.get 104
+        i32.store offset=1284 align=1
+        i32.const 0
         local.get 108
-        i32.store offset=1256 align=1
+        i32.store offset=1272 align=1
         i32.const 0
         local.get 109
-        i32.store offset=1260 align=1
+        i32.store offset=1276 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -3155,29 +3155,29 @@
         i32.store offset=1240 align=1
         i32.const 0
         local.get 122
-        i32.store offset=1284 align=1
+        i32.store offset=1300 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1280 align=1
+        i32.store offset=1296 align=1
         i32.const 0
         local.get 121
         i32.const 0
         i32.ne
-        i32.store offset=1292 align=1
+        i32.store offset=1308 align=1
         local.get 121
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1296 align=1
+        i32.store offset=1312 align=1
       end
       i32.const 0
       i32.const 3
-      i32.store offset=1536 align=1
+      i32.store offset=1552 align=1
     end
     i32.const 0
     return
@@ -3187,7 +3187,7 @@
     (local i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -3209,10 +3209,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1476 align=1
+      i32.store offset=1492 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1472 align=1
+      i32.store offset=1488 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -3224,49 +3224,49 @@
     i64.load offset=1056 align=1
     local.set 5
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 24
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 25
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 26
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=1476 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1472 align=1
+    i32.load offset=1488 align=1
     i32.const 30
     i32.mul
     i32.add
@@ -3276,15 +3276,15 @@
     i32.const 0
     i32.load offset=1240 align=1
     i32.const 0
-    i32.load offset=1300 align=1
+    i32.load offset=1316 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1296 align=1
+    i32.load offset=1312 align=1
     select
     local.set 13
     i32.const 0
-    i32.load offset=1300 align=1
+    i32.load offset=1316 align=1
     local.set 14
     local.get 14
     local.get 13
@@ -3301,7 +3301,7 @@
     if ;; label = @1
       loop ;; label = @2
         i32.const 0
-        i32.load offset=1248 align=1
+        i32.load offset=1264 align=1
         local.get 14
         i32.const 28
         i32.mul
@@ -3387,62 +3387,62 @@
     end
     i32.const 0
     local.get 15
-    i32.store offset=1300 align=1
+    i32.store offset=1316 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1344 align=1
-    i32.const 0
-    local.get 12
     i32.store offset=1360 align=1
     i32.const 0
-    local.get 7
+    local.get 12
     i32.store offset=1376 align=1
+    i32.const 0
+    local.get 7
+    i32.store offset=1392 align=1
     local.get 8
     local.get 12
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1380 align=1
+    i32.store offset=1396 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1392 align=1
-    i32.const 0
-    local.get 10
     i32.store offset=1408 align=1
     i32.const 0
-    local.get 12
+    local.get 10
     i32.store offset=1424 align=1
     i32.const 0
-    local.get 11
+    local.get 12
     i32.store offset=1440 align=1
     i32.const 0
-    local.get 12
+    local.get 11
     i32.store offset=1456 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1488 align=1
+    i32.store offset=1472 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    local.get 12
+    i32.store offset=1504 align=1
+    i32.const 0
+    i32.load offset=1504 align=1
     local.set 27
     i32.const 0
     i32.const 0
-    i32.store offset=1488 align=1
+    i32.store offset=1504 align=1
     i32.const 0
     local.get 27
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1344
+    i32.const 1360
     i32.store offset=28 align=1
     local.get 27
     i32.const 0
     i32.load offset=1240 align=1
     i32.const 0
-    i32.load offset=1300 align=1
+    i32.load offset=1316 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1296 align=1
+    i32.load offset=1312 align=1
     select
     i32.or
     if ;; label = @1

@@ -118,10 +118,10 @@
   (func (;16;) (type 16) (param i32) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i64 i64 i64 i64 i64 i64 i32 i32 i32 i64 i64 i64 i32 i32)
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1104 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1104 align=1
       i32.const 1
       i32.eq
       if ;; label = @2
@@ -130,11 +130,11 @@
         i32.const 0
         i32.load offset=1044 align=1
         i32.const 0
-        i32.load offset=1100 align=1
+        i32.load offset=1116 align=1
         select
         local.set 1
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1108 align=1
         local.set 2
         local.get 1
         local.get 2
@@ -155,10 +155,10 @@
         if ;; label = @3
           loop ;; label = @4
             i32.const 0
-            i32.load offset=1100 align=1
+            i32.load offset=1116 align=1
             if ;; label = @5
               i32.const 0
-              i32.load offset=1056 align=1
+              i32.load offset=1072 align=1
               local.get 2
               i32.const 28
               i32.mul
@@ -184,7 +184,7 @@
               local.set 5
             end
             i32.const 0
-            i32.load offset=1056 align=1
+            i32.load offset=1072 align=1
             local.get 2
             i32.const 28
             i32.mul
@@ -217,7 +217,7 @@
         end
         i32.const 0
         local.get 4
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
         local.get 4
         local.get 1
         i32.lt_u
@@ -231,11 +231,11 @@
         i32.mul
         local.set 7
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1076 align=1
         local.get 7
         i32.add
         i32.const 0
-        i32.load offset=1056 align=1
+        i32.load offset=1072 align=1
         local.get 7
         i32.add
         i32.const 0
@@ -247,19 +247,19 @@
         memory.copy
         i32.const 0
         i32.const 28
-        i32.store offset=1064 align=1
+        i32.store offset=1080 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1068 align=1
+        i32.store offset=1084 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1072 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 28
-        i32.store offset=1076 align=1
+        i32.store offset=1092 align=1
         i32.const 0
         i32.const 2
-        i32.store offset=1088 align=1
+        i32.store offset=1104 align=1
       end
       i32.const 0
       i32.load offset=1048 align=1
@@ -267,24 +267,24 @@
       i32.mul
       local.set 8
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1072 align=1
       local.set 9
       i32.const 0
-      i32.load offset=1060 align=1
+      i32.load offset=1076 align=1
       local.set 10
       i32.const 0
-      i32.load offset=1072 align=1
+      i32.load offset=1088 align=1
       local.set 11
       i32.const 0
-      i32.load offset=1076 align=1
+      i32.load offset=1092 align=1
       local.set 12
       i32.const 2097152
       local.set 15
       i32.const 0
-      i32.load offset=1064 align=1
+      i32.load offset=1080 align=1
       local.set 16
       i32.const 0
-      i32.load offset=1068 align=1
+      i32.load offset=1084 align=1
       local.set 17
       block ;; label = @2
         block ;; label = @3
@@ -524,43 +524,43 @@
         end
         i32.const 0
         local.get 9
-        i32.store offset=1056 align=1
-        i32.const 0
-        local.get 10
-        i32.store offset=1060 align=1
-        i32.const 0
-        local.get 11
         i32.store offset=1072 align=1
         i32.const 0
-        local.get 12
+        local.get 10
         i32.store offset=1076 align=1
         i32.const 0
+        local.get 11
+        i32.store offset=1088 align=1
+        i32.const 0
+        local.get 12
+        i32.store offset=1092 align=1
+        i32.const 0
         local.get 16
-        i32.store offset=1064 align=1
+        i32.store offset=1080 align=1
         i32.const 0
         local.get 17
-        i32.store offset=1068 align=1
+        i32.store offset=1084 align=1
         i32.const 1
         return
       end
       i32.const 0
       local.get 9
-      i32.store offset=1056 align=1
-      i32.const 0
-      local.get 10
-      i32.store offset=1060 align=1
-      i32.const 0
-      local.get 11
       i32.store offset=1072 align=1
       i32.const 0
-      local.get 12
+      local.get 10
       i32.store offset=1076 align=1
       i32.const 0
+      local.get 11
+      i32.store offset=1088 align=1
+      i32.const 0
+      local.get 12
+      i32.store offset=1092 align=1
+      i32.const 0
       local.get 16
-      i32.store offset=1064 align=1
+      i32.store offset=1080 align=1
       i32.const 0
       local.get 17
-      i32.store offset=1068 align=1
+      i32.store offset=1084 align=1
       i32.const 0
       i64.load offset=1024 align=1
       i64.const 268435456
@@ -587,33 +587,33 @@
       i32.store offset=1048 align=1
       i32.const 0
       local.get 30
-      i32.store offset=1092 align=1
+      i32.store offset=1108 align=1
       i32.const 0
       i32.const 0
-      i32.store offset=1088 align=1
+      i32.store offset=1104 align=1
       i32.const 0
       local.get 29
       i32.const 0
       i32.ne
-      i32.store offset=1100 align=1
+      i32.store offset=1116 align=1
       local.get 29
       i32.eqz
       if ;; label = @2
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
       end
     end
     i32.const 0
     i64.load offset=1024 align=1
     local.set 31
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
     end
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1136 align=1
     local.set 32
     i32.const 0
     i32.load offset=64 align=1
@@ -638,10 +638,10 @@
         br_if 1 (;@1;)
         i32.const 0
         local.get 0
-        i32.store offset=1124 align=1
+        i32.store offset=1140 align=1
         i32.const 0
         local.get 32
-        i32.store offset=1120 align=1
+        i32.store offset=1136 align=1
         i32.const 0
         i32.load offset=1044 align=1
         i32.const 0
@@ -658,7 +658,7 @@
         i32.const 8192
         i32.add
         i32.const 0
-        i32.load offset=1100 align=1
+        i32.load offset=1116 align=1
         select
         local.set 39
         local.get 39
@@ -672,7 +672,7 @@
           i32.load offset=1044 align=1
           local.set 40
           i32.const 0
-          i32.load offset=1096 align=1
+          i32.load offset=1112 align=1
           local.get 40
           i32.lt_u
           if ;; label = @4
@@ -693,19 +693,19 @@
             end
             i32.const 0
             local.get 42
-            i32.store offset=1056 align=1
+            i32.store offset=1072 align=1
             i32.const 0
             local.get 42
             local.get 41
             i32.add
-            i32.store offset=1060 align=1
+            i32.store offset=1076 align=1
             i32.const 0
             local.get 40
-            i32.store offset=1096 align=1
+            i32.store offset=1112 align=1
           end
           i32.const 0
           i32.const 1
-          i32.store offset=1088 align=1
+          i32.store offset=1104 align=1
           i32.const 1
           return
         end
@@ -764,10 +764,10 @@
         i32.const 0
         local.set 45
         i32.const 0
-        i32.load offset=1100 align=1
+        i32.load offset=1116 align=1
         if ;; label = @3
           i32.const 0
-          i32.load offset=1056 align=1
+          i32.load offset=1072 align=1
           i32.const 0
           i64.load offset=1024 align=1
           i64.const 268435456
@@ -916,10 +916,10 @@
               i32.load offset=1048 align=1
               local.set 59
               i32.const 0
-              i32.load offset=1100 align=1
+              i32.load offset=1116 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1056 align=1
+                i32.load offset=1072 align=1
                 local.get 59
                 i32.const 28
                 i32.mul
@@ -1031,7 +1031,7 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1120 align=1
+    i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1046,18 +1046,18 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1120 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1104 align=1
       i32.eqz
       if ;; label = @2
         i32.const 0
         i32.load offset=1044 align=1
         local.set 0
         i32.const 0
-        i32.load offset=1096 align=1
+        i32.load offset=1112 align=1
         local.get 0
         i32.lt_u
         if ;; label = @3
@@ -1078,22 +1078,22 @@
           end
           i32.const 0
           local.get 2
-          i32.store offset=1056 align=1
+          i32.store offset=1072 align=1
           i32.const 0
           local.get 2
           local.get 1
           i32.add
-          i32.store offset=1060 align=1
+          i32.store offset=1076 align=1
           i32.const 0
           local.get 0
-          i32.store offset=1096 align=1
+          i32.store offset=1112 align=1
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1088 align=1
+        i32.store offset=1104 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1104 align=1
       i32.const 1
       i32.eq
       if ;; label = @2
@@ -1102,11 +1102,11 @@
         i32.const 0
         i32.load offset=1044 align=1
         i32.const 0
-        i32.load offset=1100 align=1
+        i32.load offset=1116 align=1
         select
         local.set 3
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1108 align=1
         local.set 4
         local.get 3
         local.get 4
@@ -1127,10 +1127,10 @@
         if ;; label = @3
           loop ;; label = @4
             i32.const 0
-            i32.load offset=1100 align=1
+            i32.load offset=1116 align=1
             if ;; label = @5
               i32.const 0
-              i32.load offset=1056 align=1
+              i32.load offset=1072 align=1
               local.get 4
               i32.const 28
               i32.mul
@@ -1156,7 +1156,7 @@
               local.set 7
             end
             i32.const 0
-            i32.load offset=1056 align=1
+            i32.load offset=1072 align=1
             local.get 4
             i32.const 28
             i32.mul
@@ -1189,7 +1189,7 @@
         end
         i32.const 0
         local.get 6
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
         local.get 6
         local.get 3
         i32.lt_u
@@ -1203,11 +1203,11 @@
         i32.mul
         local.set 9
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1076 align=1
         local.get 9
         i32.add
         i32.const 0
-        i32.load offset=1056 align=1
+        i32.load offset=1072 align=1
         local.get 9
         i32.add
         i32.const 0
@@ -1219,19 +1219,19 @@
         memory.copy
         i32.const 0
         i32.const 28
-        i32.store offset=1064 align=1
+        i32.store offset=1080 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1068 align=1
+        i32.store offset=1084 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1072 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         i32.const 28
-        i32.store offset=1076 align=1
+        i32.store offset=1092 align=1
         i32.const 0
         i32.const 2
-        i32.store offset=1088 align=1
+        i32.store offset=1104 align=1
       end
       i32.const 0
       i32.load offset=1048 align=1
@@ -1239,24 +1239,24 @@
       i32.mul
       local.set 10
       i32.const 0
-      i32.load offset=1056 align=1
+      i32.load offset=1072 align=1
       local.set 11
       i32.const 0
-      i32.load offset=1060 align=1
+      i32.load offset=1076 align=1
       local.set 12
       i32.const 0
-      i32.load offset=1072 align=1
+      i32.load offset=1088 align=1
       local.set 13
       i32.const 0
-      i32.load offset=1076 align=1
+      i32.load offset=1092 align=1
       local.set 14
       i32.const 2097152
       local.set 17
       i32.const 0
-      i32.load offset=1064 align=1
+      i32.load offset=1080 align=1
       local.set 18
       i32.const 0
-      i32.load offset=1068 align=1
+      i32.load offset=1084 align=1
       local.set 19
       block ;; label = @2
         block ;; label = @3
@@ -1496,43 +1496,43 @@
         end
         i32.const 0
         local.get 11
-        i32.store offset=1056 align=1
-        i32.const 0
-        local.get 12
-        i32.store offset=1060 align=1
-        i32.const 0
-        local.get 13
         i32.store offset=1072 align=1
         i32.const 0
-        local.get 14
+        local.get 12
         i32.store offset=1076 align=1
         i32.const 0
+        local.get 13
+        i32.store offset=1088 align=1
+        i32.const 0
+        local.get 14
+        i32.store offset=1092 align=1
+        i32.const 0
         local.get 18
-        i32.store offset=1064 align=1
+        i32.store offset=1080 align=1
         i32.const 0
         local.get 19
-        i32.store offset=1068 align=1
+        i32.store offset=1084 align=1
         i32.const 1
         return
       end
       i32.const 0
       local.get 11
-      i32.store offset=1056 align=1
-      i32.const 0
-      local.get 12
-      i32.store offset=1060 align=1
-      i32.const 0
-      local.get 13
       i32.store offset=1072 align=1
       i32.const 0
-      local.get 14
+      local.get 12
       i32.store offset=1076 align=1
       i32.const 0
+      local.get 13
+      i32.store offset=1088 align=1
+      i32.const 0
+      local.get 14
+      i32.store offset=1092 align=1
+      i32.const 0
       local.get 18
-      i32.store offset=1064 align=1
+      i32.store offset=1080 align=1
       i32.const 0
       local.get 19
-      i32.store offset=1068 align=1
+      i32.store offset=1084 align=1
       i32.const 0
       i64.load offset=1024 align=1
       i64.const 268435456
@@ -1559,25 +1559,25 @@
       i32.store offset=1048 align=1
       i32.const 0
       local.get 32
-      i32.store offset=1092 align=1
+      i32.store offset=1108 align=1
       i32.const 0
       i32.const 0
-      i32.store offset=1088 align=1
+      i32.store offset=1104 align=1
       i32.const 0
       local.get 31
       i32.const 0
       i32.ne
-      i32.store offset=1100 align=1
+      i32.store offset=1116 align=1
       local.get 31
       i32.eqz
       if ;; label = @2
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1108 align=1
       end
       i32.const 0
       i32.const 1
-      i32.store offset=1104 align=1
+      i32.store offset=1120 align=1
     end
     i32.const 0
     return
@@ -1587,7 +1587,7 @@
     (local i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1609,26 +1609,26 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1220 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1216 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
     i64.load offset=1024 align=1
     local.set 3
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 8
     i32.mul
     i32.add
@@ -1638,15 +1638,15 @@
     i32.const 0
     i32.load offset=1048 align=1
     i32.const 0
-    i32.load offset=1108 align=1
+    i32.load offset=1124 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1120 align=1
     select
     local.set 7
     i32.const 0
-    i32.load offset=1108 align=1
+    i32.load offset=1124 align=1
     local.set 8
     local.get 8
     local.get 7
@@ -1663,7 +1663,7 @@
     if ;; label = @1
       loop ;; label = @2
         i32.const 0
-        i32.load offset=1056 align=1
+        i32.load offset=1072 align=1
         local.get 8
         i32.const 28
         i32.mul
@@ -1716,43 +1716,43 @@
     end
     i32.const 0
     local.get 9
-    i32.store offset=1108 align=1
+    i32.store offset=1124 align=1
     i32.const 0
     local.get 4
-    i32.store offset=1152 align=1
-    i32.const 0
-    local.get 6
     i32.store offset=1168 align=1
     i32.const 0
-    local.get 5
+    local.get 6
     i32.store offset=1184 align=1
     i32.const 0
-    local.get 6
+    local.get 5
     i32.store offset=1200 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1232 align=1
+    i32.store offset=1216 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    local.get 6
+    i32.store offset=1248 align=1
+    i32.const 0
+    i32.load offset=1248 align=1
     local.set 16
     i32.const 0
     i32.const 0
-    i32.store offset=1232 align=1
+    i32.store offset=1248 align=1
     i32.const 0
     local.get 16
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1152
+    i32.const 1168
     i32.store offset=28 align=1
     local.get 16
     i32.const 0
     i32.load offset=1048 align=1
     i32.const 0
-    i32.load offset=1108 align=1
+    i32.load offset=1124 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1120 align=1
     select
     i32.or
     if ;; label = @1
