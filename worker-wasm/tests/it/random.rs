@@ -84,6 +84,33 @@ pub(crate) fn decimal_column(rng: &mut Rng) -> Column {
     column_of(rng, ty)
 }
 
+/// Points in time, and the numbers that move them.
+pub(crate) fn time_column(rng: &mut Rng) -> Column {
+    let ty = match rng.u32(0..6) {
+        0 => Type::Int32,
+        1 => Type::Int64,
+        2 => Type::Date32,
+        unit => {
+            let unit = [
+                TimeUnit::Second,
+                TimeUnit::Microsecond,
+                TimeUnit::Nanosecond,
+            ][unit as usize - 3];
+            Type::Timestamp(unit, rng.bool().then(|| "+00:00".into()))
+        }
+    };
+    column_of(rng, ty)
+}
+
+/// Text, and the numbers that cut it.
+pub(crate) fn text_column(rng: &mut Rng) -> Column {
+    let ty = match rng.u32(0..3) {
+        0 => Type::Int64,
+        _ => Type::Utf8,
+    };
+    column_of(rng, ty)
+}
+
 pub(crate) fn column_of(rng: &mut Rng, ty: Type) -> Column {
     let nullable = rng.bool();
     let range = match rng.u32(0..3) {
