@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p worker-wasm --example long_calls -- [rows, default 20000000]`. Per fragment: calls, processor milliseconds of
 //! all, of the longest and of the one that 99.9 % stay below, memory. Copying batches in counts as part of a call.
+//! Then one and two threads that probe the same table, and how much shared memory the process has for it.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
@@ -168,6 +169,57 @@ fn run(name: &str, instance: &mut Instance, rows: usize) -> Result<(), RunError>
     Ok(())
 }
 
+/// Shared memory of this process, each page counted once however often it is mapped. Bytes.
+fn shared_memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss_Shmem:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() << 10
+}
+
+/// Probes with the same batches in each of several threads at once.
+fn probe_in_threads(
+    runtime: &Runtime,
+    table: &Arc<JoinTable>,
+    batches: &[RecordBatch],
+    threads: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let tables = [Arc::clone(table)];
+    let instances: Result<Vec<_>, _> = (0..threads)
+        .map(|_| open(runtime, PROBE, &[], &tables))
+        .collect();
+    let mut instances = instances?;
+    let start = Instant::now();
+    let times: Result<Vec<_>, RunError> = std::thread::scope(|scope| {
+        let threads: Vec<_> = instances
+            .iter_mut()
+            .map(|instance| {
+                scope.spawn(move || {
+                    let start = processor_time();
+                    for batch in batches {
+                        instance.push(0, batch, &mut || Ok(()))?;
+                    }
+                    Ok(processor_time() - start)
+                })
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined
+            .map(|time| time.expect("a thread that probes does not panic"))
+            .collect()
+    });
+    let own: u64 = instances.iter().map(Instance::memory_bytes).sum();
+    println!(
+        "{threads} threads: {:?} ms each, wall {:.1} ms, own memory {own} bytes, shared {} MiB",
+        times?.into_iter().map(milliseconds).collect::<Vec<_>>(),
+        milliseconds(start.elapsed()),
+        shared_memory_bytes() >> 20,
+    );
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rows = std::env::args()
         .nth(1)
@@ -191,6 +243,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     run("build", &mut build, rows)?;
     let table = Arc::new(build.into_table()?);
     println!("table: {} MiB", table.memory_bytes() >> 20);
-    run("probe", &mut open(&runtime, PROBE, &[], &[table])?, rows)?;
+    let probing = &mut open(&runtime, PROBE, &[], &[Arc::clone(&table)])?;
+    run("probe", probing, rows)?;
+    let some: Vec<_> = batches(rows / 4).collect();
+    for threads in [1, 2] {
+        probe_in_threads(&runtime, &table, &some, threads)?;
+    }
     Ok(())
 }

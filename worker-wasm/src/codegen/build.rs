@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Rows counted or copied in one call: each may miss every cache.
-const PIECE_ROWS: i32 = 16_384;
+const PIECE_ROWS: i32 = 8192;
 /// Slots passed over in one call.
 const PIECE_SLOTS: i32 = 262_144;
 /// More than any build window.

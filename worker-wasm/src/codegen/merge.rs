@@ -17,6 +17,8 @@ use crate::abi::Status;
 
 /// Bytes of items that one call moves: about a millisecond.
 const MOVE_BYTES: i32 = 2 << 20;
+/// What beginning a pair of runs counts for: in the first passes it takes longer than moving the items.
+const PAIR_BYTES: i32 = 64;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Merge {
@@ -121,6 +123,7 @@ impl Merge {
                     f.set(pass.right, lower(pass.right, pass.end));
                     self.merge(f, pass, pause);
                     pass.copy_rest(f, pause);
+                    f.set(pass.budget, pass.budget.get() - PAIR_BYTES);
                     f.set(low, pass.end);
                     f.set(pass.left, low);
                     f.set(pass.right, low.get() + width);

@@ -10,7 +10,7 @@ mod update;
 use super::{
     builder::{Function, I32, I64, Local},
     distinct::Distinct,
-    expr::{self, Datum, Row, Scalar},
+    expr::{self, Row, Scalar},
     hash_table::{Directory, HashTable},
     memory::{StateArea, set_field},
     pipeline::Context,

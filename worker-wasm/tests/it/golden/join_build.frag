@@ -1216,9 +1216,9 @@
         local.set 18
         local.get 16
         local.get 18
-        i32.const 16384
+        i32.const 8192
         local.get 18
-        i32.const 16384
+        i32.const 8192
         i32.lt_u
         select
         i32.add
@@ -1411,9 +1411,9 @@
         local.set 33
         local.get 31
         local.get 33
-        i32.const 16384
+        i32.const 8192
         local.get 33
-        i32.const 16384
+        i32.const 8192
         i32.lt_u
         select
         i32.add

@@ -2124,6 +2124,10 @@
               local.get 49
               i32.lt_u
               br_if 1 (;@4;)
+              local.get 37
+              i32.const 64
+              i32.sub
+              local.set 37
               local.get 36
               local.set 39
               local.get 39
@@ -3079,6 +3083,10 @@
               local.get 119
               i32.lt_u
               br_if 1 (;@4;)
+              local.get 107
+              i32.const 64
+              i32.sub
+              local.set 107
               local.get 106
               local.set 109
               local.get 109

@@ -511,6 +511,10 @@
             local.get 27
             i32.lt_u
             br_if 1 (;@3;)
+            local.get 15
+            i32.const 64
+            i32.sub
+            local.set 15
             local.get 14
             local.set 17
             local.get 17
@@ -1483,6 +1487,10 @@
             local.get 29
             i32.lt_u
             br_if 1 (;@3;)
+            local.get 17
+            i32.const 64
+            i32.sub
+            local.set 17
             local.get 16
             local.set 19
             local.get 19
