@@ -6,13 +6,13 @@
 //! ```text
 //! private  control block | state | heap, grown by the host on NEED_MEMORY    guest reads and writes
 //! inputs   column descriptors and buffers of the batch being pushed          host writes, guest reads
-//! build    a join table built once and mapped into the memories of threads   guest reads
+//! build    join tables, each built once and mapped into the memories of threads   guest reads; the builder writes
 //! ```
 //!
 //! Calls: `open(params)`, then per input any number of `push_<input>(rows)` and one `finish_<input>()`; after each of them
 //! `pull(rows_max)` until it says DONE. Every call returns a [`Status`]. MORE and NEED_MEMORY from `push` and `finish`
 //! mean: call again with the same arguments and the same input window; how far it got is in the state area.
-//! MORE from `pull` means that rows are out, valid until the next call.
+//! MORE from `pull` means that rows are out, valid until the next call; without rows: time to breathe, call again.
 //!
 //! Units: addresses and sizes in bytes, rows as counts, everything little-endian.
 //! Invariant: all state lives in memory. Its layout depends on the plan's shape alone, never on facts, so that the
@@ -59,6 +59,9 @@ pub const PAGE_BYTES: u64 = 65_536;
 /// Inputs of one fragment; a control block has room for as many descriptor addresses.
 pub const INPUTS_MAX: usize = 8;
 
+/// Join tables that one fragment probes; a control block has room for as many.
+pub const TABLES_MAX: usize = 32;
+
 /// Rows of one pushed batch; selection vectors and output buffers are sized for it, and it keeps a call short.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
@@ -71,9 +74,10 @@ pub const BUFFER_ALIGN: usize = 128;
 pub enum Status {
     /// `push`: the batch is consumed. `finish`: finished. `pull`: no rows are left of what was pushed.
     Done = 0,
-    /// `push`, `finish`: time to breathe, call again. `pull`: rows are out.
+    /// `push`, `finish`, `pull` without rows: time to breathe, call again. `pull` otherwise: rows are out.
     More = 1,
-    /// `control::NEEDED` says up to where the private window must reach; grant it and call again.
+    /// `control::NEEDED` says up to where the private window must reach, `control::BUILD_NEEDED` how long the build window
+    /// must be; grant it and call again.
     NeedMemory = 2,
     /// The error cell says why. No further call is allowed.
     Error = 3,
@@ -119,7 +123,8 @@ impl Reason {
 
 /// Offsets in the control block at address 0. All fields are `u32` unless said otherwise.
 pub mod control {
-    /// End of usable private memory. The host writes it before `open` and after NEED_MEMORY.
+    /// End of usable private memory; [`super::BUFFER_ALIGN`] bytes behind it can be read. The host writes it before `open`
+    /// and after NEED_MEMORY.
     pub const HEAP_LIMIT: u32 = 0;
     /// First free byte of the heap. The host sets it behind the state area, the guest moves it.
     pub const HEAP_NEXT: u32 = 4;
@@ -129,7 +134,7 @@ pub mod control {
     pub const ERROR_REASON: u32 = 12;
     /// Error cell: row of the batch being pushed or pulled.
     pub const ERROR_ROW: u32 = 16;
-    /// Address of the build window. The host writes it before `open`.
+    /// Where a table is built: in the build window, behind those that are probed. The host writes it before `open`.
     pub const BUILD: u32 = 20;
     /// Rows that `pull` put out. The guest writes it.
     pub const OUT_ROWS: u32 = 24;
@@ -137,8 +142,16 @@ pub mod control {
     pub const OUT_COLUMNS: u32 = 28;
     /// `u64`: rows that went through generated loops so far. The guest writes it.
     pub const GUEST_ROWS: u32 = 32;
+    /// With NEED_MEMORY: the wanted length of the build window. The guest writes it.
+    pub const BUILD_NEEDED: u32 = 40;
+    /// Writable length of the build window. The host writes it after NEED_MEMORY.
+    pub const BUILD_BYTES: u32 = 44;
+    /// Where the build window starts, tables that are probed included. The host writes it before `open`.
+    pub const TABLES_START: u32 = 48;
     /// Per input the address of its descriptors. The host writes them before `push`.
     pub const INPUT_COLUMNS: u32 = 64;
+    /// Per table [`super::table_link::BYTES`] bytes, see there.
+    pub const TABLES: u32 = 96;
     /// Where the state area starts.
     pub const BYTES: u32 = 1024;
 }
@@ -159,6 +172,8 @@ pub mod column {
     pub const NULL_COUNT: u32 = 20;
     /// Of text: bytes of all rows that do not fit their view. A row counts as often as it occurs, also out of a dictionary.
     pub const TEXT_BYTES: u32 = 24;
+    /// Of text: bytes of the longest row that does not fit its view; 0 if all do.
+    pub const TEXT_LONGEST: u32 = 28;
     pub const BYTES: u32 = 32;
 }
 
@@ -173,6 +188,31 @@ pub mod view {
     /// Of long text: where it is.
     pub const ADDRESS: u32 = 8;
     pub const BYTES: u32 = 16;
+}
+
+/// Offsets in what the control block says about a table that is probed.
+pub mod table_link {
+    /// Address of the table. The host writes it before `open`.
+    pub const ADDRESS: u32 = 0;
+    /// Address of one byte for each row of the table, 1 = it had a match; 0 until a join that keeps rows of the table needs
+    /// them. The guest writes it.
+    pub const MATCHED: u32 = 4;
+    /// 1 for the instance that puts out the rows kept of the table, when all others have finished and `MATCHED` knows what
+    /// they met. The host writes it before `finish`.
+    pub const KEEPS: u32 = 8;
+    pub const BYTES: u32 = 16;
+}
+
+/// Offsets in a join table, which starts at a page. All addresses in it count from its start, those in views too.
+pub mod table {
+    /// `u32`: rows.
+    pub const ROWS: u32 = 0;
+    /// `u32`: where the first row is.
+    pub const FIRST_ROW: u32 = 4;
+    /// `u32`: how far a hash is shifted right to become a slot of the directory.
+    pub const SHIFT: u32 = 8;
+    /// The directory: one `u64` before the first slot, and one for each slot.
+    pub const DIRECTORY: u32 = 64;
 }
 
 /// A parameter of `open`: 16 bytes, the value in its lane, lowest byte first; a boolean is 0 or 1. Never null.

@@ -4,7 +4,7 @@
 //! through, 16 at a time. `pull` publishes what is there and forgets it.
 
 use super::{
-    builder::{Function, I32, Local},
+    builder::{Function, I32, Local, Value},
     expr::{self, Row},
     memory::{StateArea, field, set_field},
     pipeline::Buffers,
@@ -41,6 +41,12 @@ struct Output {
 pub(crate) struct Out {
     addresses: Vec<Local<I32>>,
     rows: Local<I32>,
+}
+
+impl Out {
+    pub(crate) fn rows(&self) -> Value<I32> {
+        self.rows.get()
+    }
 }
 
 impl Emission {
@@ -126,13 +132,17 @@ impl Emission {
         set_field(f, self.rows, out.rows);
     }
 
-    /// The end of `pull`: MORE with rows, DONE without.
-    pub(crate) fn publish(&self, f: &mut Function) {
+    /// The end of `pull`: MORE with rows, or where some may be `left`; else DONE.
+    pub(crate) fn publish(&self, f: &mut Function, left: Option<Value<I32>>) {
         let rows: Local<I32> = f.let_(field(self.rows));
         set_field(f, self.rows, 0);
         set_field(f, control::OUT_ROWS, rows);
         set_field(f, control::OUT_COLUMNS, self.descriptors);
-        f.if_(rows, |f| f.return_(Status::More as i32));
+        let more = match left {
+            Some(left) => rows.get() | left,
+            None => rows.get(),
+        };
+        f.if_(more, |f| f.return_(Status::More as i32));
         f.return_(Status::Done as i32);
     }
 }

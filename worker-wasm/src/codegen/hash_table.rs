@@ -304,7 +304,7 @@ impl HashTable {
 }
 
 /// 32 bits over all keys: each word is folded in by a multiplication to 128 bits whose halves are combined.
-fn hash(f: &mut Function, keys: &[Datum]) -> Local<I32> {
+pub(crate) fn hash(f: &mut Function, keys: &[Datum]) -> Local<I32> {
     let hash: Local<I64> = f.let_(HASH_SEED);
     let product = f.wide();
     for key in keys {

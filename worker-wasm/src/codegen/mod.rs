@@ -4,17 +4,26 @@
 //! over rows), [`expr`] (what a row computes), [`emit`] and [`aggregate`] (where rows go), written with [`builder`].
 
 mod aggregate;
+mod build;
 mod builder;
 mod calendar;
 mod distinct;
 mod emit;
 mod expr;
 mod hash_table;
+mod join;
 mod memory;
+mod merge;
 mod module;
 mod pipeline;
+mod probe;
+mod rows;
 mod selection;
+mod sink;
 mod small_keys;
+mod sort;
+mod sort_key;
+mod table;
 mod text;
 mod text_heap;
 mod vector;
@@ -27,7 +36,7 @@ use pipeline::{Compiled, Context};
 use crate::{
     RuntimeError,
     abi::{self, Status},
-    fragment::{Fragment, Source, VerifyError, verifier},
+    fragment::{Fragment, Sink, Source, VerifyError, verifier},
     module::{Description, FragmentModule},
 };
 
@@ -54,11 +63,12 @@ pub fn compile(fragment: &Fragment) -> Result<FragmentModule, CompileError> {
         compiled.push(next);
     }
 
-    let mut exports = vec![(abi::OPEN.to_owned(), open(fragment, params))];
+    let mut exports = vec![(abi::OPEN.to_owned(), open(fragment, params, &compiled))];
     for (index, pipeline) in fragment.pipelines.iter().enumerate() {
         if let Source::Input(input) = pipeline.source {
             exports.push((abi::push_name(input), compiled[index].push(&context, input)));
-            exports.push((abi::finish_name(input), compiled[index].finish()));
+            let name = abi::finish_name(input);
+            exports.push((name, finish(&context, &compiled, index, &mut state)));
         }
     }
     let last = compiled.last().expect("verified: a pipeline emits");
@@ -77,13 +87,69 @@ pub fn compile(fragment: &Fragment) -> Result<FragmentModule, CompileError> {
     ))?)
 }
 
+/// Writes what has to be done before something else, in one call or many.
+type Work<'a> = Box<dyn Fn(&mut Function) + 'a>;
+
+/// `finish_<input>()`: completes the sink of the pipeline that reads the input, then of those that read what is stored
+/// there, one after the other.
+fn finish(
+    context: &Context<'_>,
+    compiled: &[Compiled<'_>],
+    first: usize,
+    state: &mut StateArea,
+) -> Finished {
+    let mut f = Function::new(module::STATUS);
+    let storing = storing_from(context.fragment, first);
+    let mut works: Vec<Work<'_>> = Vec::new();
+    if compiled[first].joins() {
+        works.push(Box::new(|f| compiled[first].finish_joins(f, context)));
+    }
+    for index in storing {
+        works.push(Box::new(move |f| {
+            compiled[index].read_stored(f, context);
+            compiled[index].finish(f);
+        }));
+    }
+    match works.as_slice() {
+        [] => {}
+        [only] => only(&mut f),
+        several => {
+            // How much of the work is done.
+            let stage = state.place(4);
+            for (work, done) in several.iter().zip(0..) {
+                f.if_(memory::field(stage).eq(done), |f| {
+                    work(f);
+                    memory::set_field(f, stage, done + 1);
+                });
+            }
+        }
+    }
+    f.return_(Status::Done as i32);
+    f.finish()
+}
+
+/// A pipeline and those that read what it has stored, one after the other, without the one that emits.
+fn storing_from(fragment: &Fragment, first: usize) -> Vec<usize> {
+    let reader = |of: &usize| {
+        let mut pipelines = fragment.pipelines.iter();
+        pipelines.position(|later| verifier::stored_by(later.source) == Some(*of))
+    };
+    let chain = std::iter::successors(Some(first), reader);
+    chain
+        .filter(|index| fragment.pipelines[*index].sink != Sink::Emit)
+        .collect()
+}
+
 /// `open(params)`: copies the parameters, which the host overwrites with the first batch.
-fn open(fragment: &Fragment, params: u32) -> Finished {
+fn open(fragment: &Fragment, params: u32, compiled: &[Compiled<'_>]) -> Finished {
     let mut f = Function::new(module::STATUS);
     let from: Local<I32> = f.param();
     for offset in (0..fragment.params.len() as u32 * abi::PARAM_BYTES).step_by(8) {
         let half: Value<I64> = from.get().load(offset);
         f.store::<I64>(0, params + offset, half);
+    }
+    for pipeline in compiled {
+        pipeline.open(&mut f);
     }
     f.return_(Status::Done as i32);
     f.finish()

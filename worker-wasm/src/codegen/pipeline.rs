@@ -1,25 +1,30 @@
 //! A pipeline's loop: rows of a batch, or groups, through its operators into its sink.
 //!
 //! A batch first goes through what can be of the leading filter, see [`super::selection`]; one fused loop over the rows that
-//! survive does the rest. Later filters are branches in that loop.
+//! survive does the rest, or, where the pipeline has joins, [`super::probe`]. Later filters are branches there.
 //!
 //! ```text
 //! push(rows): bind columns -> selection -> per block of rows: make room, then row by row: operators -> sink
 //! ```
+//!
+//! What one pipeline has stored the next one reads while the input is being finished, unless the next one emits.
+
+mod joined;
 
 use super::{
-    aggregate::Aggregation,
     builder::{Finished, Function, I32, I64, Local, Value, select},
     emit::Emission,
-    expr::{self, Binding, Row},
-    hash_table,
+    expr::{self, Binding, Datum, Row},
     memory::{self, StateArea, field, set_field},
     module::STATUS,
+    probe::Probing,
     selection::{Selection, Survivors},
+    sink::{BLOCK_ROWS, Store},
+    text_heap::Origin,
 };
 use crate::{
     abi::{Status, column, control},
-    fragment::{Fragment, Input, Operator, Pipeline, Sink, Source, ValueType, verifier},
+    fragment::{Expr, Fragment, Input, Operator, Pipeline, Source, ValueType, verifier},
 };
 
 /// What every part of a module knows.
@@ -33,24 +38,30 @@ pub(crate) struct Context<'a> {
 /// A pipeline with its places in the state area.
 #[derive(Debug)]
 pub(crate) struct Compiled<'a> {
-    /// What is left to do for each row.
+    pipeline: &'a Pipeline,
+    /// What is left to do for each row behind the selection.
     operators: Vec<Operator>,
     sink: CompiledSink<'a>,
-    /// The aggregation whose groups are the source.
-    groups: Option<Aggregation<'a>>,
+    /// The sink whose rows are the source.
+    stored: Option<Store<'a>>,
     /// `u32`: rows of the selection already consumed when `push` was left early.
     position: u32,
     /// `u32`: rows in the selection, while position is not 0.
     selected: u32,
     /// What is done before the loop.
     selection: Option<Selection>,
+    /// The joins, if there are any.
+    probing: Option<Probing<'a>>,
 }
 
 #[derive(Debug)]
 enum CompiledSink<'a> {
     Emit(Emission),
-    Aggregate(Aggregation<'a>),
+    Store(Store<'a>),
 }
+
+/// Blocks of stored rows that one call reads while finishing: well below 5 ms.
+const READ_BLOCKS: i32 = 32;
 
 /// Buffers for a batch of rows, all in one piece of heap that grows with the largest batch seen.
 #[derive(Debug, Clone)]
@@ -101,37 +112,62 @@ impl<'a> Compiled<'a> {
         earlier: &[Self],
         state: &mut StateArea,
     ) -> Self {
-        let groups = match pipeline.source {
-            Source::Input(_) => None,
-            Source::Groups(of) => match &earlier[of].sink {
-                CompiledSink::Aggregate(aggregation) => Some(aggregation.clone()),
-                CompiledSink::Emit(_) => unreachable!("verified: groups come from an aggregation"),
+        let (stored, columns) = match pipeline.source {
+            Source::Input(input) => {
+                let columns = verifier::input_columns(context.fragment, input);
+                (None, columns.expect("verified"))
+            }
+            Source::Groups(of) | Source::Sorted(of) => match &earlier[of].sink {
+                CompiledSink::Store(store) => (Some(store.clone()), store.columns().to_vec()),
+                CompiledSink::Emit(_) => unreachable!("verified: a source has been stored"),
             },
         };
-        let columns = match (&groups, pipeline.source) {
-            (Some(groups), _) => groups.columns().to_vec(),
-            (None, Source::Input(input)) => {
-                verifier::input_columns(context.fragment, input).expect("verified")
-            }
-            (None, Source::Groups(_)) => unreachable!("groups are found above"),
-        };
+        let source_columns = columns.clone();
         let columns = columns_before_sink(context, pipeline, columns);
-        let sink = match &pipeline.sink {
-            Sink::Emit => CompiledSink::Emit(Emission::new(columns, state)),
-            Sink::Aggregate(aggregate) => {
-                CompiledSink::Aggregate(Aggregation::new(context, aggregate, columns, state))
-            }
+        let origin = match (verifier::joins(pipeline).next(), pipeline.source) {
+            (Some(_), _) => Origin::Joined,
+            (None, Source::Input(_)) => Origin::Batch,
+            (None, Source::Groups(_) | Source::Sorted(_)) => Origin::Stored,
+        };
+        let sink = match Store::new(context, &pipeline.sink, columns.clone(), origin, state) {
+            Some(store) => CompiledSink::Store(store),
+            None => CompiledSink::Emit(Emission::new(columns, state)),
         };
         let position = state.place(8);
         let (selection, operators) =
             Selection::split(context, pipeline.source, &pipeline.operators, state);
+        let joins_before = earlier
+            .iter()
+            .map(|of| verifier::joins(of.pipeline).count());
+        let joins_before = joins_before.sum::<usize>() as u32;
+        let probing = Probing::new(
+            context,
+            pipeline,
+            &operators,
+            source_columns,
+            joins_before,
+            state,
+        );
         Self {
+            pipeline,
             operators,
             sink,
-            groups,
+            stored,
             position,
             selected: position + 4,
             selection,
+            probing,
+        }
+    }
+
+    pub(crate) fn joins(&self) -> bool {
+        self.probing.is_some()
+    }
+
+    /// Its part of `open(params)`.
+    pub(crate) fn open(&self, f: &mut Function) {
+        if let Some(probing) = &self.probing {
+            probing.open(f);
         }
     }
 
@@ -139,24 +175,29 @@ impl<'a> Compiled<'a> {
     pub(crate) fn push(&self, context: &Context<'a>, input: usize) -> Finished {
         let mut f = Function::new(STATUS);
         let rows: Local<I32> = f.param();
-        if let CompiledSink::Aggregate(aggregation) = &self.sink {
-            aggregation.go_on_growing(&mut f);
+        match (&self.probing, &self.sink) {
+            (Some(probing), CompiledSink::Emit(_)) => {
+                probing.note_batch(&mut f, rows);
+                count_rows(&mut f, rows);
+                f.return_(Status::Done as i32);
+                return f.finish();
+            }
+            (_, CompiledSink::Store(store)) => store.go_on(&mut f),
+            (None, CompiledSink::Emit(_)) => {}
         }
         let params = expr::load_params(&mut f, &context.fragment.params, context.params);
-        if let CompiledSink::Aggregate(aggregation) = &self.sink {
+        if let (Some(probing), CompiledSink::Store(store)) = (&self.probing, &self.sink) {
+            self.push_joined(&mut f, context, input, rows, &params, probing, store);
+            return f.finish();
+        }
+        if let CompiledSink::Store(store) = &self.sink {
             // What is left of a batch that was begun has its room already.
             f.if_(field(self.position).eqz(), |f| {
                 let batch = &context.fragment.inputs[input];
-                aggregation.make_text_room(f, batch, input, rows, &params);
+                store.begin_batch(f, batch, input, rows, &params);
             });
         }
-        let survivors = self.selection.as_ref().map(|selection| {
-            let survivors = selection.ensure(&mut f, rows);
-            f.if_(field(self.position).eqz(), |f| {
-                selection.run(f, context, input, rows, &params, survivors);
-            });
-            survivors
-        });
+        let survivors = self.select(&mut f, context, input, rows, &params);
         if let CompiledSink::Emit(emission) = &self.sink {
             emission.ensure(&mut f, rows);
         }
@@ -182,13 +223,13 @@ impl<'a> Compiled<'a> {
                 f.count_up(position, selected, |f| {
                     survivor(f);
                     apply(f, row, &self.operators, &mut |f, row| {
-                        emission.put(f, &out, row)
+                        emission.put(f, &out, row);
                     });
                 });
                 emission.end(&mut f, &out);
             }
-            CompiledSink::Aggregate(aggregation) => {
-                let accumulators = aggregation.begin(&mut f);
+            CompiledSink::Store(store) => {
+                let accumulators = store.begin(&mut f);
                 let mut row = Some(row);
                 f.block(|f, done| {
                     f.repeat(|f, next_block| {
@@ -196,29 +237,46 @@ impl<'a> Compiled<'a> {
                         // Leaving here, the call comes back to this block.
                         set_field(f, self.selected, selected);
                         set_field(f, self.position, position);
-                        let block = aggregation.begin_block(f, &accumulators);
+                        let block = store.begin_block(f, &accumulators);
                         let left = selected.get() - position;
                         let left: Local<I32> = f.let_(left);
-                        let most = hash_table::BLOCK_ROWS;
+                        let most = BLOCK_ROWS;
                         let length = select::<I32>(left.get().lt_u(most), left, most);
                         let end: Local<I32> = f.let_(position.get() + length);
                         f.count_up(position, end, |f| {
                             survivor(f);
                             let row = row.take().expect("the body is written once");
                             apply(f, row, &self.operators, &mut |f, row| {
-                                aggregation.put(f, &accumulators, &block, row);
+                                store.put(f, &accumulators, &block, row);
                             });
                         });
                         f.branch(next_block);
                     });
                 });
-                aggregation.end(&mut f, &accumulators);
+                store.end(&mut f, &accumulators);
                 set_field(&mut f, self.position, 0);
             }
         }
         count_rows(&mut f, rows);
         f.return_(Status::Done as i32);
         f.finish()
+    }
+
+    /// Finds the rows that go through, unless an earlier call has: what is left of a batch is in the vector still.
+    fn select(
+        &self,
+        f: &mut Function,
+        context: &Context<'a>,
+        input: usize,
+        rows: Local<I32>,
+        params: &[Datum],
+    ) -> Option<Survivors> {
+        let selection = self.selection.as_ref()?;
+        let survivors = selection.ensure(f, rows);
+        f.if_(field(self.position).eqz(), |f| {
+            selection.run(f, context, input, rows, params, survivors);
+        });
+        Some(survivors)
     }
 
     /// Rows to go through, also when `push` comes back to a batch.
@@ -238,14 +296,47 @@ impl<'a> Compiled<'a> {
         }
     }
 
-    /// `finish_<input>()`: sinks are complete after each batch, so only groups have waited for it.
-    pub(crate) fn finish(&self) -> Finished {
-        let mut f = Function::new(STATUS);
-        if let CompiledSink::Aggregate(aggregation) = &self.sink {
-            aggregation.finish(&mut f);
+    /// A stage of `finish_<input>()`: all rows are in the sink.
+    pub(crate) fn finish(&self, f: &mut Function) {
+        if let CompiledSink::Store(store) = &self.sink {
+            store.finish(f);
         }
-        f.return_(Status::Done as i32);
-        f.finish()
+    }
+
+    /// The stage of `finish_<input>()` before that, of a pipeline that reads what another one has stored: reads all rows.
+    pub(crate) fn read_stored(&self, f: &mut Function, context: &Context<'a>) {
+        let (Some(stored), CompiledSink::Store(store)) = (&self.stored, &self.sink) else {
+            return;
+        };
+        store.go_on(f);
+        let params = expr::load_params(f, &context.fragment.params, context.params);
+        let accumulators = store.begin(f);
+        let blocks: Local<I32> = f.let_(READ_BLOCKS);
+        let block_rows: Local<I32> = f.let_(BLOCK_ROWS);
+        f.block(|f, done| {
+            f.repeat(|f, next_block| {
+                f.branch_if(done, stored.left().eqz());
+                f.if_(blocks.get().eqz(), |f| {
+                    store.end(f, &accumulators);
+                    f.return_(Status::More as i32);
+                });
+                let block = store.begin_block(f, &accumulators);
+                stored.for_each(f, block_rows, |f, columns, index| {
+                    let row = Row {
+                        columns,
+                        params: &params,
+                        param_types: &context.fragment.params,
+                        index,
+                    };
+                    apply(f, row, &self.operators, &mut |f, row| {
+                        store.put(f, &accumulators, &block, row);
+                    });
+                });
+                f.set(blocks, blocks.get() - 1);
+                f.branch(next_block);
+            });
+        });
+        store.end(f, &accumulators);
     }
 
     /// `pull(rows_max)` of the pipeline that emits.
@@ -253,15 +344,19 @@ impl<'a> Compiled<'a> {
         let mut f = Function::new(STATUS);
         let rows_max: Local<I32> = f.param();
         let CompiledSink::Emit(emission) = &self.sink else {
-            unreachable!("verified: the last pipeline emits");
+            // A fragment that builds a table puts no rows out.
+            f.return_(Status::Done as i32);
+            return f.finish();
         };
-        if let Some(groups) = &self.groups {
+        if let Some(probing) = &self.probing {
+            self.pull_joined(&mut f, context, rows_max, emission, probing);
+        } else if let Some(stored) = &self.stored {
             emission.ensure(&mut f, rows_max);
             let params = expr::load_params(&mut f, &context.fragment.params, context.params);
             let out = emission.begin(&mut f);
-            groups.for_each_group(&mut f, rows_max, |f, columns, index| {
+            stored.for_each(&mut f, rows_max, |f, columns, index| {
                 let row = Row {
-                    columns: columns.into_iter().map(Binding::Computed).collect(),
+                    columns,
                     params: &params,
                     param_types: &context.fragment.params,
                     index,
@@ -271,8 +366,11 @@ impl<'a> Compiled<'a> {
                 });
             });
             emission.end(&mut f, &out);
+            // A filter may have left none of the rows.
+            emission.publish(&mut f, Some(stored.left()));
+        } else {
+            emission.publish(&mut f, None);
         }
-        emission.publish(&mut f);
         f.finish()
     }
 }
@@ -283,14 +381,11 @@ fn columns_before_sink(
     mut columns: Vec<ValueType>,
 ) -> Vec<ValueType> {
     for operator in &pipeline.operators {
-        if let Operator::Project(exprs) = operator {
-            let scope = verifier::Scope {
-                columns: &columns,
-                params: &context.fragment.params,
-            };
-            let types = exprs.iter().map(|expr| scope.value_type(expr));
-            columns = types.collect::<Result<_, _>>().expect("verified");
-        }
+        let scope = verifier::Scope {
+            columns: &columns,
+            params: &context.fragment.params,
+        };
+        columns = verifier::columns_behind(&scope, operator).expect("verified");
     }
     columns
 }
@@ -313,8 +408,8 @@ pub(crate) fn bind(f: &mut Function, input: &Input, index: usize) -> Vec<Binding
         .collect()
 }
 
-/// One row through `operators` into `sink`.
-fn apply(
+/// One row through `operators`, none of them a join, into `sink`.
+pub(crate) fn apply(
     f: &mut Function,
     row: Row<'_>,
     operators: &[Operator],
@@ -329,12 +424,17 @@ fn apply(
             f.if_(keep.is_true(), |f| apply(f, row, rest, sink));
         }
         Operator::Project(exprs) => {
-            let values = exprs
-                .iter()
-                .map(|expr| Binding::Computed(row.value(f, expr)));
+            let values = exprs.iter().map(|expr| match expr {
+                // A column of a kept row is a cache miss that not every row needs: it is loaded where it is used.
+                Expr::Column(index) if row.columns[*index].is_stored() => {
+                    row.columns[*index].clone()
+                }
+                computed => Binding::Computed(row.value(f, computed)),
+            });
             let columns = values.collect();
             apply(f, Row { columns, ..row }, rest, sink);
         }
+        Operator::Join(_) => unreachable!("a pipeline with joins is driven by them"),
     }
 }
 

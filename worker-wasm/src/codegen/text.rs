@@ -34,6 +34,30 @@ impl Text {
         }
     }
 
+    /// What a view in a row of a table stands for; nothing where `absent` is 1, when there is no row.
+    pub(crate) fn of_table(
+        f: &mut Function,
+        row: Local<I32>,
+        offset: u32,
+        table: Local<I32>,
+        absent: Option<Local<I32>>,
+    ) -> Self {
+        let length = row.get().load::<I32>(offset + view::LENGTH);
+        let length: Local<I32> = f.let_(match absent {
+            Some(absent) => select(absent, 0, length),
+            None => length,
+        });
+        let address = select(
+            length.get().le_u(view::INLINE_BYTES_MAX),
+            row.get() + (offset + view::INLINE),
+            table.get() + row.get().load::<I32>(offset + view::ADDRESS),
+        );
+        Self {
+            address: f.let_(address),
+            length,
+        }
+    }
+
     /// Writes a view of it. Long text stays where it is.
     pub(crate) fn store_view(self, f: &mut Function, at: Local<I32>, offset: u32) {
         for argument in [at.get() + offset, self.address.get(), self.length.get()] {

@@ -257,7 +257,7 @@ impl Predicate {
         };
         match row.columns[*column] {
             Binding::Input { validity, .. } => Some(Self::Valid { validity, wanted }),
-            Binding::Computed(_) => None,
+            Binding::Computed(_) | Binding::Stored { .. } => None,
         }
     }
 

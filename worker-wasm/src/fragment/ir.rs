@@ -1,6 +1,9 @@
 //! What a fragment consists of. Columns and parameters are positions; names and statistics live elsewhere.
 
-use super::types::{Column, Facts, Param, Type};
+use super::{
+    rules::ValueType,
+    types::{Column, Facts, Param, Type},
+};
 
 /// A plan piece that becomes one module.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -8,7 +11,7 @@ pub struct Fragment {
     pub inputs: Vec<Input>,
     /// The plan's literals, in the order `open` takes them.
     pub params: Vec<Param>,
-    /// In the order they run; exactly the last one emits.
+    /// In the order they run; exactly the last one emits, or builds a table for the joins of other fragments.
     pub pipelines: Vec<Pipeline>,
 }
 
@@ -32,6 +35,8 @@ pub enum Source {
     Input(usize),
     /// The groups of an earlier pipeline's aggregation: keys, then results or states of the calls.
     Groups(usize),
+    /// The rows of an earlier pipeline's sort, in order.
+    Sorted(usize),
 }
 
 /// One step on a row.
@@ -41,6 +46,8 @@ pub enum Operator {
     Filter(Expr),
     /// Replaces the row's columns.
     Project(Vec<Expr>),
+    /// Looks the row up in a table that another fragment has built.
+    Join(Join),
 }
 
 /// Where a pipeline's rows go.
@@ -49,6 +56,90 @@ pub enum Sink {
     /// Out of the fragment.
     Emit,
     Aggregate(Aggregate),
+    Sort(Sort),
+    Build(Build),
+}
+
+/// A hash join with the row as its probe side. Tables come in the order of the joins in a fragment.
+///
+/// As in DataFusion the table is the left side: a left join keeps rows of the table, a right join keeps probing rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Join {
+    pub kind: JoinKind,
+    pub table: Table,
+    /// What is looked up, one expression over the row for each key of the table, of the same type.
+    pub keys: Vec<Expr>,
+    /// Whether a null key matches a null key; otherwise it matches nothing.
+    pub nulls_equal: bool,
+    /// What else a pair must fulfil, over the columns of the table, then those of the row.
+    pub filter: Option<Expr>,
+}
+
+/// What a join puts out. Pairs are the columns of the table, then those of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    /// Pairs.
+    Inner,
+    /// Pairs, and rows of the table without a match, with nulls for the probing row.
+    Left,
+    /// Pairs, and probing rows without a match, with nulls for the table's.
+    Right,
+    /// Pairs, and the rows of both sides that have no match.
+    Full,
+    /// Rows of the table that have a match.
+    LeftSemi,
+    /// Rows of the table that have none.
+    LeftAnti,
+    /// Probing rows that have a match.
+    RightSemi,
+    /// Probing rows that have none.
+    RightAnti,
+}
+
+impl JoinKind {
+    /// Whether rows of the table go out when all probing has ended.
+    pub fn keeps_table_rows(self) -> bool {
+        matches!(
+            self,
+            Self::Left | Self::Full | Self::LeftSemi | Self::LeftAnti
+        )
+    }
+
+    /// Whether pairs go out.
+    pub fn makes_pairs(self) -> bool {
+        matches!(self, Self::Inner | Self::Left | Self::Right | Self::Full)
+    }
+}
+
+/// Rows that can be looked up by key. Its layout in memory follows from this alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Table {
+    pub columns: Vec<ValueType>,
+    /// Positions of the key columns.
+    pub keys: Vec<usize>,
+}
+
+/// Stores rows in a [`Table`]. The fragment puts out nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Build {
+    /// Positions of the key columns.
+    pub keys: Vec<usize>,
+}
+
+/// Orders rows by keys, the first one above the second, and so on. Equal rows stay in the order they came in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sort {
+    pub keys: Vec<SortKey>,
+    /// The parameter (uint64) that says how many of the first rows are wanted; `None` for all.
+    pub fetch: Option<usize>,
+}
+
+/// Floats are in total order, all NaNs equal and above infinity.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SortKey {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: bool,
 }
 
 /// Groups rows by keys; no keys make exactly one group, also of no rows.

@@ -5,6 +5,7 @@
 
 pub mod ir;
 pub mod like;
+mod limits;
 pub mod parser;
 pub mod printer;
 pub mod rules;
@@ -13,8 +14,9 @@ pub mod types;
 pub mod verifier;
 
 pub use ir::{
-    Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Input, LikeClass,
-    Mode, Operator, Pipeline, Sink, Source, TimePart,
+    Aggregate, AggregateFunction, ArithmeticOp, Build, Call, CompareOp, Expr, Fragment, Input,
+    Join, JoinKind, LikeClass, Mode, Operator, Pipeline, Sink, Sort, SortKey, Source, Table,
+    TimePart,
 };
 pub use parser::ParseError;
 pub use rules::ValueType;

@@ -2,9 +2,11 @@
 
 use super::{
     ir::{
-        Aggregate, AggregateFunction, Call, Expr, Fragment, Input, Operator, Pipeline, Sink, Source,
+        Aggregate, AggregateFunction, Build, Call, Expr, Fragment, Input, Join, Operator, Pipeline,
+        Sink, Sort, SortKey, Source, Table,
     },
-    printer::{ARITHMETIC, COMPARE, FUNCTIONS, LIKES, MODES, RANGES, TIME_PARTS},
+    printer::{ARITHMETIC, COMPARE, FUNCTIONS, JOINS, LIKES, MODES, RANGES, TIME_PARTS},
+    rules::ValueType,
     sexpr::Sexpr,
     types::{Column, Facts, Param, Range, SIMPLE, Type, UNITS},
 };
@@ -160,12 +162,17 @@ fn pipeline(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Pipeline> {
         source: match list("a source", source)? {
             ("input", [input]) => Source::Input(number("an input", input)?),
             ("groups", [of]) => Source::Groups(number("a pipeline", of)?),
+            ("sorted", [of]) => Source::Sorted(number("a pipeline", of)?),
             _ => return unexpected("a source", source),
         },
         operators: operators.iter().map(operator).collect::<Parsed<_>>()?,
         sink: match list("a sink", sink)? {
             ("emit", []) => Sink::Emit,
             ("aggregate", parts) => Sink::Aggregate(aggregate(sink, parts)?),
+            ("sort", parts) => Sink::Sort(sort(sink, parts)?),
+            ("build", keys) => Sink::Build(Build {
+                keys: positions(keys)?,
+            }),
             _ => return unexpected("a sink", sink),
         },
     })
@@ -175,6 +182,7 @@ fn operator(text: &Sexpr) -> Parsed<Operator> {
     match list("an operator", text)? {
         ("filter", [predicate]) => Ok(Operator::Filter(expr(predicate)?)),
         ("project", items) => Ok(Operator::Project(exprs(items)?)),
+        ("join", parts) => Ok(Operator::Join(join(text, parts)?)),
         _ => unexpected("an operator", text),
     }
 }
@@ -194,6 +202,86 @@ fn aggregate(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Aggregate> {
         keys: exprs(keys)?,
         calls: calls.iter().map(call).collect::<Parsed<_>>()?,
     })
+}
+
+fn positions(items: &[Sexpr]) -> Parsed<Vec<usize>> {
+    let items = items.iter();
+    items.map(|item| number("a position", item)).collect()
+}
+
+fn join(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Join> {
+    let [Sexpr::Atom(kind), of, keys, rest @ ..] = parts else {
+        return unexpected("a kind, a table and keys", whole);
+    };
+    let Some(kind) = named(&JOINS, kind) else {
+        return unexpected("a kind of join", whole);
+    };
+    let ("keys", keys) = list("keys", keys)? else {
+        return unexpected("keys", whole);
+    };
+    let mut join = Join {
+        kind,
+        table: table(of)?,
+        keys: exprs(keys)?,
+        nulls_equal: false,
+        filter: None,
+    };
+    for part in rest {
+        match part {
+            Sexpr::Atom(mark) if mark == "nulls-equal" => join.nulls_equal = true,
+            part => match list("a filter", part)? {
+                ("where", [predicate]) => join.filter = Some(expr(predicate)?),
+                _ => return unexpected("a filter", part),
+            },
+        }
+    }
+    Ok(join)
+}
+
+fn table(text: &Sexpr) -> Parsed<Table> {
+    let ("table", [keys, columns @ ..]) = list("a table", text)? else {
+        return unexpected("a table", text);
+    };
+    let ("keys", keys) = list("keys", keys)? else {
+        return unexpected("keys", text);
+    };
+    let columns = columns.iter().map(|text| match list("a column", text)? {
+        ("column", [of]) => Ok(ValueType::new(ty(of)?, false)),
+        ("column", [of, Sexpr::Atom(mark)]) if mark == "nullable" => {
+            Ok(ValueType::new(ty(of)?, true))
+        }
+        _ => unexpected("a column of a table", text),
+    });
+    Ok(Table {
+        columns: columns.collect::<Parsed<_>>()?,
+        keys: positions(keys)?,
+    })
+}
+
+fn sort(whole: &Sexpr, parts: &[Sexpr]) -> Parsed<Sort> {
+    let mut sort = Sort {
+        keys: Vec::new(),
+        fetch: None,
+    };
+    for part in parts {
+        match list("a key", part)? {
+            (direction @ ("asc" | "desc"), [key, Sexpr::Atom(nulls)]) => sort.keys.push(SortKey {
+                expr: expr(key)?,
+                descending: direction == "desc",
+                nulls_first: match nulls.as_str() {
+                    "nulls-first" => true,
+                    "nulls-last" => false,
+                    _ => return unexpected("where nulls go", part),
+                },
+            }),
+            ("fetch", [param]) => match expr(param)? {
+                Expr::Param(param) => sort.fetch = Some(param),
+                _ => return unexpected("a parameter", part),
+            },
+            _ => return unexpected("a key", whole),
+        }
+    }
+    Ok(sort)
 }
 
 fn call(text: &Sexpr) -> Parsed<Call> {

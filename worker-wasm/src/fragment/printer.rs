@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::{
     ir::{
-        Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, LikeClass,
-        Mode, Operator, Pipeline, Sink, Source, TimePart,
+        Aggregate, AggregateFunction, ArithmeticOp, Call, CompareOp, Expr, Fragment, Join,
+        JoinKind, LikeClass, Mode, Operator, Pipeline, Sink, Sort, Source, Table, TimePart,
     },
     sexpr::Sexpr,
     types::{Column, Param, Range, Type},
@@ -59,6 +59,17 @@ pub(crate) const MODES: [(&str, Mode); 3] = [
     ("single", Mode::Single),
     ("partial", Mode::Partial),
     ("final", Mode::Final),
+];
+
+pub(crate) const JOINS: [(&str, JoinKind); 8] = [
+    ("inner", JoinKind::Inner),
+    ("left", JoinKind::Left),
+    ("right", JoinKind::Right),
+    ("full", JoinKind::Full),
+    ("left-semi", JoinKind::LeftSemi),
+    ("left-anti", JoinKind::LeftAnti),
+    ("right-semi", JoinKind::RightSemi),
+    ("right-anti", JoinKind::RightAnti),
 ];
 
 pub(crate) const RANGES: [(&str, Range); 2] = [("i32", Range::I32), ("i64", Range::I64)];
@@ -130,14 +141,18 @@ fn pipeline(pipeline: &Pipeline) -> Sexpr {
     let source = match pipeline.source {
         Source::Input(input) => Sexpr::list("input", [Sexpr::atom(input)]),
         Source::Groups(of) => Sexpr::list("groups", [Sexpr::atom(of)]),
+        Source::Sorted(of) => Sexpr::list("sorted", [Sexpr::atom(of)]),
     };
     let operators = pipeline.operators.iter().map(|operator| match operator {
         Operator::Filter(predicate) => Sexpr::list("filter", [expr(predicate)]),
         Operator::Project(exprs) => Sexpr::list("project", exprs.iter().map(expr)),
+        Operator::Join(join) => self::join(join),
     });
     let sink = match &pipeline.sink {
         Sink::Emit => Sexpr::list("emit", []),
         Sink::Aggregate(aggregate) => self::aggregate(aggregate),
+        Sink::Sort(sort) => self::sort(sort),
+        Sink::Build(build) => Sexpr::list("build", build.keys.iter().map(Sexpr::atom)),
     };
     Sexpr::list(
         "pipeline",
@@ -150,6 +165,46 @@ fn aggregate(aggregate: &Aggregate) -> Sexpr {
     let keys = Sexpr::list("keys", aggregate.keys.iter().map(expr));
     let calls = aggregate.calls.iter().map(call);
     Sexpr::list("aggregate", [mode, keys].into_iter().chain(calls))
+}
+
+fn join(join: &Join) -> Sexpr {
+    let mut items = vec![
+        Sexpr::atom(name(&JOINS, &join.kind)),
+        table(&join.table),
+        Sexpr::list("keys", join.keys.iter().map(expr)),
+    ];
+    if join.nulls_equal {
+        items.push(Sexpr::atom("nulls-equal"));
+    }
+    if let Some(filter) = &join.filter {
+        items.push(Sexpr::list("where", [expr(filter)]));
+    }
+    Sexpr::list("join", items)
+}
+
+fn table(table: &Table) -> Sexpr {
+    let keys = Sexpr::list("keys", table.keys.iter().map(Sexpr::atom));
+    let columns = table.columns.iter().map(|of| {
+        let nullable = of.nullable.then(|| Sexpr::atom("nullable"));
+        Sexpr::list("column", [ty(&of.ty)].into_iter().chain(nullable))
+    });
+    Sexpr::list("table", [keys].into_iter().chain(columns))
+}
+
+fn sort(sort: &Sort) -> Sexpr {
+    let keys = sort.keys.iter().map(|key| {
+        let direction = if key.descending { "desc" } else { "asc" };
+        let nulls = if key.nulls_first {
+            "nulls-first"
+        } else {
+            "nulls-last"
+        };
+        Sexpr::list(direction, [expr(&key.expr), Sexpr::atom(nulls)])
+    });
+    let fetch = sort
+        .fetch
+        .map(|param| Sexpr::list("fetch", [Sexpr::atom(format!("p{param}"))]));
+    Sexpr::list("sort", keys.chain(fetch))
 }
 
 fn call(call: &Call) -> Sexpr {

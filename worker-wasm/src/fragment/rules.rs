@@ -14,7 +14,7 @@ pub const DECIMAL_PRECISION_MAX: u8 = 38;
 pub const DECIMAL_SCALE_MAX: i8 = 38;
 
 /// Type and nullability of a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ValueType {
     pub ty: Type,
     pub nullable: bool,

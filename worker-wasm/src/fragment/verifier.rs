@@ -1,18 +1,26 @@
 //! What every fragment keeps; code generation relies on it and checks nothing again.
 //!
-//! - Positions exist; every input is read by one pipeline; groups come from an earlier aggregation that is read once.
-//! - The last pipeline emits, and no other does; groups go out and are not aggregated again in the same fragment.
+//! - Positions exist; every input is read by one pipeline; groups come from an earlier aggregation and sorted rows from an
+//!   earlier sort, each read once.
+//! - The last pipeline emits or builds a table, and no other does. Joins are in pipelines that read an input, and at most
+//!   one of a pipeline's joins keeps rows of its table.
 //! - Expressions have a type by [`rules`]; predicates are boolean; facts about ranges are about decimals.
 //! - Decimals have 1 to 38 digits, and no more places than digits.
 
+mod joins;
+
+pub(crate) use joins::joins;
+use joins::{check_joins, check_table, join_columns};
+
 use super::{
-    ir::{Aggregate, Expr, Fragment, Mode, Operator, Pipeline, Sink, Source},
+    ir::{Aggregate, Build, Expr, Fragment, Mode, Operator, Sink, Sort, Source},
+    limits,
     rules::{self, DECIMAL_PRECISION_MAX, DECIMAL_SCALE_MAX, ValueType},
     types::{Param, Range, Type},
 };
 use crate::abi;
 
-/// A rule that a fragment breaks: a bug of whoever made it.
+/// A rule that a fragment breaks, which is a bug of whoever made it, or a limit that it meets.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     #[error("{what} {index} does not exist")]
@@ -29,6 +37,14 @@ pub enum VerifyError {
     Unread(usize),
     #[error("{0} inputs are more than a fragment has")]
     Inputs(usize),
+    #[error("{0} joins are more than a fragment has")]
+    Tables(usize),
+    /// No rule is broken; see [`super::limits`].
+    #[error("pipeline {pipeline} cannot be compiled yet: {reason}")]
+    Unsupported {
+        pipeline: usize,
+        reason: &'static str,
+    },
 }
 
 type Verified<T> = Result<T, VerifyError>;
@@ -56,21 +72,38 @@ pub fn verify(fragment: &Fragment) -> Verified<Vec<ValueType>> {
         }
         sources.push(pipeline.source);
         let last = index + 1 == fragment.pipelines.len();
-        if last != (pipeline.sink == Sink::Emit) {
-            return Err(fail("the last pipeline emits, and only that"));
+        if last != matches!(pipeline.sink, Sink::Emit | Sink::Build(_)) {
+            return Err(fail("the last pipeline emits or builds, and only that"));
         }
-        // Groups are walked while the last pipeline emits; nothing walks them into another aggregation.
-        if !last && matches!(pipeline.source, Source::Groups(_)) {
-            return Err(fail("groups are aggregated again"));
+        check_joins(pipeline).map_err(fail)?;
+        let stored = |of: usize| {
+            fragment.pipelines[..index]
+                .get(of)
+                .map(|earlier| &earlier.sink)
+        };
+        match (pipeline.source, stored_by(pipeline.source).and_then(stored)) {
+            (Source::Groups(_), Some(sink)) if !matches!(sink, Sink::Aggregate(_)) => {
+                return Err(fail("its source has no groups"));
+            }
+            (Source::Sorted(_), Some(sink)) if !matches!(sink, Sink::Sort(_)) => {
+                return Err(fail("its source is not sorted"));
+            }
+            _ => {}
         }
         let columns = match pipeline.source {
             Source::Input(input) => input_columns(fragment, input)?,
-            Source::Groups(of) => outputs.get(of).cloned().ok_or(VerifyError::Position {
-                what: "earlier pipeline",
-                index: of,
-            })?,
+            Source::Groups(of) | Source::Sorted(of) => {
+                outputs.get(of).cloned().ok_or(VerifyError::Position {
+                    what: "earlier pipeline",
+                    index: of,
+                })?
+            }
         };
-        outputs.push(self::pipeline(fragment, pipeline, columns)?);
+        outputs.push(self::pipeline(fragment, index, columns)?);
+    }
+    let joins = fragment.pipelines.iter().flat_map(joins).count();
+    if joins > abi::TABLES_MAX {
+        return Err(VerifyError::Tables(joins));
     }
     for index in 0..fragment.inputs.len() {
         if !sources.contains(&Source::Input(index)) {
@@ -79,10 +112,10 @@ pub fn verify(fragment: &Fragment) -> Verified<Vec<ValueType>> {
     }
     let stored = outputs.len().saturating_sub(1);
     for of in 0..stored {
-        if !sources.contains(&Source::Groups(of)) {
+        if !sources.iter().any(|source| stored_by(*source) == Some(of)) {
             return Err(VerifyError::Pipeline {
                 pipeline: of,
-                detail: "nothing reads its groups".to_owned(),
+                detail: "nothing reads what it stores".to_owned(),
             });
         }
     }
@@ -122,38 +155,68 @@ fn check_range(ty: &Type, range: Range) -> Verified<()> {
     }
 }
 
+/// The pipeline whose sink a source reads.
+pub(crate) fn stored_by(source: Source) -> Option<usize> {
+    match source {
+        Source::Input(_) => None,
+        Source::Groups(of) | Source::Sorted(of) => Some(of),
+    }
+}
+
 /// Columns behind a pipeline's sink.
 fn pipeline(
     fragment: &Fragment,
-    pipeline: &Pipeline,
+    index: usize,
     mut columns: Vec<ValueType>,
 ) -> Verified<Vec<ValueType>> {
+    let pipeline = &fragment.pipelines[index];
     for operator in &pipeline.operators {
         let scope = Scope {
             columns: &columns,
             params: &fragment.params,
         };
-        match operator {
-            Operator::Filter(predicate) => {
-                scope.boolean(predicate)?;
-            }
-            Operator::Project(exprs) => {
-                columns = exprs
-                    .iter()
-                    .map(|expr| scope.value_type(expr))
-                    .collect::<Verified<_>>()?;
-            }
-        }
+        columns = columns_behind(&scope, operator)?;
     }
+    let scope = Scope {
+        columns: &columns,
+        params: &fragment.params,
+    };
+    limits::check(pipeline, &scope).map_err(|reason| VerifyError::Unsupported {
+        pipeline: index,
+        reason,
+    })?;
     match &pipeline.sink {
-        Sink::Emit => Ok(columns),
-        Sink::Aggregate(aggregate) => aggregate_columns(
-            &Scope {
-                columns: &columns,
-                params: &fragment.params,
-            },
-            aggregate,
-        ),
+        Sink::Emit => {}
+        Sink::Aggregate(aggregate) => return aggregate_columns(&scope, aggregate),
+        Sink::Sort(sort) => check_sort(&scope, sort)?,
+        Sink::Build(Build { keys }) => check_table(&columns, keys)?,
+    }
+    Ok(columns)
+}
+
+/// Columns behind an operator.
+pub(crate) fn columns_behind(scope: &Scope<'_>, operator: &Operator) -> Verified<Vec<ValueType>> {
+    match operator {
+        Operator::Filter(predicate) => {
+            scope.boolean(predicate)?;
+            Ok(scope.columns.to_vec())
+        }
+        Operator::Project(exprs) => exprs.iter().map(|expr| scope.value_type(expr)).collect(),
+        Operator::Join(join) => join_columns(scope, join),
+    }
+}
+
+fn check_sort(scope: &Scope<'_>, sort: &Sort) -> Verified<()> {
+    for key in &sort.keys {
+        scope.value_type(&key.expr)?;
+    }
+    let Some(fetch) = sort.fetch else {
+        return Ok(());
+    };
+    let fetch = Expr::Param(fetch);
+    match scope.value_type(&fetch)?.ty {
+        Type::UInt64 => Ok(()),
+        other => Err(fail(&fetch, format!("is {other}, not uint64"))),
     }
 }
 

@@ -78,9 +78,12 @@ pub(crate) fn copy_in(
         if !expected.has_nulls() && array.null_count() > 0 {
             return Err(broken("no-nulls"));
         }
-        let (values, text_bytes) = match expected.storage() {
+        let (values, text) = match expected.storage() {
             Storage::View => copy_text(&mut writer, array)?,
-            _ => (copy_values(&mut writer, expected, array, broken)?, 0),
+            _ => {
+                let values = copy_values(&mut writer, expected, array, broken)?;
+                (values, TextSizes::default())
+            }
         };
         let validity = match expected.has_nulls() {
             true => copy_validity(&mut writer, array.nulls(), array.len())?,
@@ -94,7 +97,8 @@ pub(crate) fn copy_in(
             (column::BUFFERS, 0),
             (column::ROWS, array.len() as u32),
             (column::NULL_COUNT, array.null_count() as u32),
-            (column::TEXT_BYTES, text_bytes),
+            (column::TEXT_BYTES, text.bytes),
+            (column::TEXT_LONGEST, text.longest),
         ];
         for (field, value) in fields {
             let bytes = writer.arena.bytes_mut(u64::from(descriptor + field), 4);
@@ -115,8 +119,15 @@ fn unified(array: &ArrayRef, expected: &Column) -> ArrayRef {
     }
 }
 
-/// Views, and behind them the text that is too long for them; its bytes.
-fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, u32), RunError> {
+/// What a descriptor says about text that does not fit its views.
+#[derive(Default)]
+struct TextSizes {
+    bytes: u32,
+    longest: u32,
+}
+
+/// Views, and behind them the text that is too long for them.
+fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, TextSizes), RunError> {
     let texts = array.as_string_view();
     let long = LongText::of(texts);
     let views_bytes = texts.len() * view::BYTES as usize;
@@ -124,7 +135,11 @@ fn copy_text(writer: &mut Writer<'_>, array: &ArrayRef) -> Result<(u32, u32), Ru
     let (views, text) = target.split_at_mut(views_bytes);
     long.write(texts, views, text, address + views_bytes as u32);
     // Rows that share their text can have more in all than there are addresses.
-    Ok((address, u32::try_from(long.bytes()).unwrap_or(u32::MAX)))
+    let sizes = TextSizes {
+        bytes: u32::try_from(long.bytes()).unwrap_or(u32::MAX),
+        longest: long.longest(),
+    };
+    Ok((address, sizes))
 }
 
 fn copy_values(

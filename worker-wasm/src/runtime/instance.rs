@@ -8,6 +8,8 @@
 //! A batch that breaks a fact is refused before the guest sees it; then [`Instance::take_over`] lets the general module
 //! go on in the same memory.
 
+mod tables;
+
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
@@ -20,6 +22,7 @@ use super::{
     ledger::{Ledger, MemoryAccount},
     memory::{Arena, SharedArena},
     output,
+    table::{GrowingTable, JoinTable},
 };
 use crate::{
     FragmentModule, RunError,
@@ -53,6 +56,12 @@ pub struct Instance {
     memory: Memory,
     arena: SharedArena,
     ledger: Ledger,
+    /// Of a fragment that builds a table, once its memory is asked for.
+    growing: Option<GrowingTable>,
+    /// Those that are probed, which stay as long as they are mapped here.
+    tables: Vec<Arc<JoinTable>>,
+    /// Inputs that have not ended.
+    unfinished: usize,
     calls: Calls,
 }
 
@@ -71,12 +80,31 @@ impl std::fmt::Debug for Instance {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let growing = self.growing.as_ref().map_or(0, GrowingTable::bytes);
+        self.ledger.account().shrink(growing);
+    }
+}
+
 impl Instance {
     /// A fragment at its start, opened with the plan's literals.
     pub fn open(
         runtime: &Runtime,
         loaded: &LoadedModule,
         params: &[Param],
+        account: Box<dyn MemoryAccount>,
+        functions: Box<dyn HostFunctions>,
+    ) -> Result<Self, RunError> {
+        Self::open_with_tables(runtime, loaded, params, &[], account, functions)
+    }
+
+    /// A fragment that probes tables, in the order of its joins.
+    pub fn open_with_tables(
+        runtime: &Runtime,
+        loaded: &LoadedModule,
+        params: &[Param],
+        tables: &[Arc<JoinTable>],
         account: Box<dyn MemoryAccount>,
         functions: Box<dyn HostFunctions>,
     ) -> Result<Self, RunError> {
@@ -95,9 +123,13 @@ impl Instance {
             memory,
             arena,
             ledger: Ledger::new(account),
+            growing: None,
+            tables: tables.to_vec(),
+            unfinished: loaded.module.fragment().inputs.len(),
             calls,
         };
         instance.prepare_memory(runtime)?;
+        instance.map_tables()?;
         let at = instance.write_params(params)?;
         instance.run(&open, at, &mut || Ok(()))?;
         Ok(instance)
@@ -115,9 +147,9 @@ impl Instance {
         u64::from(high) << 32 | u64::from(low)
     }
 
-    /// Bytes of guest memory that the account carries.
+    /// Bytes of guest memory that the account carries, a table that is built here included.
     pub fn memory_bytes(&self) -> u64 {
-        self.ledger.charged()
+        self.ledger.charged() + self.growing.as_ref().map_or(0, GrowingTable::bytes)
     }
 
     /// Gives a batch of at most [`abi::BATCH_ROWS_MAX`] rows to an input. `check` runs between calls and may stop them.
@@ -166,6 +198,7 @@ impl Instance {
             return Err(self.shape(format!("it has no input {input}")));
         };
         self.run(&finish, (), check)?;
+        self.unfinished = self.unfinished.saturating_sub(1);
         Ok(())
     }
 
@@ -177,9 +210,15 @@ impl Instance {
     ) -> Result<Option<RecordBatch>, RunError> {
         let pull = self.calls.pull.clone();
         let rows_max = rows_max.clamp(1, abi::BATCH_ROWS_MAX as u32);
-        if self.run_until(&pull, rows_max, check, Status::More)? == Status::Done {
-            return Ok(None);
+        while self.run_until(&pull, rows_max, check, Status::More)? == Status::More {
+            if self.read(control::OUT_ROWS) > 0 {
+                return self.copy_out().map(Some);
+            }
         }
+        Ok(None)
+    }
+
+    fn copy_out(&mut self) -> Result<RecordBatch, RunError> {
         let (columns, schema) = (self.module.output().to_vec(), self.schema());
         let out = self.with_arena(|arena| {
             Ok(output::copy_out(
@@ -189,7 +228,7 @@ impl Instance {
                 abi::BATCH_ROWS_MAX,
             ))
         })?;
-        out.map(Some).map_err(|detail| self.broken(detail))
+        out.map_err(|detail| self.broken(detail))
     }
 
     /// Goes on with another module of the same shape, usually the general one, in the same memory.
@@ -219,6 +258,7 @@ impl Instance {
             state.expect("granted above").fill(0);
             write(arena, control::HEAP_NEXT, heap as u32);
             write(arena, control::BUILD, build);
+            write(arena, control::TABLES_START, build);
             Ok(())
         })?;
         self.write_heap_limit()
@@ -267,6 +307,8 @@ impl Instance {
             write(arena, control::HEAP_NEXT, end as u32);
             Ok(())
         })?;
+        // Generated code tells by the limit that a text is in the heap.
+        self.write_heap_limit()?;
         let slot = u128::from(address) | u128::from(length) << 32;
         Ok(slot.to_le_bytes())
     }
@@ -296,10 +338,13 @@ impl Instance {
                 .map_err(|trap| self.broken(EngineError::from(trap).to_string()))?;
             match Status::from_code(code) {
                 Some(Status::Error) => return Err(self.error()),
+                Some(Status::NeedMemory)
+                    if self.read(control::BUILD_NEEDED) > self.build_bytes() =>
+                {
+                    self.grow_table(check)?;
+                }
                 Some(Status::NeedMemory) => {
-                    let needed = u64::from(self.read(control::NEEDED));
-                    self.grant(needed.next_multiple_of(GRANT_BYTES))?;
-                    self.write_heap_limit()?;
+                    self.grant_heap(self.read(control::NEEDED).into())?;
                 }
                 Some(status) if status == Status::Done || status == enough => return Ok(status),
                 Some(_) => {}
@@ -330,9 +375,23 @@ impl Instance {
         })
     }
 
+    /// Makes the heap reach to `end`, with a bit behind it that can be read.
+    fn grant_heap(&mut self, end: u64) -> Result<(), RunError> {
+        let window = self.with_arena(|arena| Ok(arena.windows().private_end))?;
+        let readable = (end + abi::BUFFER_ALIGN as u64).next_multiple_of(GRANT_BYTES);
+        self.grant(readable.min(window).max(end))?;
+        self.write_heap_limit()
+    }
+
     fn write_heap_limit(&mut self) -> Result<(), RunError> {
         self.with_arena(|arena| {
-            let limit = arena.private_bytes() as u32;
+            let private = arena.private_bytes();
+            // Behind the whole window come the inputs, which can be read.
+            let limit = match private == arena.windows().private_end {
+                true => private,
+                false => private - abi::BUFFER_ALIGN as u64,
+            };
+            let limit = limit as u32;
             write(arena, control::HEAP_LIMIT, limit);
             Ok(())
         })

@@ -48,6 +48,29 @@ impl Ledger {
         }
         Ok(())
     }
+
+    /// The account itself, for memory that is counted elsewhere.
+    pub(super) fn account(&mut self) -> &mut dyn MemoryAccount {
+        self.account.as_mut()
+    }
+
+    /// Gives back what is charged, and the account away. Nothing more can be charged here.
+    pub(super) fn hand_over(&mut self) -> Box<dyn MemoryAccount> {
+        self.account.shrink(self.charged);
+        self.charged = 0;
+        std::mem::replace(&mut self.account, Box::new(Closed))
+    }
+}
+
+/// In place of an account that was given away.
+struct Closed;
+
+impl MemoryAccount for Closed {
+    fn grow(&mut self, _: u64) -> Result<(), Refused> {
+        Err(Refused("the instance has ended".to_owned()))
+    }
+
+    fn shrink(&mut self, _: u64) {}
 }
 
 impl Drop for Ledger {

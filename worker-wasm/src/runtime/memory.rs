@@ -8,7 +8,9 @@
 //! Arenas are recycled warm, because faulting pages in costs several times what copying into them does.
 
 use std::{
+    fs::File,
     io,
+    os::fd::AsRawFd,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -28,6 +30,8 @@ pub(crate) struct Arena {
     private_bytes: u64,
     /// Used by the present owner, from the start of the input window.
     inputs_bytes: u64,
+    /// Mapped for the present owner, from the start of the build window.
+    build_bytes: u64,
 }
 
 impl Arena {
@@ -58,6 +62,7 @@ impl Arena {
             accessible_bytes: 0,
             private_bytes: 0,
             inputs_bytes: 0,
+            build_bytes: 0,
         };
         arena.make_accessible(windows.private_end, windows.inputs_end)?;
         Ok(arena)
@@ -75,6 +80,61 @@ impl Arena {
             self.accessible_bytes = end;
         }
         self.private_bytes = self.private_bytes.max(end);
+        Ok(())
+    }
+
+    /// Maps part of a file to an address in the build window, its pages faulted in; whoever writes to a writable one writes to
+    /// the file. Whole pages, the mapped parts following each other from the window's start.
+    pub(crate) fn map_build(
+        &mut self,
+        file: &File,
+        offset: u64,
+        address: u64,
+        bytes: u64,
+        writable: bool,
+    ) -> io::Result<()> {
+        assert!(address >= self.windows.inputs_end && address + bytes <= self.windows.build_end);
+        let write = if writable { libc::PROT_WRITE } else { 0 };
+        // SAFETY: the range lies in our own reservation, where nothing but the guest's own accesses refer to it.
+        let mapped = unsafe {
+            libc::mmap(
+                (self.base + address as usize) as *mut libc::c_void,
+                bytes as usize,
+                libc::PROT_READ | write,
+                libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE,
+                file.as_raw_fd(),
+                offset as libc::off_t,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.build_bytes = self
+            .build_bytes
+            .max(address + bytes - self.windows.inputs_end);
+        Ok(())
+    }
+
+    /// Takes away what is mapped in the build window.
+    fn unmap_build(&mut self) -> io::Result<()> {
+        if self.build_bytes == 0 {
+            return Ok(());
+        }
+        // SAFETY: the range lies in our own reservation and no guest runs in it; it becomes what it was when reserved.
+        let mapped = unsafe {
+            libc::mmap(
+                (self.base + self.windows.inputs_end as usize) as *mut libc::c_void,
+                self.build_bytes as usize,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.build_bytes = 0;
         Ok(())
     }
 
@@ -147,8 +207,14 @@ impl Arena {
     ///
     /// This is the one place that checks addresses coming out of a guest.
     pub(crate) fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
-        let start = self.check(address, length)?;
-        // SAFETY: `check` says the range is mapped and readable; no guest runs while `self` is borrowed.
+        let tables = address >= self.windows.inputs_end
+            && address.checked_add(length)? <= self.windows.inputs_end + self.build_bytes;
+        let start = match tables {
+            true => self.base + address as usize,
+            false => self.check(address, length)?,
+        };
+        // SAFETY: the range is mapped and readable; no guest runs while `self` is borrowed, and whoever else has a table
+        // mapped does not write to it.
         Some(unsafe { std::slice::from_raw_parts(start as *const u8, length as usize) })
     }
 
@@ -211,6 +277,10 @@ impl Arenas {
     }
 
     fn give_back(&self, mut arena: Arena) {
+        if arena.unmap_build().is_err() {
+            // The next owner must not see this one's tables; unmapped as a whole, it never comes back.
+            return;
+        }
         arena.vacate(self.warm_bytes);
         let mut idle = self.lock();
         if idle.len() < self.idle_max {

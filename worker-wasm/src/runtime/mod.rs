@@ -8,6 +8,7 @@ mod instance;
 mod ledger;
 mod memory;
 mod output;
+mod table;
 mod text;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
@@ -15,3 +16,4 @@ pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};
 pub use host::{GuestMemory, HostError, HostFunctions, NoHostFunctions};
 pub use instance::{Check, Instance, Param};
 pub use ledger::{MemoryAccount, Refused};
+pub use table::JoinTable;

@@ -29,6 +29,8 @@ const SPREAD_BYTES: usize = 4096;
 pub(super) struct LongText {
     /// Of all rows. A row counts as often as its text occurs.
     bytes: usize,
+    /// Of the longest row.
+    longest: u32,
     /// Per buffer of the array what its rows reach; empty, with its start behind its end, where none does.
     ranges: Vec<Range<u32>>,
     /// Whether the ranges are copied as they are, not row by row.
@@ -37,7 +39,7 @@ pub(super) struct LongText {
 
 impl LongText {
     pub(super) fn of(texts: &StringViewArray) -> Self {
-        let mut bytes = 0;
+        let (mut bytes, mut longest) = (0, 0);
         let none = Range {
             start: u32::MAX,
             end: 0,
@@ -51,6 +53,7 @@ impl LongText {
                 range.start = range.start.min(offset);
                 range.end = range.end.max(offset + length);
                 bytes += length as usize;
+                longest = longest.max(length);
             }
         };
         match texts.nulls().filter(|nulls| nulls.null_count() > 0) {
@@ -63,6 +66,7 @@ impl LongText {
         let spread: usize = ranges.iter().map(|range| range.len()).sum();
         Self {
             bytes,
+            longest,
             whole: spread <= bytes * SPREAD_MAX + SPREAD_BYTES,
             ranges,
         }
@@ -70,6 +74,10 @@ impl LongText {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(super) fn longest(&self) -> u32 {
+        self.longest
     }
 
     /// What is copied beside the views.

@@ -24,7 +24,10 @@ use worker_wasm::{
     },
 };
 
-use crate::support::{GUARDED, Unlimited, drain, go, open, run, runtime};
+use crate::{
+    joins,
+    support::{GUARDED, Unlimited, drain, go, open, run, runtime},
+};
 
 const SUM: &str = "(fragment (input (column int64)) (params (param int64))
     (pipeline (input 0) (filter (ge c0 p0)) (aggregate single (keys) (sum c0)))
@@ -190,7 +193,7 @@ fn batches_of_other_types_or_inputs_are_refused() {
 
 /// Gives so many bytes, and counts what is out.
 #[derive(Clone)]
-struct Limited(u64, Arc<AtomicU64>);
+pub(crate) struct Limited(pub(crate) u64, pub(crate) Arc<AtomicU64>);
 
 impl MemoryAccount for Limited {
     fn grow(&mut self, bytes: u64) -> Result<(), Refused> {
@@ -390,6 +393,39 @@ fn stray_accesses_trap_in_both_protections() {
 }
 
 #[test]
+fn a_table_is_gone_from_a_memory_that_another_instance_gets() {
+    let runtime = &*GUARDED;
+    let build: Fragment =
+        "(fragment (input (column int64)) (params) (pipeline (input 0) (build 0)))"
+            .parse()
+            .unwrap();
+    let table = Arc::new(joins::build(&build, &[], &[numbers(0..10)]));
+    let probe: Fragment = "(fragment (input (column int64)) (params)
+        (pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit)))"
+        .parse()
+        .unwrap();
+    let mut instance = joins::probe(&probe, &[], &[Arc::clone(&table)]).unwrap();
+    instance.push(0, &numbers([7]), &mut go).unwrap();
+    assert!(instance.pull(10, &mut go).unwrap().is_some());
+    drop(instance);
+    // All idle memories, the one that had the table among them.
+    let read = [
+        Instruction::I32Const(i32::MIN),
+        Instruction::I32Load(AT),
+        Instruction::Drop,
+        Instruction::I32Const(0),
+    ];
+    let module = hand_made(&[], 0, &read, &[Instruction::I32Const(0)]);
+    let mut instances: Vec<_> = (0..4)
+        .map(|_| start(runtime, &module, Box::new(NoHostFunctions)))
+        .collect();
+    for instance in &mut instances {
+        let pushed = instance.push(0, &numbers([1]), &mut go);
+        assert!(matches!(pushed, Err(RunError::Broken { .. })), "{pushed:?}");
+    }
+}
+
+#[test]
 fn hostile_answers_are_refused() {
     let descriptors = 2048;
     let rows = |rows| poke(abi::control::OUT_ROWS as i32, rows).to_vec();
@@ -416,6 +452,16 @@ fn hostile_answers_are_refused() {
             "{pull:?}: {pulled:?}"
         );
     }
+    // The memory of a table that it does not build.
+    let needs = [
+        poke(abi::control::BUILD_NEEDED as i32, 1 << 20).to_vec(),
+        vec![Instruction::I32Const(2)],
+    ]
+    .concat();
+    let module = hand_made(&[], 0, &needs, &[Instruction::I32Const(0)]);
+    let mut instance = start(&GUARDED, &module, Box::new(NoHostFunctions));
+    let pushed = instance.push(0, &numbers([1]), &mut go);
+    assert!(matches!(pushed, Err(RunError::Broken { .. })), "{pushed:?}");
     // More than the private window.
     let needs = [
         poke(abi::control::NEEDED as i32, 1 << 30).to_vec(),

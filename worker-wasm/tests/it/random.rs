@@ -7,7 +7,7 @@ use arrow::{
         Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch,
         StringViewArray,
     },
-    compute::cast,
+    compute::{cast, concat_batches},
     datatypes::{
         DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
         Int32Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
@@ -65,6 +65,16 @@ pub(crate) fn decimal(precision: u8, scale: i8) -> Type {
 pub(crate) fn column(rng: &mut Rng) -> Column {
     let ty = column_type(rng);
     column_of(rng, ty)
+}
+
+/// A column that is not text.
+pub(crate) fn fixed_column(rng: &mut Rng) -> Column {
+    loop {
+        let column = column(rng);
+        if column.ty != Type::Utf8 {
+            return column;
+        }
+    }
 }
 
 /// Wide ones more often than not: they overflow.
@@ -308,6 +318,22 @@ pub(crate) fn batch(rng: &mut Rng, columns: &[Column], rows: usize) -> RecordBat
         .collect();
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).unwrap()
+}
+
+/// Batches as one, with every column in the form that fragments put out.
+pub(crate) fn whole(columns: &[Column], batches: &[RecordBatch]) -> RecordBatch {
+    let batches = batches.iter().map(|batch| {
+        let arrays = batch.columns().iter().zip(columns);
+        let arrays = arrays.map(|(array, column)| cast(array, &column.ty.to_arrow()).unwrap());
+        let arrays: Vec<ArrayRef> = arrays.collect();
+        let fields = columns.iter().enumerate().map(|(index, column)| {
+            Field::new(format!("c{index}"), column.ty.to_arrow(), column.nullable)
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        RecordBatch::try_new(schema, arrays).unwrap()
+    });
+    let batches: Vec<_> = batches.collect();
+    concat_batches(&batches[0].schema(), &batches).unwrap()
 }
 
 /// Rows of a batch: none, one, around multiples of what code handles at once, many.

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray},
+    array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringViewArray},
+    compute::concat_batches,
     datatypes::Int64Type,
 };
 use worker_wasm::{Fragment, fragment::like::classify, runtime::Param};
 
-use crate::support::run;
+use crate::{
+    joins,
+    support::{drain, go, run},
+};
 
 fn literal(text: &str) -> Param {
     Param::Text(text.into())
@@ -150,4 +154,108 @@ fn growing_and_shrinking_minima_keep_their_text() {
         seen.sort_unstable();
         assert_eq!(result, [seen[0], seen[end - 1]]);
     }
+}
+
+/// Numbers below `keys` and text that names them, in rows `0..rows`; long ones, but for each third.
+fn named(keys: usize, rows: usize, what: &str) -> RecordBatch {
+    let numbers = Int64Array::from_iter_values((0..rows).map(|row| (row % keys) as i64));
+    let texts: StringArray = (0..rows).map(|row| Some(name(what, row % keys))).collect();
+    let columns: [(&str, ArrayRef); 2] = [("c0", Arc::new(numbers)), ("c1", Arc::new(texts))];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn name(what: &str, number: usize) -> String {
+    match number % 3 {
+        0 => format!("{what} {number}"),
+        _ => format!("{what} that is told at length, number {number}"),
+    }
+}
+
+#[test]
+fn joined_text_is_kept_by_groups_sorts_and_other_tables() {
+    const KEYS: usize = 300;
+    let building: Fragment = "(fragment (input (column int64) (column utf8)) (params)
+          (pipeline (input 0) (build 0)))"
+        .parse()
+        .unwrap();
+    let table = Arc::new(joins::build(&building, &[], &[named(KEYS, KEYS, "part")]));
+    // Text of tables, of batches and of literals is kept; groups are sorted with theirs.
+    let fragment: Fragment =
+        "(fragment (input (column int64) (column utf8)) (params (param utf8) (param int64))
+          (pipeline (input 0)
+            (join inner (table (keys 0) (column int64) (column utf8)) (keys c0))
+            (aggregate single (keys c1 c3)
+              (count) (max (case (when (lt c0 p1) p0) (else c3))) (min c1) (min c3) (min c0)))
+          (pipeline (groups 0) (sort (asc c6 nulls-first)))
+          (pipeline (sorted 1) (emit)))"
+            .parse()
+            .unwrap();
+    const LITERAL: &str = "a literal longer than a view";
+    let params = [literal(LITERAL), Param::Int(150)];
+    let mut instance = joins::probe(&fragment, &params, &[table]).unwrap();
+    for _ in 0..3 {
+        let batch = named(KEYS, 4 * KEYS, "supplier");
+        instance.push(0, &batch, &mut go).unwrap();
+    }
+    instance.finish(0, &mut go).unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let out = concat_batches(&instance.schema(), &out).unwrap();
+    assert_eq!(out.num_rows(), KEYS);
+    let counts = out.column(2).as_primitive::<Int64Type>();
+    for row in 0..KEYS {
+        let texts = [0, 1, 3, 4, 5].map(|column| out.column(column).as_string_view().value(row));
+        let (part, supplier) = (name("part", row), name("supplier", row));
+        let most = if row < 150 { LITERAL } else { &supplier };
+        assert_eq!(texts, [&part, &supplier, most, &part, &supplier]);
+        assert_eq!(counts.value(row), 12);
+    }
+}
+
+#[test]
+fn a_table_takes_over_text_of_the_table_that_was_probed() {
+    const KEYS: usize = 5000;
+    let first: Fragment = "(fragment (input (column int64) (column utf8)) (params)
+          (pipeline (input 0) (build 0)))"
+        .parse()
+        .unwrap();
+    let first = Arc::new(joins::build(&first, &[], &[named(KEYS, KEYS, "part")]));
+    let second: Fragment = "(fragment (input (column int64) (column utf8)) (params)
+          (pipeline (input 0)
+            (join inner (table (keys 0) (column int64) (column utf8)) (keys c0))
+            (project c2 c1 c3)
+            (build 2 1)))"
+        .parse()
+        .unwrap();
+    let mut instance = joins::probe(&second, &[], &[first]).unwrap();
+    let batch = named(KEYS, KEYS, "supplier");
+    instance.push(0, &batch, &mut go).unwrap();
+    instance.finish(0, &mut go).unwrap();
+    let second = Arc::new(instance.into_table().unwrap());
+    let third: Fragment = "(fragment (input (column int64) (column utf8)) (params (param utf8))
+          (pipeline (input 0)
+            (join right (table (keys 2 1) (column int64) (column utf8) (column utf8)) (keys c1 p0))
+            (emit)))"
+        .parse()
+        .unwrap();
+    let params = [literal(&name("part", 4))];
+    let mut instance = joins::probe(&third, &params, &[second]).unwrap();
+    instance.push(0, &batch, &mut go).unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let out = concat_batches(&instance.schema(), &out).unwrap();
+    assert_eq!(out.num_rows(), KEYS);
+    // One row has a partner; all others come without.
+    let (parts, suppliers) = (
+        out.column(1).as_string_view(),
+        out.column(2).as_string_view(),
+    );
+    assert_eq!(out.column(1).null_count(), KEYS - 1);
+    let row = (0..KEYS).find(|row| parts.is_valid(*row)).unwrap();
+    assert_eq!(parts.value(row), name("part", 4));
+    assert_eq!(suppliers.value(row), name("supplier", 4));
+    assert_eq!(
+        out.column(4).as_string_view().value(row),
+        name("supplier", 4)
+    );
 }

@@ -10,15 +10,15 @@ mod update;
 use super::{
     builder::{Function, I32, I64, Local},
     distinct::Distinct,
-    expr::{self, Datum, Row, Scalar},
+    expr::{self, Row, Scalar},
     hash_table::{Directory, HashTable},
     memory::{StateArea, set_field},
     pipeline::Context,
     small_keys::SmallKeys,
-    text_heap::TextHeap,
+    text_heap::{Origin, TextHeap},
 };
 use crate::fragment::{
-    Aggregate, AggregateFunction, Call, Expr, Input, Mode, Storage, Type, ValueType, rules,
+    Aggregate, AggregateFunction, Call, Expr, Mode, Storage, Type, ValueType, rules,
     verifier::{self, Scope},
 };
 
@@ -84,6 +84,13 @@ enum Place<'a> {
 /// The cells of the one group while a batch goes through; empty with keys.
 pub(crate) struct Accumulators(Vec<Scalar>);
 
+impl Accumulators {
+    /// Of a sink that keeps nothing in locals.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+}
+
 /// Where a block's rows find their group, and what its calls have met.
 pub(crate) struct Block {
     /// None without keys.
@@ -99,6 +106,7 @@ impl<'a> Aggregation<'a> {
         context: &Context<'a>,
         aggregate: &'a Aggregate,
         input: Vec<ValueType>,
+        origin: Origin,
         state: &mut StateArea,
     ) -> Self {
         let scope = Scope {
@@ -198,7 +206,7 @@ impl<'a> Aggregation<'a> {
             .iter()
             .filter(|call| call.distinct.is_some() && call.ty == Type::Utf8);
         let users = text_keys.count() + text_cells.count() + text_sets.count();
-        let texts = TextHeap::new(users, state);
+        let texts = TextHeap::new(users, origin, state);
         let finished = state.place(8);
         Self {
             aggregate,
@@ -231,16 +239,8 @@ impl<'a> Aggregation<'a> {
         }
     }
 
-    /// At the start of a batch: room for the text it can leave behind, or leaves the call with NEED_MEMORY.
-    pub(crate) fn make_text_room(
-        &self,
-        f: &mut Function,
-        input: &Input,
-        index: usize,
-        rows: Local<I32>,
-        params: &[Datum],
-    ) {
-        self.texts.make_room(f, input, index, rows, params);
+    pub(crate) fn texts(&self) -> &TextHeap {
+        &self.texts
     }
 
     /// At the start of a block: leaves the call where room has to be made first.

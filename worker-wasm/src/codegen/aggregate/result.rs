@@ -4,7 +4,7 @@ use super::{Aggregation, Cells, Groups, Place};
 use crate::{
     abi::Reason,
     codegen::{
-        builder::{Function, I32, I64, Local, select},
+        builder::{Function, I32, I64, Local, Value, select},
         expr::{self, Datum, Row, Scalar},
         memory::{field, set_field},
     },
@@ -12,6 +12,15 @@ use crate::{
 };
 
 impl Aggregation<'_> {
+    /// Groups behind the cursor, once the input has ended.
+    pub(crate) fn left(&self) -> Value<I32> {
+        let groups = match &self.groups {
+            Groups::One(_) => Value::from(1),
+            Groups::Keyed(table, _) => table.groups(),
+        };
+        select(field(self.finished), groups - field(self.cursor), 0)
+    }
+
     /// Runs the body for up to `rows_max` groups behind the cursor, once the input has ended.
     pub(crate) fn for_each_group(
         &self,

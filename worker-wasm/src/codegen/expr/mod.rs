@@ -68,13 +68,37 @@ pub(crate) enum Binding {
         /// Address of the validity bits; `None` if no row is null.
         validity: Option<Local<I32>>,
     },
+    /// In a kept row, see `rows`: loaded where it is used.
+    Stored {
+        ty: Type,
+        storage: Storage,
+        /// Address of the row.
+        row: Local<I32>,
+        offset: u32,
+        /// Where the row says that the value is null; `None` if it never is.
+        null_offset: Option<u32>,
+        /// 1 where an outer join has found no row, so that the value is null.
+        absent: Option<Local<I32>>,
+        /// Address of the table that the row is in, from which views of long text count.
+        table: Option<Local<I32>>,
+    },
     Computed(Datum),
 }
 
 impl Binding {
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored { .. })
+    }
+
     fn value_type(&self) -> ValueType {
         match self {
             Self::Input { ty, validity, .. } => ValueType::new(ty.clone(), validity.is_some()),
+            Self::Stored {
+                ty,
+                null_offset,
+                absent,
+                ..
+            } => ValueType::new(ty.clone(), null_offset.is_some() || absent.is_some()),
             Self::Computed(datum) => ValueType::new(datum.ty.clone(), datum.null.is_some()),
         }
     }
@@ -298,6 +322,14 @@ pub(crate) fn load_params(f: &mut Function, params: &[Param], address: u32) -> V
 }
 
 impl Row<'_> {
+    /// The same row, for code that takes it.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            columns: self.columns.clone(),
+            ..*self
+        }
+    }
+
     /// Computes an expression of a verified fragment.
     pub(crate) fn value(&self, f: &mut Function, expr: &Expr) -> Datum {
         match expr {
@@ -344,9 +376,31 @@ impl Row<'_> {
         scope.value_type(expr).expect("the fragment is verified").ty
     }
 
-    fn column(&self, f: &mut Function, binding: &Binding) -> Datum {
+    pub(crate) fn column(&self, f: &mut Function, binding: &Binding) -> Datum {
         match binding {
             Binding::Computed(datum) => datum.clone(),
+            Binding::Stored {
+                ty,
+                storage,
+                row,
+                offset,
+                null_offset,
+                absent,
+                table,
+            } => {
+                let value = match (storage, table) {
+                    (Storage::View, Some(table)) => {
+                        Scalar::Text(Text::of_table(f, *row, *offset, *table, *absent))
+                    }
+                    _ => load(f, *storage, ty, &row.get(), *offset),
+                };
+                let stored = null_offset.map(|offset| f.let_(row.get().load8_u(offset)));
+                let null = match (stored, *absent) {
+                    (Some(stored), Some(absent)) => Some(f.let_(stored.get() | absent)),
+                    (one, other) => one.or(other),
+                };
+                Datum::new(ty.clone(), value, null)
+            }
             Binding::Input {
                 ty,
                 storage,
@@ -371,7 +425,8 @@ impl Row<'_> {
     }
 }
 
-fn null(f: &mut Function, ty: &Type) -> Datum {
+/// The null of a type.
+pub(crate) fn null(f: &mut Function, ty: &Type) -> Datum {
     let value = match ty.storage().lane() {
         Lane::I32 => Scalar::I32(f.let_(0)),
         Lane::I64 => Scalar::I64(f.let_(0i64)),

@@ -964,6 +964,16 @@
     i32.const 1136
     i32.store offset=28 align=1
     local.get 26
+    i32.const 0
+    i32.load offset=1032 align=1
+    i32.const 0
+    i32.load offset=1092 align=1
+    i32.sub
+    i32.const 0
+    i32.const 0
+    i32.load offset=1088 align=1
+    select
+    i32.or
     if ;; label = @1
       i32.const 1
       return

@@ -1121,6 +1121,15 @@
     i32.const 1200
     i32.store offset=28 align=1
     local.get 22
+    i32.const 1
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.sub
+    i32.const 0
+    i32.const 0
+    i32.load offset=1152 align=1
+    select
+    i32.or
     if ;; label = @1
       i32.const 1
       return

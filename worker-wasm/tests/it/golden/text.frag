@@ -1841,6 +1841,16 @@
     i32.const 1168
     i32.store offset=28 align=1
     local.get 26
+    i32.const 0
+    i32.load offset=1064 align=1
+    i32.const 0
+    i32.load offset=1124 align=1
+    i32.sub
+    i32.const 0
+    i32.const 0
+    i32.load offset=1120 align=1
+    select
+    i32.or
     if ;; label = @1
       i32.const 1
       return

@@ -1,0 +1,169 @@
+//! A join table in memory that several guests see: built in one, mapped read-only into the others.
+//!
+//! Units: bytes, whole pages. Errors: [`RunError`].
+//! Invariant: the account carries every page before it is touched, and for as long as the table lives.
+
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    sync::{Mutex, PoisonError},
+};
+
+use memfd::MemfdOptions;
+
+use super::{instance::Check, ledger::MemoryAccount, memory::Arena};
+use crate::{
+    RunError,
+    abi::{PAGE_BYTES, table as header},
+    fragment::Table,
+};
+
+/// Memory is mapped and filled with zeros in pieces of this, so that a caller's check waits a few milliseconds at most.
+const PIECE_BYTES: u64 = 4 << 20;
+
+/// A table that is built. Whoever probes holds it by an `Arc`.
+pub struct JoinTable {
+    file: File,
+    bytes: u64,
+    table: Table,
+    account: Mutex<Box<dyn MemoryAccount>>,
+}
+
+impl std::fmt::Debug for JoinTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JoinTable")
+            .field("bytes", &self.bytes)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for JoinTable {
+    fn drop(&mut self) {
+        let account = self.account.get_mut();
+        account
+            .unwrap_or_else(PoisonError::into_inner)
+            .shrink(self.bytes);
+    }
+}
+
+impl JoinTable {
+    /// Bytes of memory, once for all who probe it.
+    pub fn memory_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Rows, as the header says.
+    pub fn rows(&self) -> u64 {
+        let mut rows = [0; 4];
+        let read = self.file.read_exact_at(&mut rows, header::ROWS.into());
+        // A builder that has written no header has no rows.
+        read.map_or(0, |()| u32::from_le_bytes(rows).into())
+    }
+
+    /// What it holds.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Maps tables one behind the other into a guest's build window; their addresses.
+    pub(crate) fn map<'a>(
+        tables: impl IntoIterator<Item = &'a Self>,
+        arena: &mut Arena,
+    ) -> Result<Vec<u32>, RunError> {
+        let mut next = arena.windows().inputs_end;
+        let end = arena.windows().build_end;
+        let mut addresses = Vec::new();
+        for table in tables {
+            if table.bytes > end - next {
+                return Err(full(arena));
+            }
+            let mapped = arena.map_build(&table.file, 0, next, table.bytes, false);
+            mapped.map_err(|e| refused(table.bytes, e))?;
+            addresses.push(next as u32);
+            next += table.bytes;
+        }
+        Ok(addresses)
+    }
+}
+
+/// The memory of a table that is being built.
+#[derive(Debug)]
+pub(crate) struct GrowingTable {
+    file: File,
+    /// Where the guest has it.
+    address: u64,
+    bytes: u64,
+}
+
+impl GrowingTable {
+    /// An empty one, to be built from an address on.
+    pub(crate) fn new(address: u64) -> Result<Self, RunError> {
+        let file = MemfdOptions::default().create("murre-join-table");
+        let file = file.map_err(|e| refused(0, e))?;
+        Ok(Self {
+            file: file.into_file(),
+            address,
+            bytes: 0,
+        })
+    }
+
+    /// Bytes that the guest may use.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Makes the guest's build window reach to `wanted`, all of it new memory being zero.
+    pub(crate) fn grow(
+        &mut self,
+        wanted: u64,
+        arena: impl Fn(&mut dyn FnMut(&mut Arena) -> Result<(), RunError>) -> Result<(), RunError>,
+        account: &mut dyn MemoryAccount,
+        check: Check<'_>,
+    ) -> Result<(), RunError> {
+        let end = wanted.next_multiple_of(PAGE_BYTES);
+        arena(&mut |arena| match arena.windows() {
+            windows if end > windows.build_end - self.address => Err(full(arena)),
+            _ => Ok(()),
+        })?;
+        while self.bytes < end {
+            check()?;
+            let piece = PIECE_BYTES.min(end - self.bytes);
+            account.grow(piece).map_err(|e| refused(piece, e))?;
+            let start = self.bytes;
+            self.bytes += piece;
+            let grown = self.file.set_len(self.bytes);
+            grown.map_err(|e| refused(piece, e))?;
+            arena(&mut |arena| {
+                let address = self.address + start;
+                let mapped = arena.map_build(&self.file, start, address, piece, true);
+                mapped.map_err(|e| refused(piece, e))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The table, which its builder writes to no more.
+    pub(crate) fn finish(self, table: Table, account: Box<dyn MemoryAccount>) -> JoinTable {
+        JoinTable {
+            file: self.file,
+            bytes: self.bytes,
+            table,
+            account: account.into(),
+        }
+    }
+}
+
+fn full(arena: &Arena) -> RunError {
+    RunError::WindowFull {
+        window: "build",
+        limit_bytes: arena.windows().build_end - arena.windows().inputs_end,
+    }
+}
+
+fn refused(bytes: u64, detail: impl ToString) -> RunError {
+    RunError::Memory {
+        bytes,
+        detail: detail.to_string(),
+    }
+}

@@ -1,0 +1,1151 @@
+; A left join with a filter on pairs, which puts out rows of the table when all probing has ended.
+(fragment
+  (input (column int64 nullable) (column int32))
+  (params)
+  (pipeline (input 0)
+    (join left (table (keys 0) (column int64 nullable) (column int32)) (keys c0) (where (lt c1 c3)))
+    (emit)))
+
+;; the module
+(module
+  (type (;0;) (func (param i32 i32) (result i32)))
+  (type (;1;) (func (param i64 i64 i64 i64) (result i64 i64 i32)))
+  (type (;2;) (func (param i64 i64 i64 i64) (result i64 i64 i64 i64)))
+  (type (;3;) (func (param i64 i64) (result f64)))
+  (type (;4;) (func (param i32) (result i32)))
+  (type (;5;) (func (param i32 i32 i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
+  (import "murre" "memory" (memory (;0;) 1 65536))
+  (import "murre" "raise" (func (;0;) (type 0)))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
+  (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
+    unreachable
+  )
+  (func (;2;) (type 2) (param i64 i64 i64 i64) (result i64 i64 i64 i64)
+    unreachable
+  )
+  (func (;3;) (type 3) (param i64 i64) (result f64)
+    unreachable
+  )
+  (func (;4;) (type 4) (param i32) (result i32)
+    (local i32 i32)
+    i32.const 0
+    i32.load offset=4 align=1
+    local.set 1
+    local.get 1
+    local.get 0
+    i32.const 63
+    i32.add
+    i32.const -64
+    i32.and
+    i32.add
+    local.set 2
+    local.get 2
+    i32.const 0
+    i32.load align=1
+    i32.gt_u
+    if ;; label = @1
+      i32.const 0
+      local.get 2
+      i32.store offset=8 align=1
+      i32.const 0
+      return
+    end
+    i32.const 0
+    local.get 2
+    i32.store offset=4 align=1
+    local.get 1
+    return
+    unreachable
+  )
+  (func (;5;) (type 5) (param i32 i32 i32)
+    (local i32)
+    local.get 0
+    local.get 1
+    i32.add
+    local.set 3
+    local.get 0
+    local.get 3
+    i32.lt_u
+    if ;; label = @1
+      loop ;; label = @2
+        local.get 2
+        local.get 0
+        v128.load align=1
+        i32.const 7
+        i8x16.shl
+        i8x16.bitmask
+        i32.store16 align=1
+        local.get 2
+        i32.const 2
+        i32.add
+        local.set 2
+        local.get 0
+        i32.const 16
+        i32.add
+        local.set 0
+        local.get 0
+        local.get 3
+        i32.lt_u
+        br_if 0 (;@2;)
+      end
+    end
+  )
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
+    (local i32 i32 i32 i32 i32)
+    i32.const 0
+    i32.load offset=96 align=1
+    local.set 1
+    local.get 1
+    i32.load offset=8 align=1
+    local.set 2
+    i32.const 0
+    i32.load offset=100 align=1
+    i32.eqz
+    if ;; label = @1
+      local.get 1
+      i32.load align=1
+      call 4
+      local.set 3
+      local.get 3
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 3
+      i32.store offset=100 align=1
+    end
+    local.get 1
+    i32.load align=1
+    i32.const 0
+    i32.load offset=1228 align=1
+    i32.sub
+    local.set 4
+    local.get 4
+    i32.const 4194304
+    local.get 4
+    i32.const 4194304
+    i32.lt_u
+    select
+    local.set 5
+    i32.const 0
+    i32.load offset=100 align=1
+    i32.const 0
+    i32.load offset=1228 align=1
+    i32.add
+    i32.const 0
+    local.get 5
+    memory.fill
+    i32.const 0
+    i32.const 0
+    i32.load offset=1228 align=1
+    local.get 5
+    i32.add
+    i32.store offset=1228 align=1
+    local.get 5
+    local.get 4
+    i32.lt_u
+    if ;; label = @1
+      i32.const 1
+      return
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;16;) (type 16) (param i32) (result i32)
+    i32.const 0
+    local.get 0
+    i32.store offset=1244 align=1
+    i32.const 0
+    i32.const 0
+    i64.load offset=32 align=1
+    local.get 0
+    i64.extend_i32_u
+    i64.add
+    i64.store offset=32 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;17;) (type 17) (result i32)
+    i32.const 0
+    i32.const 1
+    i32.store offset=1248 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;18;) (type 18) (param i32) (result i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
+    local.get 0
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 1
+      local.get 1
+      i32.const 30
+      i32.mul
+      call 4
+      local.set 2
+      local.get 2
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 2
+      i32.store offset=1156 align=1
+      i32.const 0
+      local.get 1
+      i32.store offset=1152 align=1
+    end
+    i32.const 1024
+    local.set 3
+    local.get 3
+    i32.const 0
+    i32.load offset=1264 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 3
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 4
+      local.get 4
+      i32.const 12
+      i32.mul
+      call 4
+      local.set 5
+      local.get 5
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 5
+      i32.store offset=1268 align=1
+      i32.const 0
+      local.get 4
+      i32.store offset=1264 align=1
+    end
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 6
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 8
+    i32.mul
+    i32.add
+    local.set 7
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 9
+    i32.mul
+    i32.add
+    local.set 8
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 10
+    i32.mul
+    i32.add
+    local.set 9
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 14
+    i32.mul
+    i32.add
+    local.set 10
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 22
+    i32.mul
+    i32.add
+    local.set 11
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 23
+    i32.mul
+    i32.add
+    local.set 12
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 24
+    i32.mul
+    i32.add
+    local.set 13
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 28
+    i32.mul
+    i32.add
+    local.set 14
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.const 0
+    i32.load offset=1152 align=1
+    i32.const 29
+    i32.mul
+    i32.add
+    local.set 15
+    i32.const 0
+    local.set 16
+    i32.const 0
+    i32.load offset=96 align=1
+    local.set 17
+    local.get 17
+    i32.load offset=8 align=1
+    local.set 18
+    i32.const 0
+    i32.load offset=100 align=1
+    local.set 19
+    local.get 17
+    local.get 17
+    i32.load offset=4 align=1
+    i32.add
+    local.set 20
+    i32.const 0
+    i32.load offset=1216 align=1
+    local.set 21
+    i32.const 0
+    i32.load offset=1220 align=1
+    local.set 22
+    i32.const 0
+    i32.load offset=1224 align=1
+    local.set 23
+    i32.const 0
+    local.set 24
+    i32.const 0
+    i32.load offset=1240 align=1
+    local.set 25
+    i32.const 8
+    local.set 26
+    i32.const 1
+    local.set 27
+    block ;; label = @1
+      i32.const 0
+      i32.load offset=1244 align=1
+      local.set 28
+      local.get 28
+      if ;; label = @2
+        i32.const 0
+        i32.load offset=1184 align=1
+        local.set 29
+        i32.const 0
+        i32.load offset=64 align=1
+        local.set 30
+        local.get 30
+        i32.load align=1
+        local.set 31
+        local.get 30
+        i32.load offset=4 align=1
+        local.set 32
+        local.get 30
+        i32.load offset=32 align=1
+        local.set 33
+        i32.const 0
+        i32.load offset=1268 align=1
+        i32.const 0
+        i32.load offset=1264 align=1
+        i32.const 0
+        i32.mul
+        i32.add
+        local.set 35
+        i32.const 0
+        i32.load offset=1232 align=1
+        local.set 36
+        i32.const 0
+        i32.load offset=1236 align=1
+        local.set 37
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 36
+            local.get 37
+            i32.le_u
+            if ;; label = @5
+              local.get 28
+              local.get 29
+              i32.le_u
+              br_if 2 (;@3;)
+              local.get 28
+              local.get 29
+              i32.sub
+              local.set 38
+              local.get 29
+              local.get 38
+              i32.const 1024
+              local.get 38
+              i32.const 1024
+              i32.lt_u
+              select
+              i32.add
+              local.set 39
+              i32.const 0
+              local.set 36
+              local.get 29
+              local.get 39
+              i32.lt_u
+              if ;; label = @6
+                loop ;; label = @7
+                  local.get 29
+                  local.set 34
+                  local.get 31
+                  local.get 34
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
+                  local.set 40
+                  local.get 32
+                  local.get 34
+                  i32.const 3
+                  i32.shr_u
+                  i32.add
+                  i32.load8_u
+                  local.get 34
+                  i32.const 7
+                  i32.and
+                  i32.shr_u
+                  i32.const 1
+                  i32.and
+                  i32.eqz
+                  local.set 41
+                  i64.const 2685821657736338717
+                  local.set 42
+                  local.get 42
+                  i64.const 2685821657736338717
+                  local.get 40
+                  local.get 41
+                  select
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 44
+                  local.set 43
+                  local.get 43
+                  local.get 44
+                  i64.xor
+                  local.set 42
+                  local.get 42
+                  i32.wrap_i64
+                  local.set 45
+                  local.get 17
+                  i32.const 64
+                  i32.add
+                  local.get 45
+                  local.get 18
+                  i32.shr_u
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  local.set 46
+                  local.get 46
+                  i64.load offset=8 align=1
+                  local.set 47
+                  i64.const 1
+                  local.get 45
+                  i32.const 0
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.const 1
+                  local.get 45
+                  i32.const 4
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.or
+                  i64.const 32
+                  i64.shl
+                  local.set 48
+                  local.get 46
+                  i32.load align=1
+                  local.set 49
+                  local.get 17
+                  local.get 47
+                  i32.wrap_i64
+                  local.get 49
+                  local.get 47
+                  local.get 48
+                  i64.and
+                  local.get 48
+                  i64.eq
+                  select
+                  i32.add
+                  local.set 50
+                  local.get 17
+                  local.get 49
+                  i32.add
+                  local.set 49
+                  local.get 49
+                  local.get 50
+                  local.get 41
+                  select
+                  local.set 50
+                  local.get 35
+                  local.get 36
+                  i32.const 12
+                  i32.mul
+                  i32.add
+                  local.set 51
+                  local.get 51
+                  local.get 34
+                  i32.store align=1
+                  local.get 51
+                  local.get 49
+                  i32.store offset=4 align=1
+                  local.get 51
+                  local.get 50
+                  i32.store offset=8 align=1
+                  local.get 36
+                  local.get 49
+                  local.get 50
+                  i32.lt_u
+                  i32.add
+                  local.set 36
+                  local.get 29
+                  i32.const 1
+                  i32.add
+                  local.set 29
+                  local.get 29
+                  local.get 39
+                  i32.lt_u
+                  br_if 0 (;@7;)
+                end
+              end
+              i32.const 0
+              local.set 37
+            end
+            i32.const 0
+            local.get 29
+            i32.store offset=1184 align=1
+            i32.const 0
+            local.get 28
+            i32.store offset=1188 align=1
+            i32.const 0
+            local.get 36
+            i32.store offset=1232 align=1
+            i32.const 0
+            local.get 37
+            i32.store offset=1236 align=1
+            i32.const 0
+            local.get 25
+            i32.store offset=1240 align=1
+            i32.const 0
+            local.get 21
+            i32.store offset=1216 align=1
+            i32.const 0
+            local.get 22
+            i32.store offset=1220 align=1
+            i32.const 0
+            local.get 23
+            i32.store offset=1224 align=1
+            local.get 0
+            local.get 16
+            i32.const 1
+            i32.shl
+            i32.le_u
+            local.get 26
+            i32.eqz
+            i32.or
+            br_if 3 (;@1;)
+            local.get 0
+            local.get 16
+            i32.sub
+            local.set 52
+            local.get 52
+            i32.const 1024
+            local.get 52
+            i32.const 1024
+            i32.lt_u
+            select
+            local.set 24
+            local.get 26
+            i32.const 1
+            i32.sub
+            local.set 26
+            block ;; label = @5
+              loop ;; label = @6
+                local.get 36
+                local.get 37
+                i32.le_u
+                br_if 1 (;@5;)
+                local.get 35
+                local.get 37
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 53
+                local.get 25
+                i32.eqz
+                if ;; label = @7
+                  local.get 24
+                  i32.const 0
+                  i32.le_s
+                  br_if 2 (;@5;)
+                  local.get 53
+                  i32.load offset=4 align=1
+                  local.set 21
+                  local.get 53
+                  i32.load offset=8 align=1
+                  local.set 22
+                  i32.const 0
+                  local.set 23
+                end
+                local.get 53
+                i32.load align=1
+                local.set 34
+                local.get 31
+                local.get 34
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 54
+                local.get 32
+                local.get 34
+                i32.const 3
+                i32.shr_u
+                i32.add
+                i32.load8_u
+                local.get 34
+                i32.const 7
+                i32.and
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.eqz
+                local.set 55
+                block ;; label = @7
+                  loop ;; label = @8
+                    local.get 22
+                    local.get 21
+                    i32.le_u
+                    br_if 1 (;@7;)
+                    local.get 25
+                    i32.const 1
+                    i32.eq
+                    if ;; label = @9
+                      i32.const 0
+                      local.set 25
+                    end
+                    local.get 25
+                    i32.eqz
+                    if ;; label = @9
+                      local.get 24
+                      i32.const 0
+                      i32.le_s
+                      if ;; label = @10
+                        i32.const 1
+                        local.set 25
+                        br 5 (;@5;)
+                      end
+                      local.get 24
+                      i32.const 1
+                      i32.sub
+                      local.set 24
+                    end
+                    i32.const 1
+                    local.set 56
+                    local.get 21
+                    i64.load offset=8 align=1
+                    local.set 57
+                    local.get 21
+                    i32.load8_u offset=16
+                    local.set 58
+                    local.get 56
+                    local.get 57
+                    local.get 54
+                    i64.eq
+                    local.get 58
+                    local.get 55
+                    i32.or
+                    i32.eqz
+                    i32.and
+                    i32.and
+                    local.set 56
+                    local.get 56
+                    if ;; label = @9
+                      local.get 21
+                      i32.load offset=4 align=1
+                      local.set 59
+                      local.get 33
+                      local.get 34
+                      i32.const 4
+                      i32.mul
+                      i32.add
+                      i32.load align=1
+                      local.set 60
+                      local.get 59
+                      local.get 60
+                      i32.lt_s
+                      local.set 61
+                      local.get 61
+                      local.set 56
+                    end
+                    local.get 56
+                    if ;; label = @9
+                      local.get 19
+                      local.get 21
+                      local.get 20
+                      i32.sub
+                      i32.const 24
+                      i32.div_u
+                      i32.add
+                      i32.const 1
+                      i32.store8
+                      local.get 21
+                      i64.load offset=8 align=1
+                      local.set 62
+                      local.get 21
+                      i32.load8_u offset=16
+                      local.set 63
+                      local.get 6
+                      local.get 16
+                      i32.const 8
+                      i32.mul
+                      i32.add
+                      local.set 64
+                      local.get 64
+                      local.get 62
+                      i64.store align=1
+                      local.get 7
+                      local.get 16
+                      i32.add
+                      local.get 63
+                      i32.eqz
+                      i32.store8
+                      local.get 21
+                      i32.load offset=4 align=1
+                      local.set 65
+                      local.get 9
+                      local.get 16
+                      i32.const 4
+                      i32.mul
+                      i32.add
+                      local.set 66
+                      local.get 66
+                      local.get 65
+                      i32.store align=1
+                      local.get 31
+                      local.get 34
+                      i32.const 8
+                      i32.mul
+                      i32.add
+                      i64.load align=1
+                      local.set 67
+                      local.get 32
+                      local.get 34
+                      i32.const 3
+                      i32.shr_u
+                      i32.add
+                      i32.load8_u
+                      local.get 34
+                      i32.const 7
+                      i32.and
+                      i32.shr_u
+                      i32.const 1
+                      i32.and
+                      i32.eqz
+                      local.set 68
+                      local.get 10
+                      local.get 16
+                      i32.const 8
+                      i32.mul
+                      i32.add
+                      local.set 69
+                      local.get 69
+                      local.get 67
+                      i64.store align=1
+                      local.get 11
+                      local.get 16
+                      i32.add
+                      local.get 68
+                      i32.eqz
+                      i32.store8
+                      local.get 33
+                      local.get 34
+                      i32.const 4
+                      i32.mul
+                      i32.add
+                      i32.load align=1
+                      local.set 70
+                      local.get 13
+                      local.get 16
+                      i32.const 4
+                      i32.mul
+                      i32.add
+                      local.set 71
+                      local.get 71
+                      local.get 70
+                      i32.store align=1
+                      local.get 14
+                      local.get 16
+                      i32.add
+                      i32.const 1
+                      i32.store8
+                      local.get 16
+                      i32.const 1
+                      i32.add
+                      local.set 16
+                    end
+                    local.get 21
+                    i32.const 24
+                    i32.add
+                    local.set 21
+                    br 0 (;@8;)
+                  end
+                end
+                local.get 37
+                i32.const 1
+                i32.add
+                local.set 37
+                br 0 (;@6;)
+              end
+            end
+            br 0 (;@4;)
+          end
+        end
+        i32.const 0
+        i32.const 0
+        i32.store offset=1184 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1232 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1236 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1240 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1244 align=1
+      end
+      i32.const 0
+      i32.load offset=1252 align=1
+      local.set 72
+      local.get 17
+      i32.load align=1
+      local.set 73
+      i32.const 0
+      i32.load offset=1248 align=1
+      i32.const 0
+      i32.load offset=104 align=1
+      i32.and
+      if ;; label = @2
+        block ;; label = @3
+          loop ;; label = @4
+            i32.const 0
+            local.get 72
+            i32.store offset=1252 align=1
+            local.get 73
+            local.get 72
+            i32.le_u
+            br_if 1 (;@3;)
+            i32.const 0
+            local.get 25
+            i32.store offset=1240 align=1
+            i32.const 0
+            local.get 21
+            i32.store offset=1216 align=1
+            i32.const 0
+            local.get 22
+            i32.store offset=1220 align=1
+            i32.const 0
+            local.get 23
+            i32.store offset=1224 align=1
+            local.get 0
+            local.get 16
+            i32.const 1
+            i32.shl
+            i32.le_u
+            local.get 26
+            i32.eqz
+            i32.or
+            br_if 3 (;@1;)
+            local.get 0
+            local.get 16
+            i32.sub
+            local.set 74
+            local.get 74
+            i32.const 1024
+            local.get 74
+            i32.const 1024
+            i32.lt_u
+            select
+            local.set 24
+            local.get 26
+            i32.const 1
+            i32.sub
+            local.set 26
+            block ;; label = @5
+              loop ;; label = @6
+                local.get 73
+                local.get 72
+                i32.le_u
+                br_if 1 (;@5;)
+                local.get 25
+                i32.eqz
+                if ;; label = @7
+                  local.get 24
+                  i32.const 0
+                  i32.le_s
+                  br_if 2 (;@5;)
+                  local.get 24
+                  i32.const 1
+                  i32.sub
+                  local.set 24
+                end
+                local.get 19
+                local.get 72
+                i32.add
+                i32.load8_u
+                i32.eqz
+                if ;; label = @7
+                  local.get 20
+                  local.get 72
+                  i32.const 24
+                  i32.mul
+                  i32.add
+                  local.set 75
+                  i64.const 0
+                  local.set 76
+                  i32.const 1
+                  local.set 77
+                  i32.const 0
+                  local.set 78
+                  i32.const 1
+                  local.set 79
+                  local.get 75
+                  i64.load offset=8 align=1
+                  local.set 80
+                  local.get 75
+                  i32.load8_u offset=16
+                  local.set 81
+                  local.get 6
+                  local.get 16
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  local.set 82
+                  local.get 82
+                  local.get 80
+                  i64.store align=1
+                  local.get 7
+                  local.get 16
+                  i32.add
+                  local.get 81
+                  i32.eqz
+                  i32.store8
+                  local.get 75
+                  i32.load offset=4 align=1
+                  local.set 83
+                  local.get 9
+                  local.get 16
+                  i32.const 4
+                  i32.mul
+                  i32.add
+                  local.set 84
+                  local.get 84
+                  local.get 83
+                  i32.store align=1
+                  local.get 10
+                  local.get 16
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  local.set 85
+                  local.get 85
+                  local.get 76
+                  i64.store align=1
+                  local.get 11
+                  local.get 16
+                  i32.add
+                  local.get 77
+                  i32.eqz
+                  i32.store8
+                  local.get 13
+                  local.get 16
+                  i32.const 4
+                  i32.mul
+                  i32.add
+                  local.set 86
+                  local.get 86
+                  local.get 78
+                  i32.store align=1
+                  local.get 14
+                  local.get 16
+                  i32.add
+                  local.get 79
+                  i32.eqz
+                  i32.store8
+                  local.get 16
+                  i32.const 1
+                  i32.add
+                  local.set 16
+                end
+                local.get 72
+                i32.const 1
+                i32.add
+                local.set 72
+                br 0 (;@6;)
+              end
+            end
+            br 0 (;@4;)
+          end
+        end
+      end
+      i32.const 0
+      local.set 27
+    end
+    i32.const 0
+    local.get 6
+    i32.store offset=1024 align=1
+    local.get 7
+    local.get 16
+    local.get 8
+    call 5
+    i32.const 0
+    local.get 8
+    i32.store offset=1028 align=1
+    i32.const 0
+    local.get 16
+    i32.store offset=1040 align=1
+    i32.const 0
+    local.get 9
+    i32.store offset=1056 align=1
+    i32.const 0
+    local.get 16
+    i32.store offset=1072 align=1
+    i32.const 0
+    local.get 10
+    i32.store offset=1088 align=1
+    local.get 11
+    local.get 16
+    local.get 12
+    call 5
+    i32.const 0
+    local.get 12
+    i32.store offset=1092 align=1
+    i32.const 0
+    local.get 16
+    i32.store offset=1104 align=1
+    i32.const 0
+    local.get 13
+    i32.store offset=1120 align=1
+    local.get 14
+    local.get 16
+    local.get 15
+    call 5
+    i32.const 0
+    local.get 15
+    i32.store offset=1124 align=1
+    i32.const 0
+    local.get 16
+    i32.store offset=1136 align=1
+    i32.const 0
+    local.get 16
+    i32.store offset=1168 align=1
+    i32.const 0
+    i32.load offset=1168 align=1
+    local.set 87
+    i32.const 0
+    i32.const 0
+    i32.store offset=1168 align=1
+    i32.const 0
+    local.get 87
+    i32.store offset=24 align=1
+    i32.const 0
+    i32.const 1024
+    i32.store offset=28 align=1
+    local.get 87
+    local.get 27
+    i32.or
+    if ;; label = @1
+      i32.const 1
+      return
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+)

@@ -1,0 +1,1598 @@
+; TPC-H Q14, its part table holding key and whether the part is promoted: probe fused with the aggregation.
+(fragment
+  (input (column int64) (column (decimal 15 2) i64) (column (decimal 15 2) i64) (column date32))
+  (params (param date32) (param date32) (param (decimal 20 0) i32) (param (decimal 38 4) i64))
+  (pipeline (input 0)
+    (filter (and (ge c3 p0) (lt c3 p1)))
+    (join inner (table (keys 0) (column int64) (column boolean)) (keys c0))
+    (project c1 (mul c3 (sub p2 c4)))
+    (aggregate single (keys) (sum (case (when c0 c1) (else p3))) (sum c1)))
+  (pipeline (groups 0) (emit)))
+
+;; the module
+(module
+  (type (;0;) (func (param i32 i32) (result i32)))
+  (type (;1;) (func (param i64 i64 i64 i64) (result i64 i64 i32)))
+  (type (;2;) (func (param i64 i64 i64 i64) (result i64 i64 i64 i64)))
+  (type (;3;) (func (param i64 i64) (result f64)))
+  (type (;4;) (func (param i32) (result i32)))
+  (type (;5;) (func (param i32 i32 i32)))
+  (type (;6;) (func (param i32 i32 i32)))
+  (type (;7;) (func (param i32 i32 i32) (result i32)))
+  (type (;8;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;9;) (func (param i32 i32) (result i64)))
+  (type (;10;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;11;) (func (param i32 i32 i32 i32) (result i32)))
+  (type (;12;) (func (param i32 i32 i64 i64) (result i32 i32)))
+  (type (;13;) (func (param i64) (result i64 i64 i64)))
+  (type (;14;) (func (param i64 i64 i64) (result i64)))
+  (type (;15;) (func (param i32) (result i32)))
+  (type (;16;) (func (param i32) (result i32)))
+  (type (;17;) (func (result i32)))
+  (type (;18;) (func (param i32) (result i32)))
+  (import "murre" "memory" (memory (;0;) 1 65536))
+  (import "murre" "raise" (func (;0;) (type 0)))
+  (export "open" (func 15))
+  (export "push_0" (func 16))
+  (export "finish_0" (func 17))
+  (export "pull" (func 18))
+  (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
+    unreachable
+  )
+  (func (;2;) (type 2) (param i64 i64 i64 i64) (result i64 i64 i64 i64)
+    unreachable
+  )
+  (func (;3;) (type 3) (param i64 i64) (result f64)
+    unreachable
+  )
+  (func (;4;) (type 4) (param i32) (result i32)
+    (local i32 i32)
+    i32.const 0
+    i32.load offset=4 align=1
+    local.set 1
+    local.get 1
+    local.get 0
+    i32.const 63
+    i32.add
+    i32.const -64
+    i32.and
+    i32.add
+    local.set 2
+    local.get 2
+    i32.const 0
+    i32.load align=1
+    i32.gt_u
+    if ;; label = @1
+      i32.const 0
+      local.get 2
+      i32.store offset=8 align=1
+      i32.const 0
+      return
+    end
+    i32.const 0
+    local.get 2
+    i32.store offset=4 align=1
+    local.get 1
+    return
+    unreachable
+  )
+  (func (;5;) (type 5) (param i32 i32 i32)
+    (local i32)
+    local.get 0
+    local.get 1
+    i32.add
+    local.set 3
+    local.get 0
+    local.get 3
+    i32.lt_u
+    if ;; label = @1
+      loop ;; label = @2
+        local.get 2
+        local.get 0
+        v128.load align=1
+        i32.const 7
+        i8x16.shl
+        i8x16.bitmask
+        i32.store16 align=1
+        local.get 2
+        i32.const 2
+        i32.add
+        local.set 2
+        local.get 0
+        i32.const 16
+        i32.add
+        local.set 0
+        local.get 0
+        local.get 3
+        i32.lt_u
+        br_if 0 (;@2;)
+      end
+    end
+  )
+  (func (;6;) (type 6) (param i32 i32 i32)
+    unreachable
+  )
+  (func (;7;) (type 7) (param i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;8;) (type 8) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;9;) (type 9) (param i32 i32) (result i64)
+    unreachable
+  )
+  (func (;10;) (type 10) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;11;) (type 11) (param i32 i32 i32 i32) (result i32)
+    unreachable
+  )
+  (func (;12;) (type 12) (param i32 i32 i64 i64) (result i32 i32)
+    unreachable
+  )
+  (func (;13;) (type 13) (param i64) (result i64 i64 i64)
+    unreachable
+  )
+  (func (;14;) (type 14) (param i64 i64 i64) (result i64)
+    unreachable
+  )
+  (func (;15;) (type 15) (param i32) (result i32)
+    i32.const 0
+    local.get 0
+    i64.load align=1
+    i64.store offset=1024 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=8 align=1
+    i64.store offset=1032 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=16 align=1
+    i64.store offset=1040 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=24 align=1
+    i64.store offset=1048 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=32 align=1
+    i64.store offset=1056 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=40 align=1
+    i64.store offset=1064 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=48 align=1
+    i64.store offset=1072 align=1
+    i32.const 0
+    local.get 0
+    i64.load offset=56 align=1
+    i64.store offset=1080 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;16;) (type 16) (param i32) (result i32)
+    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
+    i32.const 0
+    i32.load offset=1024 align=1
+    local.set 1
+    i32.const 0
+    i32.load offset=1040 align=1
+    local.set 2
+    i32.const 0
+    i64.load32_s offset=1056 align=1
+    local.set 3
+    i32.const 0
+    i64.load offset=1072 align=1
+    local.set 4
+    i32.const 1024
+    local.set 5
+    local.get 5
+    i32.const 0
+    i32.load offset=1248 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 5
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 6
+      local.get 6
+      i32.const 12
+      i32.mul
+      call 4
+      local.set 7
+      local.get 7
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 7
+      i32.store offset=1252 align=1
+      i32.const 0
+      local.get 6
+      i32.store offset=1248 align=1
+    end
+    i32.const 1088
+    local.set 8
+    local.get 8
+    i64.load align=1
+    local.get 8
+    i64.load offset=8 align=1
+    local.set 10
+    local.set 9
+    local.get 8
+    i32.load8_u offset=16
+    local.set 11
+    local.get 8
+    i64.load offset=24 align=1
+    local.get 8
+    i64.load offset=32 align=1
+    local.set 13
+    local.set 12
+    local.get 8
+    i32.load8_u offset=40
+    local.set 14
+    i32.const 0
+    i32.load offset=96 align=1
+    local.set 15
+    local.get 15
+    i32.load offset=8 align=1
+    local.set 16
+    i32.const 0
+    i32.load offset=1200 align=1
+    local.set 17
+    i32.const 0
+    i32.load offset=1204 align=1
+    local.set 18
+    i32.const 0
+    i32.load offset=1208 align=1
+    local.set 19
+    i32.const 0
+    local.set 20
+    i32.const 0
+    i32.load offset=1224 align=1
+    local.set 21
+    i32.const 8
+    local.set 22
+    local.get 0
+    i32.const 0
+    i32.load offset=1184 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 23
+      local.get 23
+      i32.const 4
+      i32.mul
+      call 4
+      local.set 24
+      local.get 24
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 24
+      i32.store offset=1188 align=1
+      i32.const 0
+      local.get 23
+      i32.store offset=1184 align=1
+    end
+    i32.const 0
+    i32.load offset=1188 align=1
+    i32.const 0
+    i32.load offset=1184 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 25
+    i32.const 0
+    local.set 26
+    i32.const 0
+    i32.load offset=1168 align=1
+    i32.eqz
+    if ;; label = @1
+      i32.const 0
+      i32.load offset=64 align=1
+      local.set 27
+      local.get 27
+      i32.load align=1
+      local.set 28
+      local.get 27
+      i32.load offset=32 align=1
+      local.set 29
+      local.get 27
+      i32.load offset=64 align=1
+      local.set 30
+      local.get 27
+      i32.load offset=96 align=1
+      local.set 31
+      local.get 1
+      i32x4.splat
+      local.set 33
+      local.get 2
+      i32x4.splat
+      local.set 34
+      i32.const 0
+      local.set 32
+      block ;; label = @2
+        loop ;; label = @3
+          local.get 0
+          local.get 32
+          i32.le_u
+          br_if 1 (;@2;)
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load align=1
+          local.get 33
+          i32x4.ge_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=16 align=1
+          local.get 33
+          i32x4.ge_s
+          i16x8.narrow_i32x4_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=32 align=1
+          local.get 33
+          i32x4.ge_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=48 align=1
+          local.get 33
+          i32x4.ge_s
+          i16x8.narrow_i32x4_s
+          i8x16.narrow_i16x8_s
+          i8x16.bitmask
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load align=1
+          local.get 34
+          i32x4.lt_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=16 align=1
+          local.get 34
+          i32x4.lt_s
+          i16x8.narrow_i32x4_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=32 align=1
+          local.get 34
+          i32x4.lt_s
+          local.get 31
+          local.get 32
+          i32.const 4
+          i32.mul
+          i32.add
+          v128.load offset=48 align=1
+          local.get 34
+          i32x4.lt_s
+          i16x8.narrow_i32x4_s
+          i8x16.narrow_i16x8_s
+          i8x16.bitmask
+          i32.and
+          local.set 35
+          local.get 0
+          local.get 32
+          i32.sub
+          local.set 36
+          local.get 35
+          i32.const 1
+          local.get 36
+          i32.shl
+          i32.const 1
+          i32.sub
+          i32.const 65535
+          local.get 36
+          i32.const 16
+          i32.lt_u
+          select
+          i32.and
+          local.set 35
+          local.get 35
+          if ;; label = @4
+            local.get 25
+            local.get 26
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 37
+            local.get 35
+            i32.const 65535
+            i32.eq
+            if ;; label = @5
+              local.get 37
+              local.get 32
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              v128.store align=1
+              local.get 37
+              local.get 32
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              v128.store offset=16 align=1
+              local.get 37
+              local.get 32
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              v128.store offset=32 align=1
+              local.get 37
+              local.get 32
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              v128.store offset=48 align=1
+              local.get 26
+              i32.const 16
+              i32.add
+              local.set 26
+            else
+              local.get 37
+              local.get 32
+              i32.const 0
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 0
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 1
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 1
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 2
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 2
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 3
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 3
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 4
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 4
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 5
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 5
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 6
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 6
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 7
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 7
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 8
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 8
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 9
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 9
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 10
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 10
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 11
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 11
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 12
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 12
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 13
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 13
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 14
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 14
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 32
+              i32.const 15
+              i32.add
+              i32.store align=1
+              local.get 37
+              local.get 35
+              i32.const 15
+              i32.shr_u
+              i32.const 1
+              i32.and
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 37
+              local.get 37
+              local.get 25
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 26
+            end
+          end
+          local.get 32
+          i32.const 16
+          i32.add
+          local.set 32
+          br 0 (;@3;)
+        end
+      end
+    end
+    i32.const 0
+    i32.load offset=1172 align=1
+    local.get 26
+    i32.const 0
+    i32.load offset=1168 align=1
+    select
+    local.set 38
+    i32.const 0
+    i32.load offset=1168 align=1
+    local.set 39
+    i32.const 0
+    i32.load offset=64 align=1
+    local.set 40
+    local.get 40
+    i32.load align=1
+    local.set 41
+    local.get 40
+    i32.load offset=32 align=1
+    local.set 42
+    local.get 40
+    i32.load offset=64 align=1
+    local.set 43
+    local.get 40
+    i32.load offset=96 align=1
+    local.set 44
+    i32.const 0
+    i32.load offset=1252 align=1
+    i32.const 0
+    i32.load offset=1248 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 46
+    i32.const 0
+    i32.load offset=1216 align=1
+    local.set 47
+    i32.const 0
+    i32.load offset=1220 align=1
+    local.set 48
+    block ;; label = @1
+      loop ;; label = @2
+        local.get 47
+        local.get 48
+        i32.le_u
+        if ;; label = @3
+          local.get 38
+          local.get 39
+          i32.le_u
+          br_if 2 (;@1;)
+          local.get 38
+          local.get 39
+          i32.sub
+          local.set 49
+          local.get 39
+          local.get 49
+          i32.const 1024
+          local.get 49
+          i32.const 1024
+          i32.lt_u
+          select
+          i32.add
+          local.set 50
+          i32.const 0
+          local.set 47
+          local.get 39
+          local.get 50
+          i32.lt_u
+          if ;; label = @4
+            loop ;; label = @5
+              local.get 25
+              local.get 39
+              i32.const 2
+              i32.shl
+              i32.add
+              i32.load align=1
+              local.set 45
+              local.get 41
+              local.get 45
+              i32.const 8
+              i32.mul
+              i32.add
+              i64.load align=1
+              local.set 51
+              i64.const 2685821657736338717
+              local.set 52
+              local.get 52
+              local.get 51
+              i64.xor
+              i64.const -7046029254386353131
+              i64.mul_wide_u
+              local.set 54
+              local.set 53
+              local.get 53
+              local.get 54
+              i64.xor
+              local.set 52
+              local.get 52
+              i32.wrap_i64
+              local.set 55
+              local.get 15
+              i32.const 64
+              i32.add
+              local.get 55
+              local.get 16
+              i32.shr_u
+              i32.const 3
+              i32.shl
+              i32.add
+              local.set 56
+              local.get 56
+              i64.load offset=8 align=1
+              local.set 57
+              i64.const 1
+              local.get 55
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              i64.extend_i32_u
+              i64.shl
+              i64.const 1
+              local.get 55
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              i64.extend_i32_u
+              i64.shl
+              i64.or
+              i64.const 32
+              i64.shl
+              local.set 58
+              local.get 56
+              i32.load align=1
+              local.set 59
+              local.get 15
+              local.get 57
+              i32.wrap_i64
+              local.get 59
+              local.get 57
+              local.get 58
+              i64.and
+              local.get 58
+              i64.eq
+              select
+              i32.add
+              local.set 60
+              local.get 15
+              local.get 59
+              i32.add
+              local.set 59
+              local.get 46
+              local.get 47
+              i32.const 12
+              i32.mul
+              i32.add
+              local.set 61
+              local.get 61
+              local.get 45
+              i32.store align=1
+              local.get 61
+              local.get 59
+              i32.store offset=4 align=1
+              local.get 61
+              local.get 60
+              i32.store offset=8 align=1
+              local.get 47
+              local.get 59
+              local.get 60
+              i32.lt_u
+              i32.add
+              local.set 47
+              local.get 39
+              i32.const 1
+              i32.add
+              local.set 39
+              local.get 39
+              local.get 50
+              i32.lt_u
+              br_if 0 (;@5;)
+            end
+          end
+          i32.const 0
+          local.set 48
+        end
+        i32.const 0
+        local.get 39
+        i32.store offset=1168 align=1
+        i32.const 0
+        local.get 38
+        i32.store offset=1172 align=1
+        i32.const 0
+        local.get 47
+        i32.store offset=1216 align=1
+        i32.const 0
+        local.get 48
+        i32.store offset=1220 align=1
+        i32.const 0
+        local.get 21
+        i32.store offset=1224 align=1
+        i32.const 0
+        local.get 17
+        i32.store offset=1200 align=1
+        i32.const 0
+        local.get 18
+        i32.store offset=1204 align=1
+        i32.const 0
+        local.get 19
+        i32.store offset=1208 align=1
+        local.get 22
+        i32.eqz
+        if ;; label = @3
+          i32.const 1088
+          local.set 62
+          local.get 62
+          local.get 9
+          i64.store align=1
+          local.get 62
+          local.get 10
+          i64.store offset=8 align=1
+          local.get 62
+          local.get 11
+          i32.store8 offset=16
+          local.get 62
+          local.get 12
+          i64.store offset=24 align=1
+          local.get 62
+          local.get 13
+          i64.store offset=32 align=1
+          local.get 62
+          local.get 14
+          i32.store8 offset=40
+          i32.const 1
+          return
+        end
+        i32.const 1024
+        local.set 20
+        local.get 22
+        i32.const 1
+        i32.sub
+        local.set 22
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 47
+            local.get 48
+            i32.le_u
+            br_if 1 (;@3;)
+            local.get 46
+            local.get 48
+            i32.const 12
+            i32.mul
+            i32.add
+            local.set 63
+            local.get 21
+            i32.eqz
+            if ;; label = @5
+              local.get 20
+              i32.const 0
+              i32.le_s
+              br_if 2 (;@3;)
+              local.get 63
+              i32.load offset=4 align=1
+              local.set 17
+              local.get 63
+              i32.load offset=8 align=1
+              local.set 18
+              i32.const 0
+              local.set 19
+            end
+            local.get 63
+            i32.load align=1
+            local.set 45
+            local.get 41
+            local.get 45
+            i32.const 8
+            i32.mul
+            i32.add
+            i64.load align=1
+            local.set 64
+            block ;; label = @5
+              loop ;; label = @6
+                local.get 18
+                local.get 17
+                i32.le_u
+                br_if 1 (;@5;)
+                local.get 21
+                i32.const 1
+                i32.eq
+                if ;; label = @7
+                  i32.const 0
+                  local.set 21
+                end
+                local.get 21
+                i32.eqz
+                if ;; label = @7
+                  local.get 20
+                  i32.const 0
+                  i32.le_s
+                  if ;; label = @8
+                    i32.const 1
+                    local.set 21
+                    br 5 (;@3;)
+                  end
+                  local.get 20
+                  i32.const 1
+                  i32.sub
+                  local.set 20
+                end
+                i32.const 1
+                local.set 65
+                local.get 17
+                i64.load offset=8 align=1
+                local.set 66
+                local.get 65
+                local.get 66
+                local.get 64
+                i64.eq
+                i32.and
+                local.set 65
+                local.get 65
+                if ;; label = @7
+                  local.get 42
+                  local.get 45
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
+                  local.set 67
+                  local.get 43
+                  local.get 45
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
+                  local.set 68
+                  i64.const 100
+                  local.set 69
+                  local.get 3
+                  local.get 69
+                  i64.mul
+                  local.set 70
+                  local.get 70
+                  local.get 70
+                  i64.const 63
+                  i64.shr_s
+                  local.set 72
+                  local.set 71
+                  local.get 68
+                  local.get 68
+                  i64.const 63
+                  i64.shr_s
+                  local.set 74
+                  local.set 73
+                  local.get 71
+                  local.get 72
+                  local.get 73
+                  local.get 74
+                  i64.sub128
+                  local.set 76
+                  local.set 75
+                  local.get 67
+                  local.get 67
+                  i64.const 63
+                  i64.shr_s
+                  local.set 78
+                  local.set 77
+                  local.get 77
+                  local.get 75
+                  i64.mul_wide_u
+                  local.set 82
+                  local.set 81
+                  local.get 81
+                  local.get 82
+                  local.get 78
+                  local.get 75
+                  i64.mul
+                  i64.add
+                  local.get 77
+                  local.get 76
+                  i64.mul
+                  i64.add
+                  local.set 80
+                  local.set 79
+                  i64.const 0
+                  i64.const 0
+                  local.set 84
+                  local.set 83
+                  i32.const 1
+                  local.set 85
+                  i32.const 0
+                  local.set 88
+                  block ;; label = @8
+                    local.get 17
+                    i32.load8_u offset=16
+                    local.set 89
+                    local.get 89
+                    if ;; label = @9
+                      local.get 79
+                      local.get 80
+                      local.set 87
+                      local.set 86
+                      i32.const 0
+                      local.set 88
+                      br 1 (;@8;)
+                    end
+                    local.get 4
+                    local.get 4
+                    i64.const 63
+                    i64.shr_s
+                    local.set 91
+                    local.set 90
+                    local.get 90
+                    local.get 91
+                    local.set 87
+                    local.set 86
+                    i32.const 0
+                    local.set 88
+                    br 0 (;@8;)
+                  end
+                  i32.const 1
+                  local.set 92
+                  local.get 92
+                  local.set 11
+                  local.get 9
+                  local.get 10
+                  local.get 86
+                  local.get 87
+                  i64.add128
+                  local.set 94
+                  local.set 93
+                  local.get 93
+                  local.get 94
+                  local.set 10
+                  local.set 9
+                  i32.const 1
+                  local.set 95
+                  local.get 95
+                  local.set 14
+                  local.get 12
+                  local.get 13
+                  local.get 79
+                  local.get 80
+                  i64.add128
+                  local.set 97
+                  local.set 96
+                  local.get 96
+                  local.get 97
+                  local.set 13
+                  local.set 12
+                end
+                local.get 17
+                i32.const 24
+                i32.add
+                local.set 17
+                br 0 (;@6;)
+              end
+            end
+            local.get 48
+            i32.const 1
+            i32.add
+            local.set 48
+            br 0 (;@4;)
+          end
+        end
+        br 0 (;@2;)
+      end
+    end
+    i32.const 0
+    i32.const 0
+    i32.store offset=1168 align=1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1216 align=1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1220 align=1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1224 align=1
+    i32.const 0
+    i32.const 0
+    i32.store offset=1228 align=1
+    i32.const 1088
+    local.set 98
+    local.get 98
+    local.get 9
+    i64.store align=1
+    local.get 98
+    local.get 10
+    i64.store offset=8 align=1
+    local.get 98
+    local.get 11
+    i32.store8 offset=16
+    local.get 98
+    local.get 12
+    i64.store offset=24 align=1
+    local.get 98
+    local.get 13
+    i64.store offset=32 align=1
+    local.get 98
+    local.get 14
+    i32.store8 offset=40
+    i32.const 0
+    i32.const 0
+    i64.load offset=32 align=1
+    local.get 0
+    i64.extend_i32_u
+    i64.add
+    i64.store offset=32 align=1
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;17;) (type 17) (result i32)
+    (local i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    i32.const 0
+    i32.load offset=1392 align=1
+    i32.const 0
+    i32.eq
+    if ;; label = @1
+      i32.const 0
+      i32.const 1
+      i32.store offset=1232 align=1
+      i32.const 0
+      i32.load offset=1024 align=1
+      local.set 0
+      i32.const 0
+      i32.load offset=1040 align=1
+      local.set 1
+      i32.const 0
+      i64.load32_s offset=1056 align=1
+      local.set 2
+      i32.const 0
+      i64.load offset=1072 align=1
+      local.set 3
+      i32.const 1088
+      local.set 4
+      local.get 4
+      i64.load align=1
+      local.get 4
+      i64.load offset=8 align=1
+      local.set 6
+      local.set 5
+      local.get 4
+      i32.load8_u offset=16
+      local.set 7
+      local.get 4
+      i64.load offset=24 align=1
+      local.get 4
+      i64.load offset=32 align=1
+      local.set 9
+      local.set 8
+      local.get 4
+      i32.load8_u offset=40
+      local.set 10
+      i32.const 0
+      i32.load offset=96 align=1
+      local.set 11
+      local.get 11
+      i32.load offset=8 align=1
+      local.set 12
+      i32.const 0
+      i32.load offset=1200 align=1
+      local.set 13
+      i32.const 0
+      i32.load offset=1204 align=1
+      local.set 14
+      i32.const 0
+      i32.load offset=1208 align=1
+      local.set 15
+      i32.const 0
+      local.set 16
+      i32.const 0
+      i32.load offset=1224 align=1
+      local.set 17
+      i32.const 8
+      local.set 18
+      i32.const 1088
+      local.set 19
+      local.get 19
+      local.get 5
+      i64.store align=1
+      local.get 19
+      local.get 6
+      i64.store offset=8 align=1
+      local.get 19
+      local.get 7
+      i32.store8 offset=16
+      local.get 19
+      local.get 8
+      i64.store offset=24 align=1
+      local.get 19
+      local.get 9
+      i64.store offset=32 align=1
+      local.get 19
+      local.get 10
+      i32.store8 offset=40
+      i32.const 0
+      i32.const 1
+      i32.store offset=1392 align=1
+    end
+    i32.const 0
+    i32.load offset=1392 align=1
+    i32.const 1
+    i32.eq
+    if ;; label = @1
+      i32.const 0
+      i32.const 1
+      i32.store offset=1152 align=1
+      i32.const 0
+      i32.const 2
+      i32.store offset=1392 align=1
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;18;) (type 18) (param i32) (result i32)
+    (local i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32)
+    local.get 0
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.gt_u
+    if ;; label = @1
+      local.get 0
+      i32.const 63
+      i32.add
+      i32.const -64
+      i32.and
+      local.set 1
+      local.get 1
+      i32.const 36
+      i32.mul
+      call 4
+      local.set 2
+      local.get 2
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 2
+      i32.store offset=1332 align=1
+      i32.const 0
+      local.get 1
+      i32.store offset=1328 align=1
+    end
+    i32.const 0
+    i32.load offset=1024 align=1
+    local.set 3
+    i32.const 0
+    i32.load offset=1040 align=1
+    local.set 4
+    i32.const 0
+    i64.load32_s offset=1056 align=1
+    local.set 5
+    i32.const 0
+    i64.load offset=1072 align=1
+    local.set 6
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 0
+    i32.mul
+    i32.add
+    local.set 7
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 16
+    i32.mul
+    i32.add
+    local.set 8
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 17
+    i32.mul
+    i32.add
+    local.set 9
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 18
+    i32.mul
+    i32.add
+    local.set 10
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 34
+    i32.mul
+    i32.add
+    local.set 11
+    i32.const 0
+    i32.load offset=1332 align=1
+    i32.const 0
+    i32.load offset=1328 align=1
+    i32.const 35
+    i32.mul
+    i32.add
+    local.set 12
+    i32.const 0
+    local.set 13
+    i32.const 1
+    local.set 14
+    i32.const 0
+    i32.load offset=1152 align=1
+    if ;; label = @1
+      i32.const 0
+      i32.load offset=1156 align=1
+      local.set 15
+      local.get 14
+      local.get 15
+      i32.sub
+      local.set 16
+      local.get 15
+      local.get 16
+      local.get 0
+      local.get 16
+      local.get 0
+      i32.lt_u
+      select
+      i32.add
+      local.set 17
+      local.get 15
+      local.get 17
+      i32.lt_u
+      if ;; label = @2
+        loop ;; label = @3
+          i32.const 1088
+          local.set 18
+          local.get 18
+          i64.load align=1
+          local.get 18
+          i64.load offset=8 align=1
+          local.set 20
+          local.set 19
+          local.get 18
+          i32.load8_u offset=16
+          local.set 21
+          local.get 21
+          i32.eqz
+          local.set 22
+          local.get 18
+          i64.load offset=24 align=1
+          local.get 18
+          i64.load offset=32 align=1
+          local.set 24
+          local.set 23
+          local.get 18
+          i32.load8_u offset=40
+          local.set 25
+          local.get 25
+          i32.eqz
+          local.set 26
+          local.get 7
+          local.get 13
+          i32.const 16
+          i32.mul
+          i32.add
+          local.set 27
+          local.get 27
+          local.get 19
+          i64.store align=1
+          local.get 27
+          local.get 20
+          i64.store offset=8 align=1
+          local.get 8
+          local.get 13
+          i32.add
+          local.get 22
+          i32.eqz
+          i32.store8
+          local.get 10
+          local.get 13
+          i32.const 16
+          i32.mul
+          i32.add
+          local.set 28
+          local.get 28
+          local.get 23
+          i64.store align=1
+          local.get 28
+          local.get 24
+          i64.store offset=8 align=1
+          local.get 11
+          local.get 13
+          i32.add
+          local.get 26
+          i32.eqz
+          i32.store8
+          local.get 13
+          i32.const 1
+          i32.add
+          local.set 13
+          local.get 15
+          i32.const 1
+          i32.add
+          local.set 15
+          local.get 15
+          local.get 17
+          i32.lt_u
+          br_if 0 (;@3;)
+        end
+      end
+      i32.const 0
+      local.get 17
+      i32.store offset=1156 align=1
+    end
+    i32.const 0
+    local.get 7
+    i32.store offset=1264 align=1
+    local.get 8
+    local.get 13
+    local.get 9
+    call 5
+    i32.const 0
+    local.get 9
+    i32.store offset=1268 align=1
+    i32.const 0
+    local.get 13
+    i32.store offset=1280 align=1
+    i32.const 0
+    local.get 10
+    i32.store offset=1296 align=1
+    local.get 11
+    local.get 13
+    local.get 12
+    call 5
+    i32.const 0
+    local.get 12
+    i32.store offset=1300 align=1
+    i32.const 0
+    local.get 13
+    i32.store offset=1312 align=1
+    i32.const 0
+    local.get 13
+    i32.store offset=1344 align=1
+    i32.const 0
+    i32.load offset=1344 align=1
+    local.set 29
+    i32.const 0
+    i32.const 0
+    i32.store offset=1344 align=1
+    i32.const 0
+    local.get 29
+    i32.store offset=24 align=1
+    i32.const 0
+    i32.const 1264
+    i32.store offset=28 align=1
+    local.get 29
+    i32.const 1
+    i32.const 0
+    i32.load offset=1156 align=1
+    i32.sub
+    i32.const 0
+    i32.const 0
+    i32.load offset=1152 align=1
+    select
+    i32.or
+    if ;; label = @1
+      i32.const 1
+      return
+    end
+    i32.const 0
+    return
+    unreachable
+  )
+)

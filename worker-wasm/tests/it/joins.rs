@@ -1,0 +1,511 @@
+//! Hash joins against nested loops over rows: all kinds, one to three joins in a pipeline, several instances on one table.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::{
+    array::{Array, RecordBatch, RecordBatchOptions, UInt64Array},
+    compute::{concat_batches, take},
+    datatypes::{DataType, Field, Schema},
+    row::{OwnedRow, RowConverter, SortField},
+};
+use fastrand::Rng;
+use worker_wasm::{
+    Fragment, RunError, compile,
+    fragment::{
+        Aggregate, AggregateFunction, Build, Call, Column, CompareOp, Expr, Facts, Input, Join,
+        JoinKind, Mode, Operator, Pipeline, Sink, Source, Table, Type, ValueType,
+    },
+    runtime::{Instance, JoinTable, NoHostFunctions, Param},
+};
+
+use crate::{
+    random,
+    support::{GUARDED, Mix, Unlimited, drain, go, open, seeds},
+};
+
+const KINDS: [(JoinKind, &str); 8] = [
+    (JoinKind::Inner, "inner"),
+    (JoinKind::Left, "left"),
+    (JoinKind::Right, "right"),
+    (JoinKind::Full, "full"),
+    (JoinKind::LeftSemi, "left semi"),
+    (JoinKind::LeftAnti, "left anti"),
+    (JoinKind::RightSemi, "right semi"),
+    (JoinKind::RightAnti, "right anti"),
+];
+
+/// Rows of some columns as comparable values.
+fn rows(batch: &RecordBatch, columns: &[usize]) -> Vec<OwnedRow> {
+    let fields = columns.iter().map(|index| {
+        let data_type: DataType = batch.column(*index).data_type().clone();
+        SortField::new(data_type)
+    });
+    let arrays: Vec<_> = columns
+        .iter()
+        .map(|index| Arc::clone(batch.column(*index)))
+        .collect();
+    let converter = RowConverter::new(fields.collect()).unwrap();
+    match columns {
+        [] => Vec::new(),
+        _ => {
+            let rows = converter.convert_columns(&arrays).unwrap();
+            rows.iter().map(|row| row.owned()).collect()
+        }
+    }
+}
+
+fn has_null(batch: &RecordBatch, columns: &[usize], row: usize) -> bool {
+    columns
+        .iter()
+        .any(|index| batch.column(*index).is_null(row))
+}
+
+/// What a join of all rows puts out, by comparing every pair.
+fn nested_loops(table: &RecordBatch, probing: &RecordBatch, join: &Join) -> RecordBatch {
+    let positions: Vec<_> = join
+        .keys
+        .iter()
+        .map(|key| match key {
+            Expr::Column(index) => *index,
+            _ => unreachable!("keys are columns here"),
+        })
+        .collect();
+    let (left, right) = (rows(table, &join.table.keys), rows(probing, &positions));
+    let filter = join.filter.as_ref().map(|filter| match filter {
+        Expr::Compare(op, left, right) => match (left.as_ref(), right.as_ref()) {
+            (Expr::Column(left), Expr::Column(right)) => {
+                let right = right - table.num_columns();
+                (
+                    *op,
+                    *left,
+                    right,
+                    rows(table, &[*left]),
+                    rows(probing, &[right]),
+                )
+            }
+            _ => unreachable!("filters compare columns here"),
+        },
+        _ => unreachable!("filters compare columns here"),
+    });
+    let is_match = |l: usize, r: usize| {
+        let nulls = has_null(table, &join.table.keys, l) || has_null(probing, &positions, r);
+        let keys = left[l] == right[r] && (join.nulls_equal || !nulls);
+        keys && filter.as_ref().is_none_or(|(op, i, j, left, right)| {
+            let nulls = table.column(*i).is_null(l) || probing.column(*j).is_null(r);
+            !nulls
+                && match op {
+                    CompareOp::Lt => left[l] < right[r],
+                    _ => left[l] != right[r],
+                }
+        })
+    };
+    let mut pairs = Vec::new();
+    let mut matched = (vec![false; left.len()], vec![false; right.len()]);
+    for r in 0..right.len() {
+        for l in 0..left.len() {
+            if is_match(l, r) {
+                pairs.push((Some(l as u64), Some(r as u64)));
+                matched.0[l] = true;
+                matched.1[r] = true;
+            }
+        }
+    }
+    let lefts = |wanted: bool| -> Vec<_> {
+        let rows = (0..left.len()).filter(|l| matched.0[*l] == wanted);
+        rows.map(|l| (Some(l as u64), None)).collect()
+    };
+    let rights = |wanted: bool| -> Vec<_> {
+        let rows = (0..right.len()).filter(|r| matched.1[*r] == wanted);
+        rows.map(|r| (None, Some(r as u64))).collect()
+    };
+    let out = match join.kind {
+        JoinKind::Inner => pairs,
+        JoinKind::Left => [pairs, lefts(false)].concat(),
+        JoinKind::Right => [pairs, rights(false)].concat(),
+        JoinKind::Full => [pairs, lefts(false), rights(false)].concat(),
+        JoinKind::LeftSemi => lefts(true),
+        JoinKind::LeftAnti => lefts(false),
+        JoinKind::RightSemi => rights(true),
+        JoinKind::RightAnti => rights(false),
+    };
+    let picked = |batch: &RecordBatch, rows: Vec<Option<u64>>| {
+        let rows = UInt64Array::from(rows);
+        let columns = batch.columns().iter();
+        columns
+            .map(|column| take(column, &rows, None).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let (l, r): (Vec<_>, Vec<_>) = out.into_iter().unzip();
+    let rows = l.len();
+    let columns = match join.kind {
+        JoinKind::LeftSemi | JoinKind::LeftAnti => picked(table, l),
+        JoinKind::RightSemi | JoinKind::RightAnti => picked(probing, r),
+        _ => [picked(table, l), picked(probing, r)].concat(),
+    };
+    let fields = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| Field::new(format!("c{index}"), column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options).unwrap()
+}
+
+fn value_types(columns: &[Column]) -> Vec<ValueType> {
+    let columns = columns.iter();
+    columns
+        .map(|column| ValueType::new(column.ty.clone(), column.nullable))
+        .collect()
+}
+
+fn build_fragment(columns: Vec<Column>, keys: Vec<usize>) -> Fragment {
+    Fragment {
+        inputs: vec![Input { columns }],
+        params: Vec::new(),
+        pipelines: vec![Pipeline {
+            source: Source::Input(0),
+            operators: Vec::new(),
+            sink: Sink::Build(Build { keys }),
+        }],
+    }
+}
+
+pub(crate) fn build(fragment: &Fragment, params: &[Param], batches: &[RecordBatch]) -> JoinTable {
+    let mut instance = open(&GUARDED, fragment, params).unwrap();
+    for batch in batches {
+        instance.push(0, batch, &mut go).unwrap();
+    }
+    instance.finish(0, &mut go).unwrap();
+    assert!(instance.pull(100, &mut go).unwrap().is_none());
+    instance.into_table().unwrap()
+}
+
+pub(crate) fn probe(
+    fragment: &Fragment,
+    params: &[Param],
+    tables: &[Arc<JoinTable>],
+) -> Result<Instance, RunError> {
+    let loaded = GUARDED.load(&compile(fragment).unwrap()).unwrap();
+    let (account, functions) = (Box::new(Unlimited), Box::new(NoHostFunctions));
+    Instance::open_with_tables(&GUARDED, &loaded, params, tables, account, functions)
+}
+
+/// A table with what is in it.
+struct Side {
+    table: Arc<JoinTable>,
+    rows: RecordBatch,
+}
+
+/// A join of rows that have `columns`, with a random table.
+fn join(rng: &mut Rng, columns: &[ValueType], may_keep: bool, mix: &Mix) -> (Join, Side) {
+    let kinds: Vec<_> = KINDS
+        .iter()
+        .filter(|(kind, _)| may_keep || !kind.keeps_table_rows())
+        .collect();
+    let (kind, name) = *kinds[rng.usize(0..kinds.len())];
+    mix.count(name);
+    let keys: Vec<_> = (0..rng.usize(1..4))
+        .map(|_| rng.usize(0..columns.len()))
+        .collect();
+    mix.count(format!("{} keys", keys.len()));
+    if keys.iter().any(|key| columns[*key].ty == Type::Utf8) {
+        mix.count("text keys");
+    }
+    let mut table_columns: Vec<_> = keys
+        .iter()
+        .map(|key| random::column_of(rng, columns[*key].ty.clone()))
+        .collect();
+    let payload = rng.usize(0..3);
+    table_columns.extend((0..payload).map(|_| random::column(rng)));
+    let comparable = (0..table_columns.len()).flat_map(|left| {
+        let same = |right: &usize| columns[*right].ty == table_columns[left].ty;
+        let right = (0..columns.len()).filter(same);
+        right.map(move |right| (left, right)).collect::<Vec<_>>()
+    });
+    let comparable: Vec<_> = comparable.collect();
+    let filter = (!comparable.is_empty() && rng.u32(0..3) == 0).then(|| {
+        mix.count("filter");
+        let (left, right) = comparable[rng.usize(0..comparable.len())];
+        let op = if rng.bool() {
+            CompareOp::Lt
+        } else {
+            CompareOp::Ne
+        };
+        let right = table_columns.len() + right;
+        Expr::Compare(
+            op,
+            Box::new(Expr::Column(left)),
+            Box::new(Expr::Column(right)),
+        )
+    });
+    let nulls_equal = rng.u32(0..3) == 0;
+    if nulls_equal {
+        mix.count("nulls equal");
+    }
+    let batches: Vec<_> = (0..rng.usize(1..3))
+        .map(|_| {
+            let rows = [0, random::rows(rng), random::rows(rng)][rng.usize(0..3)];
+            random::batch(rng, &table_columns, rows)
+        })
+        .collect();
+    let rows = random::whole(&table_columns, &batches);
+    if rows.num_rows() == 0 {
+        mix.count("empty table");
+    }
+    let positions: Vec<_> = (0..keys.len()).collect();
+    let fragment = build_fragment(table_columns.clone(), positions.clone());
+    let side = Side {
+        table: Arc::new(build(&fragment, &[], &batches)),
+        rows,
+    };
+    let join = Join {
+        kind,
+        table: Table {
+            columns: value_types(&table_columns),
+            keys: positions,
+        },
+        keys: keys.into_iter().map(Expr::Column).collect(),
+        nulls_equal,
+        filter,
+    };
+    (join, side)
+}
+
+fn columns_behind(join: &Join, row: &[ValueType]) -> Vec<ValueType> {
+    let nullable = |columns: &[ValueType], yes: bool| -> Vec<_> {
+        let columns = columns.iter();
+        columns
+            .map(|of| ValueType::new(of.ty.clone(), of.nullable || yes))
+            .collect()
+    };
+    let (left, right) = match join.kind {
+        JoinKind::Inner => (false, false),
+        JoinKind::Left => (false, true),
+        JoinKind::Right => (true, false),
+        JoinKind::Full => (true, true),
+        JoinKind::LeftSemi | JoinKind::LeftAnti => return join.table.columns.clone(),
+        JoinKind::RightSemi | JoinKind::RightAnti => return row.to_vec(),
+    };
+    [nullable(&join.table.columns, left), nullable(row, right)].concat()
+}
+
+/// Runs batches through several instances, as threads of one task would; the last one keeps rows of tables.
+fn run(
+    fragment: &Fragment,
+    tables: &[Arc<JoinTable>],
+    batches: &[RecordBatch],
+    instances: usize,
+    rows_max: u32,
+) -> RecordBatch {
+    let mut out = Vec::new();
+    let mut matched: Vec<Vec<Vec<u8>>> = vec![Vec::new(); tables.len()];
+    let mut schema = None;
+    for number in 0..instances {
+        let mut instance = probe(fragment, &[], tables).unwrap();
+        for batch in batches.iter().skip(number).step_by(instances) {
+            instance.push(0, batch, &mut go).unwrap();
+            pull_all(&mut instance, rows_max, &mut out);
+        }
+        for (table, matched) in matched.iter_mut().enumerate() {
+            if number + 1 == instances {
+                let others = matched.iter().map(Vec::as_slice);
+                instance.keep_rows(table, others).unwrap();
+            }
+        }
+        instance.finish(0, &mut go).unwrap();
+        pull_all(&mut instance, rows_max, &mut out);
+        for (table, matched) in matched.iter_mut().enumerate() {
+            matched.push(instance.matched_rows(table).unwrap());
+        }
+        schema = Some(instance.schema());
+    }
+    concat_batches(&schema.unwrap(), &out).unwrap()
+}
+
+fn pull_all(instance: &mut Instance, rows_max: u32, out: &mut Vec<RecordBatch>) {
+    while let Some(batch) = instance.pull(rows_max, &mut go).unwrap() {
+        assert!(batch.num_rows() <= rows_max as usize);
+        out.push(batch);
+    }
+}
+
+fn counted(rows: impl IntoIterator<Item = OwnedRow>) -> BTreeMap<OwnedRow, u64> {
+    let mut counts = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn joins_put_out_what_nested_loops_put_out() {
+    let mix = Mix::default();
+    for seed in seeds(0, 200) {
+        let mut rng = Rng::with_seed(seed);
+        let columns: Vec<_> = (0..rng.usize(1..4))
+            .map(|_| random::column(&mut rng))
+            .collect();
+        let batches: Vec<_> = (0..rng.usize(1..4))
+            .map(|_| {
+                let rows = random::rows(&mut rng);
+                random::batch(&mut rng, &columns, rows)
+            })
+            .collect();
+        let mut expected = random::whole(&columns, &batches);
+        let mut types = value_types(&columns);
+        let (mut operators, mut tables) = (Vec::new(), Vec::new());
+        let mut may_keep = true;
+        let levels = rng.usize(1..4);
+        for level in 0..levels {
+            let (join, side) = join(&mut rng, &types, may_keep, &mix);
+            may_keep &= !join.kind.keeps_table_rows();
+            types = columns_behind(&join, &types);
+            expected = nested_loops(&side.rows, &expected, &join);
+            operators.push(Operator::Join(join));
+            tables.push(side.table);
+            // Three joins of duplicates would be too many rows for nested loops.
+            if expected.num_rows() > 4000 {
+                mix.count(format!("{} joins", level + 1));
+                break;
+            }
+        }
+        if operators.len() == levels {
+            mix.count(format!("{levels} joins"));
+        }
+        let instances = rng.usize(1..4);
+        mix.count(format!("{instances} instances"));
+        let rows_max = [1000, 1, 7, 100][rng.usize(0..4)];
+        let all: Vec<_> = (0..types.len()).collect();
+        let mut fragment = Fragment {
+            inputs: vec![Input { columns }],
+            params: Vec::new(),
+            pipelines: vec![Pipeline {
+                source: Source::Input(0),
+                operators,
+                sink: Sink::Emit,
+            }],
+        };
+        let out = run(&fragment, &tables, &batches, instances, rows_max);
+        assert_eq!(
+            counted(rows(&out, &all)),
+            counted(rows(&expected, &all)),
+            "seed {seed}\n{fragment}"
+        );
+        if expected.num_rows() == 0 {
+            mix.count("nothing out");
+        }
+
+        // The same joins into a sink that stores.
+        fragment.pipelines[0].sink = Sink::Aggregate(Aggregate {
+            mode: Mode::Single,
+            keys: vec![Expr::Column(0)],
+            calls: vec![Call {
+                function: AggregateFunction::Count,
+                arguments: Vec::new(),
+                filter: None,
+            }],
+        });
+        fragment.pipelines.push(Pipeline {
+            source: Source::Groups(0),
+            operators: Vec::new(),
+            sink: Sink::Emit,
+        });
+        let out = run(&fragment, &tables, &batches, instances, rows_max);
+        let mut groups: BTreeMap<OwnedRow, u64> = BTreeMap::new();
+        let counts =
+            arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(out.column(1));
+        for (key, count) in rows(&out, &[0]).into_iter().zip(counts.values()) {
+            *groups.entry(key).or_default() += *count as u64;
+        }
+        let expected = counted(rows(&expected, &[0]));
+        assert_eq!(groups, expected, "seed {seed}, grouped\n{fragment}");
+    }
+    let names = KINDS.map(|(_, name)| name);
+    let others = [
+        "1 joins",
+        "2 joins",
+        "3 joins",
+        "1 instances",
+        "3 instances",
+        "filter",
+        "nulls equal",
+        "empty table",
+        "nothing out",
+        "1 keys",
+        "3 keys",
+        "text keys",
+    ];
+    mix.check(&[names.as_slice(), &others].concat());
+}
+
+fn int_columns(count: usize) -> Vec<Column> {
+    let column = Column {
+        ty: Type::Int64,
+        nullable: false,
+        facts: Facts::NONE,
+    };
+    vec![column; count]
+}
+
+fn ints<const N: usize>(columns: [Vec<i64>; N]) -> RecordBatch {
+    let columns = columns.map(|values| {
+        let array: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(values));
+        ("c", array)
+    });
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+const INNER: &str = "(fragment (input (column int64)) (params)
+    (pipeline (input 0) (join inner (table (keys 0) (column int64) (column int64)) (keys c0)) (emit)))";
+
+#[test]
+fn one_row_with_a_million_matches_comes_out_in_many_batches() {
+    let fragment = build_fragment(int_columns(2), vec![0]);
+    let batches: Vec<_> = (0..20)
+        .map(|start| {
+            let values = start * 50_000..(start + 1) * 50_000;
+            ints([vec![7; 50_000], values.collect()])
+        })
+        .collect();
+    let table = Arc::new(build(&fragment, &[], &batches));
+    assert_eq!(table.rows(), 1_000_000);
+    let mut instance = probe(&INNER.parse().unwrap(), &[], &[table]).unwrap();
+    instance.push(0, &ints([vec![6, 7, 8]]), &mut go).unwrap();
+    let mut seen = vec![false; 1_000_000];
+    while let Some(batch) = instance.pull(8192, &mut go).unwrap() {
+        let values =
+            arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(batch.column(1));
+        for value in values.values() {
+            assert!(!std::mem::replace(&mut seen[*value as usize], true));
+        }
+    }
+    assert!(seen.into_iter().all(|seen| seen));
+    instance.finish(0, &mut go).unwrap();
+    let mut rest = Vec::new();
+    drain(&mut instance, &mut rest).unwrap();
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn tables_of_another_shape_and_unfinished_ones_are_refused() {
+    let one_column = build_fragment(int_columns(1), vec![0]);
+    let table = Arc::new(build(&one_column, &[], &[ints([vec![1]])]));
+    let fragment: Fragment = INNER.parse().unwrap();
+    for tables in [vec![table], Vec::new()] {
+        let refused = probe(&fragment, &[], &tables);
+        assert!(matches!(refused, Err(RunError::Shape { .. })));
+    }
+    let mut unfinished = open(&GUARDED, &one_column, &[]).unwrap();
+    unfinished.push(0, &ints([vec![1]]), &mut go).unwrap();
+    assert!(matches!(
+        unfinished.into_table(),
+        Err(RunError::Shape { .. })
+    ));
+    let no_table: Fragment =
+        "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))"
+            .parse()
+            .unwrap();
+    let mut instance = open(&GUARDED, &no_table, &[]).unwrap();
+    instance.finish(0, &mut go).unwrap();
+    assert!(matches!(instance.into_table(), Err(RunError::Shape { .. })));
+}
