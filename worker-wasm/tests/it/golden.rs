@@ -126,6 +126,11 @@ fn fragments_that_break_a_rule_are_refused() {
         "parameter 0 does not exist",
     );
     check(
+        "(column utf8)",
+        "(pipeline (input 0) (sort (asc c0 nulls-last))) (pipeline (sorted 0) (emit))",
+        "pipeline 0 cannot be compiled yet: text is no sort key",
+    );
+    check(
         int,
         "(pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit))",
         "not the types of the table's keys",

@@ -259,3 +259,37 @@ fn a_table_takes_over_text_of_the_table_that_was_probed() {
         name("supplier", 4)
     );
 }
+
+#[test]
+fn joined_rows_with_text_longer_than_a_block_may_have_are_kept_one_by_one() {
+    let numbers: Fragment = "(fragment (input (column int64)) (params)
+          (pipeline (input 0) (build 0)))"
+        .parse()
+        .unwrap();
+    let keys: ArrayRef = Arc::new(Int64Array::from(vec![7, 7, 7, 8]));
+    let batch = RecordBatch::try_from_iter([("c0", keys)]).unwrap();
+    let table = Arc::new(joins::build(&numbers, &[], &[batch]));
+    let fragment: Fragment = "(fragment (input (column int64) (column utf8)) (params)
+          (pipeline (input 0)
+            (join inner (table (keys 0) (column int64)) (keys c0))
+            (project c2)
+            (sort (asc (null int32) nulls-last)))
+          (pipeline (sorted 0) (emit)))"
+        .parse()
+        .unwrap();
+    let texts = ["a", "b", "c", "d"].map(|letter| letter.repeat(300_000));
+    let columns: [(&str, ArrayRef); 2] = [
+        ("c0", Arc::new(Int64Array::from(vec![7, 8, 9, 7]))),
+        ("c1", Arc::new(StringArray::from(texts.to_vec()))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut instance = joins::probe(&fragment, &[], &[table]).unwrap();
+    instance.push(0, &batch, &mut go).unwrap();
+    instance.finish(0, &mut go).unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let out = concat_batches(&instance.schema(), &out).unwrap();
+    let rows: Vec<_> = out.column(0).as_string_view().iter().flatten().collect();
+    let [a, b, _, d] = &texts;
+    assert_eq!(rows, [a, a, a, b, d, d, d]);
+}

@@ -131,7 +131,7 @@ fn q3_joins_twice_aggregates_and_keeps_the_first_ten() {
     ]);
     let mut building = probe(
         &golden(include_str!("golden/join_build.frag")),
-        &[day.clone()],
+        std::slice::from_ref(&day),
         &[Arc::new(customer_table)],
     )
     .unwrap();
