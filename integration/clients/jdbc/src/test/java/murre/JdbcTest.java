@@ -254,15 +254,15 @@ class JdbcTest {
     assertFalse(data.supportsSavepoints());
     assertFalse(data.isReadOnly());
     assertTrue(data.supportsBatchUpdates());
-    // The driver reads the ordinal 2 as a mask, and finds limited outer joins only.
+    // The driver reads ordinals as masks: 2 as limited outer joins only, 0 as no order of nulls, 3 as other cases.
+    assertFalse(data.storesLowerCaseIdentifiers());
     assertFalse(data.supportsFullOuterJoins());
+    assertFalse(data.nullsAreSortedHigh());
     assertTrue(data.supportsCorrelatedSubqueries());
     assertTrue(data.supportsUnionAll());
     assertTrue(data.supportsGroupByBeyondSelect());
     assertTrue(data.supportsConvert());
-    assertTrue(data.nullsAreSortedHigh());
-    assertTrue(data.storesLowerCaseIdentifiers());
-    assertTrue(Arrays.asList(data.getNumericFunctions().split(",")).contains("sqrt"));
+    assertTrue(data.getNumericFunctions().contains("sqrt"), data.getNumericFunctions());
     assertTrue(data.getStringFunctions().contains("upper"));
     assertTrue(data.getTimeDateFunctions().contains("date_trunc"));
     assertNotNull(data.getSystemFunctions());
