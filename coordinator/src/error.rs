@@ -34,7 +34,7 @@ pub enum QueryError {
         source: DataFusionError,
     },
     /// Values do not fit the statement's parameters in number.
-    #[error("the statement has {parameters} parameters, and values are bound for {values}")]
+    #[error("{values} of the statement's parameters have values, and it has {parameters}")]
     MissingValues { parameters: usize, values: usize },
     #[error("a query runs with at most {limit} rows of values at once, and {rows} are bound")]
     TooManyRows { rows: usize, limit: usize },

@@ -179,12 +179,25 @@ impl Processes {
         sql: &str,
         cancel: CancellationToken,
     ) -> Listed {
+        let owner = (session.id(), session.identity().name.as_deref());
+        self.list(owner, client, sql, cancel)
+    }
+
+    /// `owner` is the session and its user.
+    fn list(
+        self: &Arc<Self>,
+        owner: (&str, Option<&str>),
+        client: &str,
+        sql: &str,
+        cancel: CancellationToken,
+    ) -> Listed {
+        let (session, user) = owner;
         let id = QueryId(self.next.fetch_add(1, Ordering::Relaxed) + 1);
         let process = Arc::new(Process {
             id,
-            session: session.id().into(),
+            session: session.into(),
             client: client.into(),
-            user: session.identity().name.clone(),
+            user: user.map(str::to_owned),
             sql: sql.into(),
             cancel,
             started: Instant::now(),
@@ -232,7 +245,7 @@ mod tests {
     #[test]
     fn a_statement_runs_until_its_last_run_ends_and_waiting_for_the_client_costs_no_time() {
         let list: Arc<Processes> = Arc::default();
-        let listed = list.enter("s", "c", "SELECT 1", CancellationToken::new());
+        let listed = list.list(("s", None), "c", "SELECT 1", CancellationToken::new());
         let process = &listed.process;
         assert_eq!(process.state(), ProcessState::Planning);
         process.planned();

@@ -5,8 +5,8 @@ use arrow_flight::{
     Action, Criteria, FlightDescriptor, Ticket,
     flight_service_client::FlightServiceClient,
     sql::{
-        Any, CommandGetCatalogs, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
-        TicketStatementQuery,
+        Any, CommandStatementQuery, CommandStatementSubstraitPlan, CommandStatementUpdate,
+        ProstMessageExt, TicketStatementQuery,
     },
 };
 use prost::Message;
@@ -168,6 +168,7 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
         type_url: CommandStatementQuery::type_url().into(),
         value: vec![0xff, 0xff].into(),
     };
+    let substrait = CommandStatementSubstraitPlan::default();
     for (descriptor, code, text) in [
         (
             FlightDescriptor::new_path(vec!["x".into()]),
@@ -185,9 +186,9 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
             "cannot be decoded",
         ),
         (
-            FlightDescriptor::new_cmd(CommandGetCatalogs {}.as_any().encode_to_vec()),
+            FlightDescriptor::new_cmd(substrait.as_any().encode_to_vec()),
             Code::Unimplemented,
-            "CommandGetCatalogs",
+            "CommandStatementSubstraitPlan",
         ),
         (
             query(&format!("SELECT '{}'", "x".repeat(5 << 20))),
@@ -216,23 +217,23 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
     }
     .as_any()
     .encode_to_vec();
-    let other = CommandGetCatalogs {}.as_any().encode_to_vec();
+    let other = substrait.as_any().encode_to_vec();
     for (ticket, code, text) in [
         (vec![], Code::Unimplemented, "not supported"),
         (vec![0xff; 9], Code::InvalidArgument, "not a protobuf Any"),
         (unknown, Code::NotFound, "expired"),
         (short, Code::InvalidArgument, "not made by this server"),
-        (other, Code::Unimplemented, "CommandGetCatalogs"),
+        (other, Code::Unimplemented, "CommandStatementSubstraitPlan"),
         (vec![1; 100 << 10], Code::InvalidArgument, "cannot be read"),
     ] {
         refused(client.do_get(Ticket::new(ticket)).await, code, text)?;
     }
     refused(
         client
-            .do_action(Action::new("CreatePreparedStatement", vec![]))
+            .do_action(Action::new("CreatePreparedSubstraitPlan", vec![]))
             .await,
         Code::Unimplemented,
-        "CreatePrepared",
+        "CreatePreparedSubstraitPlan",
     )?;
     refused(
         client.list_flights(Criteria::default()).await,

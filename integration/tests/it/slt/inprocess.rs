@@ -129,7 +129,7 @@ async fn compiled_operators_are_explained() -> Result<()> {
         .context("rows")?;
     let text = super::format::rows(&schema, &analyzed).concat().join("\n");
     assert!(
-        text.contains("FragmentExec: module=") && text.contains("guest_rows=99"),
+        text.contains("FragmentExec: module=") && text.contains("guest_rows=1.00 K"),
         "{text}"
     );
     Ok(())
