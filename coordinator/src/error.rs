@@ -34,7 +34,7 @@ pub enum QueryError {
         source: DataFusionError,
     },
     /// Values do not fit the statement's parameters in number.
-    #[error("{values} of the statement's parameters have values, and it has {parameters}")]
+    #[error("the statement's parameters are {parameters}, the values given for them {values}")]
     MissingValues { parameters: usize, values: usize },
     #[error("a query runs with at most {limit} rows of values at once, and {rows} are bound")]
     TooManyRows { rows: usize, limit: usize },
