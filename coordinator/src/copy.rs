@@ -4,7 +4,7 @@
 //! leave half a file, even in place of an older whole one. So an input that fails never ends ([`Held`]). The error goes
 //! past the sink to [`run`], which drops the plan, and with it the uploads: what was not completed never appears.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow::array::{AsArray, types::UInt64Type};
 use datafusion::{
@@ -21,6 +21,10 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::{QueryContext, QueryError, corrupt, drive, query::to_tasks};
+
+/// A writer that is still busy with rows it was sent would complete its file when the plan is dropped; it gets this long
+/// to come to rest, with no more than a few batches to go.
+const WRITERS_SETTLE: Duration = Duration::from_millis(500);
 
 /// Writes the files of a `COPY` plan. Gives the number of rows.
 pub(crate) async fn run(
@@ -47,6 +51,7 @@ pub(crate) async fn run(
                 rows += written.iter().sum::<u64>();
             }
             Some(Err(source)) => {
+                tokio::time::sleep(WRITERS_SETTLE).await;
                 drop(counts);
                 return Err(corrupt::explain(ctx, placed.root(), source).await);
             }
