@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
 KV_SEEDS ?= 0..12000
 
-.PHONY: help build demo check test long features bench-peers bench-flight bench-kv
+.PHONY: help build demo check lint deny test long features bench-peers bench-flight bench-kv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,8 +20,15 @@ demo: build ## TPC-H through Flight SQL: generate, serve, run the 22 queries (SF
 
 check: ## format, lints, unit tests
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(MAKE) lint
 	cargo test --locked --workspace --lib
+
+lint: ## clippy over everything, warnings are errors
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## licences, bans and sources of every dependency (installs cargo-deny)
+	command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
 
 test: ## every test, real servers and clients included
 	cargo build --locked --workspace --all-targets

@@ -2,9 +2,10 @@
 //!
 //! A sink completes the file it is writing whenever its input ends, also when it ends in an error: a failed COPY would
 //! leave half a file, even in place of an older whole one. So an input that fails never ends ([`Held`]). The error goes
-//! past the sink to [`run`], which drops the plan, and with it the uploads: what was not completed never appears.
+//! past the sink to [`run`], which calls the uploads off ([`Revocation`]) and drops the plan. A COPY that is killed ends the
+//! same way: what was not completed by then never appears.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, types::UInt64Type};
 use datafusion::{
@@ -20,11 +21,7 @@ use datafusion::{
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::{QueryContext, QueryError, corrupt, drive, query::to_tasks};
-
-/// A writer that is still busy with rows it was sent would complete its file when the plan is dropped; it gets this long
-/// to come to rest, with no more than a few batches to go.
-const WRITERS_SETTLE: Duration = Duration::from_millis(500);
+use crate::{QueryContext, QueryError, corrupt, drive, query::to_tasks, revocable::Revocation};
 
 /// Writes the files of a `COPY` plan. Gives the number of rows.
 pub(crate) async fn run(
@@ -36,8 +33,13 @@ pub(crate) async fn run(
     let running = |source| QueryError::running(ctx.id(), source);
     let (failed, mut failure) = mpsc::channel(1);
     let plan = hold_input(placed.root(), &failed).map_err(running)?;
-    let task = drive::task_context(ctx, drive::stop_by_kill(ctx));
+    let uploads = Revocation::default();
+    let mut environment = ctx.engine.environment(&ctx.pool);
+    environment.object_store_registry = uploads.over(environment.object_store_registry);
+    let task = drive::task_context_in(ctx, drive::stop_by_kill(ctx), environment);
     let mut counts = corrupt::catch_panics(execute_stream(plan, task).map_err(running)?);
+    // Behind the plan, so that it is dropped before it: nothing closes the writers' input while they may still complete.
+    let uploads = uploads;
     let mut rows = 0;
     loop {
         let count = tokio::select! {
@@ -51,7 +53,7 @@ pub(crate) async fn run(
                 rows += written.iter().sum::<u64>();
             }
             Some(Err(source)) => {
-                tokio::time::sleep(WRITERS_SETTLE).await;
+                drop(uploads);
                 drop(counts);
                 return Err(corrupt::explain(ctx, placed.root(), source).await);
             }

@@ -15,7 +15,10 @@ use std::{
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use datafusion::{execution::TaskContext, physical_plan::execute_stream};
+use datafusion::{
+    execution::{TaskContext, runtime_env::RuntimeEnv},
+    physical_plan::execute_stream,
+};
 use futures::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
@@ -206,6 +209,15 @@ pub(crate) fn stop_by_kill(ctx: &QueryContext) -> StopSignal {
 
 /// What operators see: the session's settings, the query's own memory, and when to stop.
 pub(crate) fn task_context(ctx: &QueryContext, stop: StopSignal) -> Arc<TaskContext> {
+    task_context_in(ctx, stop, ctx.engine.environment(&ctx.pool))
+}
+
+/// The same in an environment of the statement's own.
+pub(crate) fn task_context_in(
+    ctx: &QueryContext,
+    stop: StopSignal,
+    environment: RuntimeEnv,
+) -> Arc<TaskContext> {
     let state = &ctx.state;
     Arc::new(TaskContext::new(
         Some(ctx.id().to_string()),
@@ -215,7 +227,7 @@ pub(crate) fn task_context(ctx: &QueryContext, stop: StopSignal) -> Arc<TaskCont
         state.higher_order_functions().clone(),
         state.aggregate_functions().clone(),
         state.window_functions().clone(),
-        Arc::new(ctx.engine.environment(&ctx.pool)),
+        Arc::new(environment),
     ))
 }
 

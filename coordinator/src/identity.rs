@@ -50,8 +50,8 @@ impl Identity {
             }
             Command::CreateExternalTable { .. } | Command::Copy(_) => forbidden(FILES),
             Command::ExplainFragments(plan) | Command::ExplainWat(plan) => check_plan(plan),
-            Command::CreateTable { .. }
-            | Command::Insert { .. }
+            Command::CreateTable(_)
+            | Command::Insert(_)
             | Command::CreateView { .. }
             | Command::CreateSchema { .. }
             | Command::DropSchema { .. }

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use crate::{
     Prepared, QueryContext, QueryError, Session, StatementOptions,
     bind::{self, Bound},
-    command::{Command, Target},
+    command::{Command, CreateTable, Insert, Target},
     names, query,
 };
 
@@ -101,7 +101,7 @@ fn command(
         }
         .into()),
         (Some(()), IfExists::Append) => append(ctx, name, target.temporary, scan),
-        (existing, _) => Ok(Command::CreateTable {
+        (existing, _) => Ok(Command::CreateTable(CreateTable {
             name,
             schema: bind::table_schema(scan.schema().as_arrow(), false)?,
             defaults: Vec::new(),
@@ -109,7 +109,7 @@ fn command(
             or_replace: existing.is_some(),
             if_not_exists: false,
             temporary: target.temporary,
-        }),
+        })),
     }
 }
 
@@ -153,12 +153,12 @@ fn append(
         .project(assigned)
         .and_then(LogicalPlanBuilder::build)
         .map_err(planning)?;
-    Ok(Command::Insert {
+    Ok(Command::Insert(Insert {
         name,
         target,
         rows: Box::new(rows),
         overwrite: false,
-    })
+    }))
 }
 
 fn scan(columns: SchemaRef, rows: IngestRows) -> Result<LogicalPlan> {

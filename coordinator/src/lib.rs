@@ -30,6 +30,7 @@ mod processes;
 pub mod query;
 mod redact;
 mod relations;
+mod revocable;
 mod session;
 mod settings;
 mod statement;

@@ -350,7 +350,7 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
             rounds += 1;
         }
     }
-    println!("seed {seed}, {rounds} calls: {mix:?}");
+    eprintln!("seed {seed}, {rounds} calls: {mix:?}");
     for (name, code) in [
         ("DoPut", "InvalidArgument"),
         ("DoGet", "NotFound"),

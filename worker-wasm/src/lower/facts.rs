@@ -25,10 +25,12 @@ fn range(data_type: &DataType, statistics: Option<&ColumnStatistics>) -> Range {
     let DataType::Decimal128(precision, _) = data_type else {
         return Range::Full;
     };
-    let by_type = match *precision {
-        ..=DIGITS_I32 => Range::I32,
-        ..=DIGITS_I64 => Range::I64,
-        _ => Range::Full,
+    let by_type = if *precision <= DIGITS_I32 {
+        Range::I32
+    } else if *precision <= DIGITS_I64 {
+        Range::I64
+    } else {
+        Range::Full
     };
     let bound = |of: &Precision<ScalarValue>| match of.get_value() {
         Some(ScalarValue::Decimal128(Some(value), ..)) => Some(range_of(*value)),

@@ -122,7 +122,7 @@ struct Walk<'a> {
 /// What a subtree became.
 enum Node {
     Plan(Arc<dyn ExecutionPlan>),
-    Open(Open),
+    Open(Box<Open>),
 }
 
 /// A fragment that the next operator may join.
@@ -176,12 +176,12 @@ impl Walk<'_> {
                 )?;
                 let mut operators = open.operators.clone();
                 operators.push(index);
-                return Ok(Node::Open(Open {
+                return Ok(Node::Open(Box::new(Open {
                     rows,
                     native,
                     source: Arc::clone(&open.source),
                     operators,
-                }));
+                })));
             }
         }
         // What the fragment below cannot take may still begin one of its own.
@@ -189,12 +189,12 @@ impl Walk<'_> {
         let native = with_new_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&source)])?;
         let mut rows = Rows::of(&source, self.host_eval);
         match step(&mut rows, plan.as_ref()) {
-            Ok(()) => Ok(Node::Open(Open {
+            Ok(()) => Ok(Node::Open(Box::new(Open {
                 rows,
                 native,
                 source,
                 operators: vec![index],
-            })),
+            }))),
             Err(reason) => {
                 self.operators[index].runs = Runs::Native(reason);
                 Ok(Node::Plan(native))

@@ -1,0 +1,88 @@
+//! Answers from the server's own state.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use arrow::{
+    array::{ArrayRef, Float64Array, Int64Array, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+
+use super::Outcome;
+use crate::{Process, QueryContext, processes::ProcessState};
+
+pub(super) fn secrets(ctx: &QueryContext) -> Outcome {
+    let (names, scopes): (Vec<_>, Vec<_>) =
+        ctx.engine.objects().secrets().list().into_iter().unzip();
+    let columns: [ArrayRef; 2] = [
+        Arc::new(StringArray::from(names)),
+        Arc::new(StringArray::from(scopes)),
+    ];
+    Outcome::rows(secrets_schema(), columns.into())
+}
+
+pub(super) fn processlist(ctx: &QueryContext) -> Outcome {
+    let (own, identity) = (ctx.id(), ctx.session.identity());
+    let processes: Vec<_> = ctx
+        .engine
+        .processes()
+        .into_iter()
+        .filter(|process| process.id != own && process.state() != ProcessState::Waiting)
+        .filter(|process| identity.admin || process.user == identity.name)
+        .collect();
+    let text = |value: fn(&Process) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(
+            processes.iter().map(|process| value(process)),
+        ))
+    };
+    let count = |value: fn(&Process) -> u64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(
+            processes
+                .iter()
+                .map(|process| value(process).try_into().unwrap_or(i64::MAX)),
+        ))
+    };
+    let columns = vec![
+        count(|process| process.id.0),
+        text(|process| &process.session),
+        text(|process| &process.client),
+        text(|process| process.state().name()),
+        count(|process| millis(process.elapsed())),
+        Arc::new(Float64Array::from_iter(
+            processes.iter().map(|process| process.progress()),
+        )) as ArrayRef,
+        count(|process| process.rows_out.load(Ordering::Relaxed)),
+        text(|process| &process.sql),
+        Arc::new(StringArray::from_iter(
+            processes.iter().map(|process| process.user.as_deref()),
+        )) as ArrayRef,
+    ];
+    Outcome::rows(processlist_schema(), columns)
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+pub(super) fn processlist_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("session", DataType::Utf8, false),
+        Field::new("client", DataType::Utf8, false),
+        Field::new("state", DataType::Utf8, false),
+        Field::new("elapsed_ms", DataType::Int64, false),
+        Field::new("progress", DataType::Float64, true),
+        Field::new("rows", DataType::Int64, false),
+        Field::new("sql", DataType::Utf8, false),
+        Field::new("user", DataType::Utf8, true),
+    ]))
+}
+
+pub(super) fn secrets_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("name", DataType::Utf8, false),
+        Field::new("scope", DataType::Utf8, false),
+    ]))
+}
