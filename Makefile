@@ -36,9 +36,9 @@ test: ## every test, real servers and clients included
 	integration/clients/python/run.sh
 	integration/clients/jdbc/run.sh
 
-long: ## what takes long: scale factor 1, 100,000 random plans, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
+long: ## what takes long: scale factor 1, ten minutes of mutated traffic, 100,000 random plans, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
 	cargo build --locked --workspace --all-targets
-	MURRE_LONG=1 cargo test --locked -p integration -- tpch
+	MURRE_LONG=1 cargo test --locked -p integration -- tpch mutation
 	MURRE_PLANS=100000 cargo test --locked -p worker-wasm --test it random_plans -- --nocapture
 	KV_SEEDS=$(KV_SEEDS) cargo test --locked -p kv-store --test it simulation::no_seed -- --nocapture
 

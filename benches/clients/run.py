@@ -6,7 +6,8 @@ Needs the Python environment of integration/clients/python/run.sh, and TPC-H dat
 """
 
 import argparse
-import json
+import dataclasses
+import datetime
 import os
 import random
 import statistics
@@ -19,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import adbc_driver_flightsql.dbapi as flight_sql  # noqa: E402
-from harness import command, machine  # noqa: E402
+from harness import command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
 from harness.murre_server import MurreServer  # noqa: E402
 
@@ -30,35 +31,66 @@ WARM_UP = 50
 CLIENT_BYTES_MAX = 2 << 20
 
 
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """One point query: from binding its value to having its row."""
+
+    table: str
+    round: int
+    milliseconds: float
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sf", default="1", help="scale factor of the data (default: 1)")
-    parser.add_argument("--queries", type=int, default=1000, help="measured queries of each table (default: 1000)")
+    parser.add_argument("--queries", type=int, default=1000, help="measured queries of each table in a round (default: 1000)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of point queries (default: 7)")
     parser.add_argument("--clients", type=int, default=200, help="clients of the memory test; 0 leaves it out (default: 200)")
     parser.add_argument("--seconds", type=float, default=30, help="length of the memory test (default: 30)")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
+    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 
 def run(options: argparse.Namespace) -> None:
+    warnings = machine.refuse_when_busy(options.force)
     orders = TPCH / f"sf{options.sf}" / "orders.parquet"
     if not orders.exists():
         raise BenchError(f"{orders} is missing: make it with `murre demo tpch --sf {options.sf}`")
     with tempfile.NamedTemporaryFile(suffix=".log") as log:
         server = MurreServer(Path(log.name), cores=None, threads=None, caches=True)
         try:
-            result = {"machine": machine.describe(), "murre": server.version()}
+            settings = {"machine": machine.describe(), "murre": server.version(), "warnings": warnings}
             with connect(server) as connection:
                 execute(connection, f"CREATE EXTERNAL TABLE on_disk STORED AS PARQUET LOCATION '{orders}'")
                 execute(connection, "CREATE TEMPORARY TABLE orders AS SELECT * FROM on_disk")
                 keys = order_keys(connection)
-                result["temporary"] = latencies(connection, "orders", keys, options.queries)
-                result["parquet"] = latencies(connection, "on_disk", keys, options.queries)
+                rows = []
+                for number in range(options.rounds):
+                    for table in ("orders", "on_disk"):
+                        times = latencies(connection, table, keys, options.queries)
+                        rows += [Query(table, number, milliseconds) for milliseconds in times]
                 if options.clients:
                     execute(connection, "CREATE TABLE stored AS SELECT * FROM on_disk WHERE o_orderkey < 1000")
-                    result["many_clients"] = many_clients(server, options.clients, options.seconds)
+                    settings["many_clients"] = many_clients(server, options.clients, options.seconds)
         finally:
             server.stop()
-    print(json.dumps(result, indent=2))
+    today = datetime.date.today().isoformat()
+    path = results.write(options.results, f"{today}-sf{options.sf}-points", rows, settings)
+    print(table_of(rows))
+    print(settings.get("many_clients", ""))
+    print(f"raw rows: {path}")
+
+
+def table_of(rows: list[Query]) -> str:
+    """Medians over the rounds of each round's percentiles."""
+    lines = ["| table | p50 ms | p99 ms |", "| --- | ---: | ---: |"]
+    for table in ("orders", "on_disk"):
+        rounds = {row.round for row in rows}
+        percentiles = [statistics.quantiles((row.milliseconds for row in rows if (row.table, row.round) == (table, number)), n=100) for number in rounds]
+        p50, p99 = (statistics.median(of[index] for of in percentiles) for index in (49, 98))
+        lines.append(f"| {table} | {p50:.2f} | {p99:.2f} |")
+    return "\n".join(lines)
 
 
 def connect(server: MurreServer):
@@ -79,8 +111,8 @@ def order_keys(connection) -> list[int]:
     return keys
 
 
-def latencies(connection, table: str, keys: list[int], queries: int) -> dict[str, float]:
-    """Of one query: from binding its value to having its row, in milliseconds."""
+def latencies(connection, table: str, keys: list[int], queries: int) -> list[float]:
+    """Milliseconds of each query, after a warm-up."""
     sql = QUERY.format(table=table)
     times = []
     with connection.cursor() as cursor:
@@ -93,9 +125,7 @@ def latencies(connection, table: str, keys: list[int], queries: int) -> dict[str
             times.append((time.perf_counter() - began) * 1000)
             if row[0] != key:
                 raise BenchError(f"asked for order {key} of {table}, got {row}")
-    times = sorted(times[WARM_UP:])
-    percentile = statistics.quantiles(times, n=100)
-    return {"p50_ms": round(percentile[49], 3), "p99_ms": round(percentile[98], 3), "max_ms": round(times[-1], 3)}
+    return times[WARM_UP:]
 
 
 def many_clients(server: MurreServer, count: int, seconds: float) -> dict[str, float]:

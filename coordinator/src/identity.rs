@@ -28,6 +28,11 @@ impl Identity {
         }
     }
 
+    /// Whether both are the same user, whatever rights they had at the time.
+    pub fn is(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+
     /// Errors: [`QueryError::Forbidden`] for a statement that is not theirs to run.
     pub(crate) fn check(&self, bound: &Bound) -> Result<(), QueryError> {
         match bound {

@@ -46,6 +46,7 @@ pub use engine::{Engine, EngineConfig};
 pub use error::{QueryError, error_chain};
 pub use identity::Identity;
 pub use ingest::{IfExists, IngestRows, IngestTarget};
+pub use memory::Charge;
 pub use processes::{Process, ProcessState, QueryId};
 pub use query::{Answer, Prepared, QueryContext, StatementOptions};
 pub use redact::redact;

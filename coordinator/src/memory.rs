@@ -13,7 +13,7 @@ use datafusion::{
     execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation},
 };
 
-use crate::error::over_limit;
+use crate::{QueryError, QueryId, error::over_limit};
 
 /// Charges every allocation of a query to the query and to the process. An operator that can spill does so when either is full.
 #[derive(Debug)]
@@ -100,6 +100,23 @@ impl MemoryPool for QueryPool {
 
     fn memory_limit(&self) -> MemoryLimit {
         MemoryLimit::Finite(self.limit)
+    }
+}
+
+/// Memory that a client's request takes outside of queries, charged to the process until it is dropped.
+#[derive(Debug)]
+pub struct Charge(MemoryReservation);
+
+impl Charge {
+    pub(crate) fn new(what: &str, process: &Arc<ProcessPool>) -> Self {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(process) as _;
+        Self(MemoryConsumer::new(what).register(&pool))
+    }
+
+    /// Errors: [`QueryError::OutOfMemory`] where the process has no more.
+    pub fn try_grow(&self, bytes: usize) -> Result<(), QueryError> {
+        let grown = self.0.try_grow(bytes);
+        grown.map_err(|e| QueryError::running(QueryId(0), e))
     }
 }
 

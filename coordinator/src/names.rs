@@ -204,9 +204,7 @@ impl SchemaProvider for SchemaNames {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         if let Some(table) = self.temporary(name) {
-            return Ok(Some(
-                table.provider(self.names.0.state.config().target_partitions())?,
-            ));
+            return Ok(Some(Arc::clone(table) as _));
         }
         if let Some(entry) = self.stored(name) {
             return self

@@ -19,7 +19,7 @@ use tracing::{Instrument, info_span};
 
 use crate::{
     Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
-    memory::QueryPool,
+    memory::{Charge, QueryPool},
     names::Names,
     query,
     redact::redact,
@@ -150,6 +150,11 @@ impl Session {
 
     pub(crate) fn state(&self) -> SessionState {
         self.state.read().clone()
+    }
+
+    /// Memory for what a client has sent, of which nothing is taken yet.
+    pub fn charge(&self, what: &str) -> Charge {
+        Charge::new(what, self.engine.process_pool())
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {

@@ -66,6 +66,9 @@ pub struct Settings {
     /// Results that wait to be fetched, of all clients [default: 10000]
     #[arg(long, env = "MURRE_RESULT_LIMIT", value_name = "N")]
     pub result_limit: Option<usize>,
+    /// Sessions of all clients [default: 10000]
+    #[arg(long, env = "MURRE_SESSION_LIMIT", value_name = "N")]
+    pub session_limit: Option<usize>,
     /// Prepared statements of one session [default: 1000]
     #[arg(long, env = "MURRE_PREPARED_LIMIT", value_name = "N")]
     pub prepared_limit: Option<usize>,
@@ -119,6 +122,7 @@ impl Settings {
             session_timeout: self.session_timeout.or(file.session_timeout),
             result_timeout: self.result_timeout.or(file.result_timeout),
             result_limit: self.result_limit.or(file.result_limit),
+            session_limit: self.session_limit.or(file.session_limit),
             prepared_limit: self.prepared_limit.or(file.prepared_limit),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
@@ -159,6 +163,7 @@ impl Settings {
             flight: FlightLimits {
                 session_idle: time("session_timeout", self.session_timeout.as_deref(), 1800)?,
                 result_idle: time("result_timeout", self.result_timeout.as_deref(), 300)?,
+                sessions_max: self.session_limit.unwrap_or(default_limits.sessions_max),
                 results_max: self.result_limit.unwrap_or(default_limits.results_max),
                 prepared_per_session_max: self
                     .prepared_limit

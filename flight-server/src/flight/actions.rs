@@ -74,12 +74,14 @@ pub(super) async fn run(
         }
         "ClosePreparedStatement" => {
             let request: ActionClosePreparedStatementRequest = wrapped(action)?;
-            shared.handles.close(&request.prepared_statement_handle)?;
+            shared
+                .handles
+                .close(caller, &request.prepared_statement_handle)?;
             Ok(None)
         }
         "CancelQuery" => {
             let request: ActionCancelQueryRequest = wrapped(action)?;
-            let result = cancel::cancel_query(&request.info, shared)?;
+            let result = cancel::cancel_query(caller, &request.info, shared)?;
             let any = Any {
                 type_url: CANCEL_RESULT_TYPE_URL.into(),
                 value: result.encode_to_vec().into(),
@@ -88,11 +90,11 @@ pub(super) async fn run(
         }
         "CancelFlightInfo" => {
             let request: CancelFlightInfoRequest = bare(action)?;
-            body(&cancel::cancel_flight_info(&request, shared)?)
+            body(&cancel::cancel_flight_info(caller, &request, shared)?)
         }
         "RenewFlightEndpoint" => {
             let request: RenewFlightEndpointRequest = bare(action)?;
-            body(&cancel::renew(request, &shared.tickets)?)
+            body(&cancel::renew(caller, request, &shared.tickets)?)
         }
         "SetSessionOptions" => body(&session_options::set(&caller.session, bare(action)?)),
         "GetSessionOptions" => body(&session_options::get(&caller.session)),

@@ -13,7 +13,7 @@ use prost::{Message, bytes::Bytes};
 use tonic::Status;
 use uuid::Uuid;
 
-use super::{service::Shared, tickets::Tickets};
+use super::{service::Shared, statement::Caller, tickets::Tickets};
 
 /// Flight SQL's older action; the request carries an encoded `FlightInfo`, the results are numbered alike.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -23,6 +23,7 @@ pub(super) struct CancelQueryResult {
 }
 
 pub(super) fn cancel_flight_info(
+    caller: &Caller,
     request: &CancelFlightInfoRequest,
     shared: &Shared,
 ) -> Result<CancelFlightInfoResult, Status> {
@@ -30,26 +31,31 @@ pub(super) fn cancel_flight_info(
         .info
         .as_ref()
         .ok_or_else(|| Status::invalid_argument("the request has no FlightInfo to cancel"))?;
-    Ok(CancelFlightInfoResult::new(cancel(info, shared)?))
+    Ok(CancelFlightInfoResult::new(cancel(caller, info, shared)?))
 }
 
-pub(super) fn cancel_query(info: &Bytes, shared: &Shared) -> Result<CancelQueryResult, Status> {
+pub(super) fn cancel_query(
+    caller: &Caller,
+    info: &Bytes,
+    shared: &Shared,
+) -> Result<CancelQueryResult, Status> {
     let info = FlightInfo::decode(&**info).map_err(|e| {
         Status::invalid_argument(format!("the FlightInfo to cancel cannot be decoded: {e}"))
     })?;
-    let result = cancel(&info, shared)? as i32;
+    let result = cancel(caller, &info, shared)? as i32;
     Ok(CancelQueryResult { result })
 }
 
-fn cancel(info: &FlightInfo, shared: &Shared) -> Result<CancelStatus, Status> {
+fn cancel(caller: &Caller, info: &FlightInfo, shared: &Shared) -> Result<CancelStatus, Status> {
+    let by = caller.session.identity();
     let Some(endpoint) = info.endpoint.first() else {
         // A statement that is polled has no endpoint yet, but its number.
         let id = Uuid::from_slice(&info.app_metadata)
             .map_err(|_| Status::invalid_argument("the FlightInfo has no endpoint"))?;
-        return shared.polls.cancel(id).ok_or_else(gone);
+        return shared.polls.cancel(id, by).ok_or_else(gone);
     };
     match statement_of(endpoint)? {
-        Some(id) => shared.tickets.cancel(id).ok_or_else(gone),
+        Some(id) => shared.tickets.cancel(id, by).ok_or_else(gone),
         // Metadata is answered at once.
         None => Ok(CancelStatus::NotCancellable),
     }
@@ -57,6 +63,7 @@ fn cancel(info: &FlightInfo, shared: &Shared) -> Result<CancelStatus, Status> {
 
 /// Keeps a ticket for its full time from now, and says until when that is.
 pub(super) fn renew(
+    caller: &Caller,
     request: RenewFlightEndpointRequest,
     tickets: &Tickets,
 ) -> Result<FlightEndpoint, Status> {
@@ -66,7 +73,9 @@ pub(super) fn renew(
     let Some(id) = statement_of(&endpoint)? else {
         return Ok(endpoint);
     };
-    tickets.renew(id).ok_or_else(gone)?;
+    tickets
+        .renew(id, caller.session.identity())
+        .ok_or_else(gone)?;
     let until = SystemTime::now() + tickets.idle();
     Ok(FlightEndpoint {
         expiration_time: Some(until.into()),

@@ -82,7 +82,7 @@ impl Front {
         let shared = Arc::new(Shared {
             tickets: Arc::new(Tickets::new(limits)),
             handles: Handles::new(limits),
-            sessions: Sessions::new(engine, limits.session_idle),
+            sessions: Sessions::new(engine, limits),
             polls: Polls::default(),
         });
         let others = FlightServiceServer::new(Service {
@@ -157,7 +157,13 @@ impl Front {
             Err(error) => return refuse(&error, connection),
         };
         let sessions = &self.shared.sessions;
-        let (session, cookie) = sessions.of(request.headers(), connection, &identity);
+        let (session, cookie) = match sessions.of(request.headers(), connection, &identity) {
+            Ok(known) => known,
+            Err(status) => {
+                metrics::refused(status.code());
+                return status.into_http().map(AnswerBody::Other);
+            }
+        };
         let call = Call {
             session,
             connection: Arc::clone(connection),

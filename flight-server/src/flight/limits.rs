@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Times count from the last use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlightLimits {
+    /// Sessions of all clients; another is refused.
+    pub sessions_max: usize,
     /// A session that was named by a cookie, and a prepared statement.
     pub session_idle: Duration,
     /// A ticket, with the answer of a command or the plan of a query.
@@ -20,6 +22,7 @@ pub struct FlightLimits {
 impl Default for FlightLimits {
     fn default() -> Self {
         Self {
+            sessions_max: 10_000,
             session_idle: Duration::from_secs(1800),
             result_idle: Duration::from_secs(300),
             results_max: 10_000,

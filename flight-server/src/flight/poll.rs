@@ -19,7 +19,7 @@ use arrow_flight::{
     CancelStatus, FlightDescriptor, FlightInfo, PollInfo,
     sql::{Any, Command},
 };
-use coordinator::{Outcome, Prepared};
+use coordinator::{Identity, Outcome, Prepared};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::watch;
@@ -58,10 +58,17 @@ struct Running {
     _task: AbortOnDropHandle<()>,
 }
 
+impl Running {
+    fn owner(&self) -> &Identity {
+        self.prepared.context().session().identity()
+    }
+}
+
 impl Polls {
     /// Stops a statement that runs; `None` where there is none of that number.
-    pub(super) fn cancel(&self, id: Uuid) -> Option<CancelStatus> {
-        let running = self.0.lock().remove(&id)?;
+    pub(super) fn cancel(&self, id: Uuid, by: &Identity) -> Option<CancelStatus> {
+        let running = self.get(id, by).ok()?;
+        self.0.lock().remove(&id);
         running.prepared.context().process().cancel.cancel();
         Some(CancelStatus::Cancelling)
     }
@@ -90,8 +97,9 @@ impl Polls {
         Ok(id)
     }
 
-    fn get(&self, id: Uuid) -> Result<Arc<Running>, Status> {
+    fn get(&self, id: Uuid, by: &Identity) -> Result<Arc<Running>, Status> {
         let running = self.0.lock().get(&id).cloned();
+        let running = running.filter(|running| running.owner().is(by));
         running.ok_or_else(|| {
             Status::not_found("the statement is unknown, has been answered or was forgotten")
         })
@@ -111,7 +119,7 @@ pub(super) async fn poll(
         ..
     } = shared;
     if let Some(id) = running(&descriptor)? {
-        return again(id, tickets, polls).await;
+        return again(caller, id, tickets, polls).await;
     }
     let command = statement::command(&descriptor)?;
     let (prepared, schema) = match &command {
@@ -166,12 +174,17 @@ async fn begin(
         used: Mutex::new(Instant::now()),
         _task: AbortOnDropHandle::new(task),
     }))?;
-    again(id, tickets, polls).await
+    again(caller, id, tickets, polls).await
 }
 
 /// Waits a little for the end of a statement, and says how it stands.
-async fn again(id: Uuid, tickets: &Tickets, polls: &Polls) -> Result<PollInfo, Status> {
-    let running = polls.get(id)?;
+async fn again(
+    caller: &Caller,
+    id: Uuid,
+    tickets: &Tickets,
+    polls: &Polls,
+) -> Result<PollInfo, Status> {
+    let running = polls.get(id, caller.session.identity())?;
     *running.used.lock() = Instant::now();
     let mut end = running.end.clone();
     let ended = tokio::time::timeout(PATIENCE, end.wait_for(Option::is_some)).await;
@@ -187,6 +200,7 @@ async fn again(id: Uuid, tickets: &Tickets, polls: &Polls) -> Result<PollInfo, S
     polls.0.lock().remove(&id);
     let outcome = outcome.unwrap_or_else(|| Err(Status::internal("the statement has no end")))?;
     let info = statement::ticket_for(
+        caller,
         Ticketed::done(Outcome::clone(&outcome), &running.schema),
         &running.schema,
         running.descriptor.clone(),

@@ -7,8 +7,9 @@
 //! DoPut(CommandPreparedStatementUpdate, [values]) -> rows changed
 //! DoAction(ClosePreparedStatement)
 //! ```
-//! A handle is 128 random bits. It stays good until it is closed or idle for long, on any connection: a run belongs to
-//! the session that asks for it, and plans the statement again where that session sees other tables.
+//! A handle is 128 random bits. It stays good for its user until it is closed or idle for long, on any connection: a run
+//! belongs to the session that asks for it, and plans the statement again where that session sees other tables.
+//! Values stay bound between calls, and are charged to the memory of the process meanwhile.
 //! A statement that changes something runs in GetFlightInfo, once, and has no rows there: many clients send everything
 //! that way and do not fetch what is announced to have no columns.
 //! Errors: `INVALID_ARGUMENT` for handles that are none of ours, `NOT_FOUND` for those that are gone,
@@ -16,7 +17,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow_flight::{
     FlightDescriptor, FlightInfo, SchemaResult,
     sql::{
@@ -24,7 +25,7 @@ use arrow_flight::{
         DoPutPreparedStatementResult,
     },
 };
-use coordinator::{Prepared, Statement};
+use coordinator::{Identity, Prepared, Statement};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use tonic::Status;
@@ -32,7 +33,7 @@ use uuid::Uuid;
 
 use super::{
     limits::FlightLimits,
-    put::PutRows,
+    put::{PutRows, Values},
     schema::{agreed, parameter_schema, schema_bytes, wire_schema},
     statement::{self, Caller},
     stream::ResultBody,
@@ -48,10 +49,11 @@ const RESULT_TYPE_URL: &str =
 pub(super) struct Handle {
     /// The session that prepared it.
     session: String,
+    owner: Identity,
     statement: Arc<Statement>,
     /// What its rows were announced to be.
     schema: SchemaRef,
-    values: Mutex<Option<RecordBatch>>,
+    values: Mutex<Option<Values>>,
     used: Mutex<Instant>,
 }
 
@@ -92,9 +94,14 @@ impl Handles {
         Ok(id)
     }
 
-    fn get(&self, handle: &[u8]) -> Result<Arc<Handle>, Status> {
+    fn get(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Handle>, Status> {
+        self.of(caller.session.identity(), handle)
+    }
+
+    fn of(&self, user: &Identity, handle: &[u8]) -> Result<Arc<Handle>, Status> {
         let id = parse(handle)?;
-        let known = self.by_id.lock().get(&id).cloned().ok_or_else(|| {
+        let known = self.by_id.lock().get(&id).cloned();
+        let known = known.filter(|known| known.owner.is(user)).ok_or_else(|| {
             Status::not_found(
                 "the prepared statement is unknown, closed or has expired\nhint: prepare it again",
             )
@@ -104,10 +111,12 @@ impl Handles {
     }
 
     /// Forgets a handle. One that is gone already is no error: clients close what has expired.
-    pub(super) fn close(&self, handle: &[u8]) -> Result<(), Status> {
+    pub(super) fn close(&self, caller: &Caller, handle: &[u8]) -> Result<(), Status> {
         let id = parse(handle)?;
-        let closed = self.by_id.lock().remove(&id);
-        drop(closed);
+        if self.get(caller, handle).is_ok() {
+            let closed = self.by_id.lock().remove(&id);
+            drop(closed);
+        }
         Ok(())
     }
 
@@ -174,6 +183,7 @@ pub(super) async fn create(
     };
     let id = handles.insert(Handle {
         session: caller.session.id().to_owned(),
+        owner: caller.session.identity().clone(),
         statement: Arc::new(statement),
         schema,
         values: Mutex::new(None),
@@ -192,12 +202,13 @@ pub(super) async fn create(
 
 /// Binds values. The answer always names the handle: some drivers use what it says unchecked.
 pub(super) async fn bind(
+    caller: &Caller,
     handle: &Bytes,
     rows: PutRows,
     handles: &Handles,
 ) -> Result<Bytes, Status> {
-    let known = handles.get(handle)?;
-    let values = rows.values().await?;
+    let known = handles.get(caller, handle)?;
+    let values = rows.values(&caller.session).await?;
     *known.values.lock() = values;
     let result = DoPutPreparedStatementResult {
         prepared_statement_handle: Some(handle.clone()),
@@ -211,7 +222,7 @@ pub(super) async fn planned(
     handle: &[u8],
     handles: &Handles,
 ) -> Result<(Prepared, SchemaRef), Status> {
-    let handle = handles.get(handle)?;
+    let handle = handles.get(caller, handle)?;
     let prepared = handle.prepare(caller, None).await?;
     let schema = handle.schema_of(caller, &prepared);
     Ok((prepared, schema))
@@ -230,8 +241,12 @@ pub(super) async fn info(
 }
 
 /// The columns of a statement's rows; runs nothing.
-pub(super) fn schema(handle: &[u8], handles: &Handles) -> Result<SchemaResult, Status> {
-    let handle = handles.get(handle)?;
+pub(super) fn schema(
+    caller: &Caller,
+    handle: &[u8],
+    handles: &Handles,
+) -> Result<SchemaResult, Status> {
+    let handle = handles.get(caller, handle)?;
     Ok(SchemaResult {
         schema: schema_bytes(&handle.schema)?,
     })
@@ -243,7 +258,12 @@ pub(super) async fn fetch(
     handle: &[u8],
     handles: &Handles,
 ) -> Result<ResultBody, Status> {
-    if !handles.get(handle)?.statement.description().is_query {
+    if !handles
+        .get(caller, handle)?
+        .statement
+        .description()
+        .is_query
+    {
         return Err(Status::failed_precondition(
             "the prepared statement changes something and has no rows\nhint: run it with DoPut or GetFlightInfo",
         ));
@@ -264,13 +284,15 @@ pub(super) async fn update(
     rows: PutRows,
     handles: &Handles,
 ) -> Result<i64, Status> {
-    let handle = handles.get(handle)?;
+    let handle = handles.get(caller, handle)?;
     let description = handle.statement.description();
     if description.is_query {
         return Err(statement::gives_rows());
     }
-    let values = rows.values().await?;
-    let nothing_to_do = values.as_ref().is_some_and(|rows| rows.num_rows() == 0);
+    let values = rows.values(&caller.session).await?;
+    let nothing_to_do = values
+        .as_ref()
+        .is_some_and(|values| values.rows.num_rows() == 0);
     if nothing_to_do && !description.parameters.is_empty() {
         return Ok(0);
     }
@@ -279,12 +301,14 @@ pub(super) async fn update(
 }
 
 impl Handle {
-    async fn prepare(
-        &self,
-        caller: &Caller,
-        values: Option<RecordBatch>,
-    ) -> Result<Prepared, Status> {
-        let values = values.or_else(|| self.values.lock().clone());
+    async fn prepare(&self, caller: &Caller, values: Option<Values>) -> Result<Prepared, Status> {
+        let bound = || {
+            self.values
+                .lock()
+                .as_ref()
+                .map(|values| values.rows.clone())
+        };
+        let values = values.map(|values| values.rows).or_else(bound);
         let prepared = caller
             .session
             .prepare_with(&self.statement, values, caller.options());
@@ -315,10 +339,11 @@ mod tests {
             (b"seventeen bytes!!", tonic::Code::InvalidArgument),
             (b"sixteen bytes it", tonic::Code::NotFound),
         ] {
-            assert_eq!(handles.get(bytes).unwrap_err().code(), code);
+            assert_eq!(
+                handles.of(&Identity::nobody(), bytes).unwrap_err().code(),
+                code
+            );
         }
-        handles.close(b"sixteen bytes it").unwrap();
-        assert!(handles.close(b"x").is_err());
     }
 
     #[test]

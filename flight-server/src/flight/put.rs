@@ -2,18 +2,27 @@
 //!
 //! Some clients send a schema and batches after the descriptor, some a schema without columns, and some nothing at all.
 //! Errors: `INVALID_ARGUMENT` for bytes that are no batches, also where decoding them panics; `RESOURCE_EXHAUSTED` for
-//! more values than a statement may hold.
+//! more values than a statement, or the server's memory, may hold.
 
 use std::panic::AssertUnwindSafe;
 
 use arrow::{array::RecordBatch, compute::concat_batches, datatypes::SchemaRef};
 use arrow_flight::{FlightData, decode::FlightRecordBatchStream, error::FlightError};
-use coordinator::error_chain;
+use coordinator::{Charge, Session, error_chain};
 use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::{Code, Status};
 
+use crate::status;
+
 /// Values bound to one statement, in bytes of memory.
 const BOUND_BYTES_MAX: usize = 256 << 20;
+
+/// Values bound to a statement.
+#[derive(Debug)]
+pub(super) struct Values {
+    pub(super) rows: RecordBatch,
+    _charge: Charge,
+}
 
 /// The batches of a DoPut, its columns once the first message has told them.
 pub(super) struct PutRows {
@@ -52,9 +61,10 @@ impl PutRows {
         self.batches.schema().cloned()
     }
 
-    /// All rows as one batch, to be bound to a statement; `None` where the client sent no columns.
-    pub(super) async fn values(mut self) -> Result<Option<RecordBatch>, Status> {
+    /// All rows as one batch, to be bound to a statement of `session`; `None` where the client sent no columns.
+    pub(super) async fn values(mut self, session: &Session) -> Result<Option<Values>, Status> {
         let (mut batches, mut bytes) = (Vec::new(), 0usize);
+        let charge = session.charge("bound values");
         while let Some(batch) = self.next().await.transpose()? {
             bytes = bytes.saturating_add(batch.get_array_memory_size());
             if bytes > BOUND_BYTES_MAX {
@@ -62,14 +72,22 @@ impl PutRows {
                     "values of more than {BOUND_BYTES_MAX} bytes are bound at once\nhint: send them in several parts, or ingest them"
                 )));
             }
+            charge
+                .try_grow(batch.get_array_memory_size())
+                .map_err(|e| status::from_query(&e))?;
             batches.push(batch);
         }
         let Some(schema) = self.schema().filter(|schema| !schema.fields().is_empty()) else {
             return Ok(None);
         };
         let all = concat_batches(&schema, &batches);
-        all.map(Some)
-            .map_err(|e| Status::invalid_argument(format!("the values cannot be used: {e}")))
+        let all = all.map(|rows| {
+            Some(Values {
+                rows,
+                _charge: charge,
+            })
+        });
+        all.map_err(|e| Status::invalid_argument(format!("the values cannot be used: {e}")))
     }
 }
 

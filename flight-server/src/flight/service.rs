@@ -71,7 +71,7 @@ pub(super) async fn fetch(
     }
     match command {
         Command::TicketStatementQuery(ticket) => {
-            statement::fetch(&ticket, caller.deadline, &shared.tickets).await
+            statement::fetch(caller, &ticket, &shared.tickets).await
         }
         Command::CommandPreparedStatementQuery(query) => {
             prepared::fetch(caller, &query.prepared_statement_handle, &shared.handles).await
@@ -126,9 +126,11 @@ impl FlightService for Service {
         let caller = caller(&request)?;
         let answer = match statement::command(request.get_ref())? {
             Command::CommandStatementQuery(query) => statement::schema(&caller, &query).await,
-            Command::CommandPreparedStatementQuery(query) => {
-                prepared::schema(&query.prepared_statement_handle, &self.shared.handles)
-            }
+            Command::CommandPreparedStatementQuery(query) => prepared::schema(
+                &caller,
+                &query.prepared_statement_handle,
+                &self.shared.handles,
+            ),
             other => match metadata::columns(&other) {
                 Some(columns) => metadata::schema(&columns),
                 None => Err(unsupported(&other)),
@@ -158,7 +160,7 @@ impl FlightService for Service {
                 changed(statement::update(&caller, &update).await)
             }
             Command::CommandPreparedStatementQuery(query) => {
-                prepared::bind(&query.prepared_statement_handle, rows, handles).await
+                prepared::bind(&caller, &query.prepared_statement_handle, rows, handles).await
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let handle = &update.prepared_statement_handle;

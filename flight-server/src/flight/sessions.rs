@@ -9,13 +9,15 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use coordinator::{Engine, Identity, Session};
 use http::{HeaderMap, header::COOKIE};
 use parking_lot::Mutex;
+use tonic::Status;
 
+use super::limits::FlightLimits;
 use crate::{auth::Origin, metrics};
 
 const COOKIE_NAME: &str = "arrow_flight_session_id";
@@ -23,8 +25,8 @@ const COOKIE_NAME: &str = "arrow_flight_session_id";
 #[derive(Debug)]
 pub(crate) struct Sessions {
     engine: Arc<Engine>,
-    /// A session named by cookies is kept this long after its last request.
-    idle_max: Duration,
+    /// A session named by cookies is kept for `session_idle` after its last request.
+    limits: FlightLimits,
     by_id: Mutex<HashMap<String, Known>>,
 }
 
@@ -69,10 +71,10 @@ impl Drop for ConnectionSession {
 }
 
 impl Sessions {
-    pub(crate) fn new(engine: Arc<Engine>, idle_max: Duration) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, limits: FlightLimits) -> Self {
         Self {
             engine,
-            idle_max,
+            limits,
             by_id: Mutex::default(),
         }
     }
@@ -83,25 +85,38 @@ impl Sessions {
         headers: &HeaderMap,
         connection: &ConnectionSession,
         identity: &Identity,
-    ) -> (Arc<Session>, Option<String>) {
+    ) -> Result<(Arc<Session>, Option<String>), Status> {
         if let Some(session) = cookie(headers).and_then(|id| self.named(id, identity)) {
-            return (session, None);
+            return Ok((session, None));
         }
         let mut own = connection.sessions.lock();
         let known = own.iter().find(|session| session.identity() == identity);
-        let session = known.cloned().unwrap_or_else(|| {
-            let session = self.begin(identity);
-            if own.len() == USERS_MAX {
-                own.remove(0);
+        let session = match known {
+            Some(session) => Arc::clone(session),
+            None => {
+                let session = self.begin(identity)?;
+                if own.len() == USERS_MAX {
+                    own.remove(0);
+                }
+                own.push(Arc::clone(&session));
+                session
             }
-            own.push(Arc::clone(&session));
-            session
-        });
+        };
         let cookie = format!("{COOKIE_NAME}={}; HttpOnly; SameSite=Strict", session.id());
-        (session, Some(cookie))
+        Ok((session, Some(cookie)))
     }
 
-    fn begin(&self, identity: &Identity) -> Arc<Session> {
+    fn begin(&self, identity: &Identity) -> Result<Arc<Session>, Status> {
+        let is_full = || self.by_id.lock().len() >= self.limits.sessions_max;
+        if is_full() {
+            self.expire();
+            if is_full() {
+                return Err(Status::resource_exhausted(format!(
+                    "the server has {} sessions open\nhint: close those that are no longer used, or raise --session-limit",
+                    self.limits.sessions_max
+                )));
+            }
+        }
         let session = self.engine.session_of(identity.clone());
         let known = Known {
             session: Arc::downgrade(&session),
@@ -110,7 +125,7 @@ impl Sessions {
         };
         self.by_id.lock().insert(session.id().to_owned(), known);
         metrics::SESSIONS.inc();
-        session
+        Ok(session)
     }
 
     fn named(&self, id: &str, identity: &Identity) -> Option<Arc<Session>> {
@@ -142,7 +157,7 @@ impl Sessions {
         let mut ended = Vec::new();
         let mut by_id = self.by_id.lock();
         for known in by_id.values_mut() {
-            if known.used.elapsed() > self.idle_max {
+            if known.used.elapsed() > self.limits.session_idle {
                 // Temporary tables go with it: not under the lock.
                 ended.extend(known.kept.take());
             }

@@ -99,18 +99,19 @@ pub(super) async fn offer(
     } else {
         Ticketed::done(run_command(caller.deadline, &prepared).await?, &schema)
     };
-    ticket_for(what, &schema, descriptor, tickets)
+    ticket_for(caller, what, &schema, descriptor, tickets)
 }
 
 /// A `FlightInfo` with a new ticket.
 pub(super) fn ticket_for(
+    caller: &Caller,
     what: Ticketed,
     schema: &SchemaRef,
     descriptor: FlightDescriptor,
     tickets: &Tickets,
 ) -> Result<FlightInfo, Status> {
     let records = what.records();
-    let handle = tickets.give(what, Arc::clone(schema));
+    let handle = tickets.give(caller.session.identity(), what, Arc::clone(schema));
     let ticket = TicketStatementQuery {
         statement_handle: handle.as_bytes().to_vec().into(),
     };
@@ -184,14 +185,15 @@ pub(super) async fn run_command(
 
 /// The body for a ticket of a statement.
 pub(super) async fn fetch(
+    caller: &Caller,
     statement: &TicketStatementQuery,
-    deadline: Option<Instant>,
     tickets: &Arc<Tickets>,
 ) -> Result<ResultBody, Status> {
     let handle = Uuid::from_slice(&statement.statement_handle).map_err(|_| {
         Status::invalid_argument("the ticket's statement handle was not made by this server")
     })?;
-    let (what, schema) = tickets.redeem(handle).ok_or_else(|| {
+    let redeemed = tickets.redeem(handle, caller.session.identity());
+    let (what, schema) = redeemed.ok_or_else(|| {
         Status::not_found(
             "the ticket is unknown or has expired\nhint: run the query again with GetFlightInfo",
         )
@@ -200,7 +202,7 @@ pub(super) async fn fetch(
         Ticketed::Done(outcome) => Ok(ResultBody::of_outcome(outcome, schema)),
         Ticketed::Query(prepared) => {
             let answer = prepared
-                .run(deadline)
+                .run(caller.deadline)
                 .await
                 .map_err(|e| status::from_query(&e))?;
             Ok(ResultBody::new(answer, schema).redeeming(Arc::clone(tickets), handle))

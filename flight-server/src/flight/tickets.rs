@@ -1,6 +1,7 @@
 //! Tickets that were given out and not yet forgotten.
 //!
-//! A ticket is 128 random bits: whoever holds it may redeem it, on any connection, until all its rows have been sent.
+//! A ticket is 128 random bits: its user may redeem it, on any connection, until all its rows have been sent. To others
+//! it is unknown.
 //! Flight promises no second time; a client whose connection broke may try again for a while. A ticket that is never
 //! redeemed expires, and the oldest go first when there are too many. They must go: a ticket keeps what its statement
 //! reads, temporary tables and the files of tables that have since been replaced.
@@ -13,7 +14,7 @@ use std::{
 
 use arrow::datatypes::SchemaRef;
 use arrow_flight::CancelStatus;
-use coordinator::{Outcome, Prepared, ProcessState};
+use coordinator::{Identity, Outcome, Prepared, ProcessState};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -54,6 +55,7 @@ impl Ticketed {
 
 #[derive(Debug)]
 struct Kept {
+    owner: Identity,
     what: Ticketed,
     /// What the client was told, which the stream must keep to.
     schema: SchemaRef,
@@ -85,7 +87,7 @@ impl Tickets {
         }
     }
 
-    pub(super) fn give(&self, what: Ticketed, schema: SchemaRef) -> Uuid {
+    pub(super) fn give(&self, owner: &Identity, what: Ticketed, schema: SchemaRef) -> Uuid {
         let id = Uuid::new_v4();
         let mut kept = self.kept.lock();
         if kept.len() >= self.limits.results_max
@@ -99,6 +101,7 @@ impl Tickets {
         kept.insert(
             id,
             Kept {
+                owner: owner.clone(),
                 what,
                 schema,
                 used: Instant::now(),
@@ -108,9 +111,9 @@ impl Tickets {
         id
     }
 
-    pub(super) fn redeem(&self, id: Uuid) -> Option<(Ticketed, SchemaRef)> {
+    pub(super) fn redeem(&self, id: Uuid, by: &Identity) -> Option<(Ticketed, SchemaRef)> {
         let mut kept = self.kept.lock();
-        let kept = kept.get_mut(&id)?;
+        let kept = kept.get_mut(&id).filter(|kept| kept.owner.is(by))?;
         kept.used = Instant::now();
         kept.redeemed = true;
         Some((kept.what.clone(), Arc::clone(&kept.schema)))
@@ -129,9 +132,9 @@ impl Tickets {
     }
 
     /// Keeps a ticket as long as a new one; `None` where there is no such ticket.
-    pub(super) fn renew(&self, id: Uuid) -> Option<()> {
+    pub(super) fn renew(&self, id: Uuid, by: &Identity) -> Option<()> {
         let mut kept = self.kept.lock();
-        let kept = kept.get_mut(&id)?;
+        let kept = kept.get_mut(&id).filter(|kept| kept.owner.is(by))?;
         (kept.used, kept.redeemed) = (Instant::now(), false);
         Some(())
     }
@@ -142,8 +145,12 @@ impl Tickets {
     }
 
     /// Stops the statement of a ticket and forgets it; `None` where there is no such ticket.
-    pub(super) fn cancel(&self, id: Uuid) -> Option<CancelStatus> {
-        let kept = self.kept.lock().remove(&id)?;
+    pub(super) fn cancel(&self, id: Uuid, by: &Identity) -> Option<CancelStatus> {
+        let kept = {
+            let mut kept = self.kept.lock();
+            kept.get(&id).filter(|kept| kept.owner.is(by))?;
+            kept.remove(&id)?
+        };
         Some(match &kept.what {
             Ticketed::Done(_) => CancelStatus::NotCancellable,
             Ticketed::Query(prepared) => {

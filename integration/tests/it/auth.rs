@@ -4,11 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use arrow_flight::{
-    Action, BasicAuth, Criteria, Empty, FlightData, FlightDescriptor, HandshakeRequest, Ticket,
+    Action, BasicAuth, CancelFlightInfoRequest, Criteria, Empty, FlightData, FlightDescriptor,
+    HandshakeRequest, Ticket,
     flight_service_client::FlightServiceClient,
-    sql::{CommandStatementQuery, ProstMessageExt},
+    sql::{
+        ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any,
+        CommandPreparedStatementQuery, CommandStatementQuery, ProstMessageExt,
+    },
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use futures::TryStreamExt;
 use prost::Message;
 use tonic::{
     Code, Request, Status,
@@ -456,6 +461,64 @@ async fn passwords_are_kept_nowhere_and_shown_nowhere() -> Result<()> {
             text.contains("$argon2id$") && !text.contains("geheim"),
             "{text}"
         );
+    }
+    Ok(())
+}
+
+/// Knowing somebody's ticket or handle is not being them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_user_was_given_is_unknown_to_another() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = with_users(&dir.path().join("data"), &[]).await?;
+    let mut ada = login(&server, "ada", ADA).await?;
+    let mut bob = login(&server, "bob", BOB).await?;
+    let info = ada.execute("SELECT 42".into(), None).await?;
+    let ticket = info.endpoint.first().and_then(|end| end.ticket.clone());
+    let ticket = ticket.context("no ticket")?;
+    let refused = bob.do_get(ticket.clone()).await.err();
+    let refused = refused.map(|e| e.to_string()).unwrap_or_default();
+    ensure!(refused.contains("unknown or has expired"), "{refused}");
+    let cancelled = bob
+        .do_action(Request::new(Action {
+            r#type: "CancelFlightInfo".into(),
+            body: CancelFlightInfoRequest::new(info).encode_to_vec().into(),
+        }))
+        .await;
+    ensure!(cancelled.is_err(), "bob stopped ada's query");
+    let rows: Vec<_> = ada.do_get(ticket).await?.try_collect().await?;
+    ensure!(rows.iter().map(|batch| batch.num_rows()).sum::<usize>() == 1);
+
+    let mut raw = raw(&server).await?;
+    let mut create = Request::new(Action {
+        r#type: "CreatePreparedStatement".into(),
+        body: ActionCreatePreparedStatementRequest {
+            query: "SELECT 42".into(),
+            transaction_id: None,
+        }
+        .as_any()
+        .encode_to_vec()
+        .into(),
+    });
+    let by = |client: &Client| -> Result<MetadataValue<_>> {
+        let token = client.token().context("a login without a token")?;
+        Ok(MetadataValue::try_from(format!("Bearer {token}"))?)
+    };
+    create.metadata_mut().insert("authorization", by(&ada)?);
+    let mut results = raw.do_action(create).await?.into_inner();
+    let created = results.message().await?.context("no handle")?;
+    let created: ActionCreatePreparedStatementResult = Any::decode(&*created.body)?
+        .unpack()?
+        .context("another message")?;
+    let command = CommandPreparedStatementQuery {
+        prepared_statement_handle: created.prepared_statement_handle,
+    };
+    let descriptor = FlightDescriptor::new_cmd(command.as_any().encode_to_vec());
+    for (client, code) in [(&bob, Code::NotFound), (&ada, Code::Ok)] {
+        let mut run = Request::new(descriptor.clone());
+        run.metadata_mut().insert("authorization", by(client)?);
+        let answer = raw.get_flight_info(run).await;
+        let answer = answer.map_or_else(|status| status.code(), |_| Code::Ok);
+        ensure!(answer == code, "{answer:?} instead of {code:?}");
     }
     Ok(())
 }

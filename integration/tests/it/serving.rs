@@ -4,10 +4,11 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     process::Command,
+    sync::Arc,
 };
 
 use anyhow::{Result, ensure};
-use arrow::array::AsArray;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use futures::StreamExt;
 
 use crate::server::{SOON, Server, binary, rows, table, until, update};
@@ -399,5 +400,52 @@ fn the_shell_answers_in_every_format_and_fails_with_a_status() -> Result<()> {
         !success && error.starts_with("error: table \"u\" does not exist"),
         "{error}"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_above_the_limit_are_refused_until_others_end() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let server = Server::start_with(&data, &["--session-limit", "2"])?;
+    let (mut first, mut second) = (server.client().await?, server.client().await?);
+    table(&mut first, "SELECT 1").await?;
+    table(&mut second, "SELECT 1").await?;
+    let mut third = server.client().await?;
+    let refused = table(&mut third, "SELECT 1").await.err();
+    let refused = refused.map(|e| e.to_string()).unwrap_or_default();
+    ensure!(refused.contains("2 sessions open"), "{refused}");
+    drop(first);
+    until("the first session to end", async || {
+        Ok(table(&mut third, "SELECT 1").await.is_ok())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Values that stay bound are part of the memory that the server may use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bound_values_are_charged_to_the_memory_limit() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let server = Server::start_with(&data, &["--memory-limit", "20MB"])?;
+    let mut client = server.client().await?;
+    update(&mut client, "CREATE TABLE t (v BIGINT)").await?;
+    let values = |rows: i64| -> Result<RecordBatch> {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        Ok(RecordBatch::try_from_iter([("v", column)])?)
+    };
+    let mut insert = client
+        .prepare("INSERT INTO t VALUES (?)".into(), None)
+        .await?;
+    insert.set_parameters(values(5_000_000)?)?;
+    let refused = insert.execute_update().await.err();
+    let refused = refused.map(|e| e.to_string()).unwrap_or_default();
+    ensure!(refused.contains("bound values wants"), "{refused}");
+    // What was charged for it has been given back.
+    insert.set_parameters(values(1_000)?)?;
+    for _ in 0..30 {
+        ensure!(insert.execute_update().await? == 1_000);
+    }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
 
+mod table;
+mod zones;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
@@ -7,41 +10,13 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 use datafusion::{
-    catalog::{MemTable, TableProvider},
     common::Result,
     execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation},
 };
 use parking_lot::RwLock;
 
+pub(crate) use self::table::TemporaryTable;
 use crate::memory::ProcessPool;
-
-/// One version of a temporary table. An `INSERT` makes a new version; running queries keep the old one.
-#[derive(Debug)]
-pub(crate) struct TemporaryTable {
-    pub(crate) schema: SchemaRef,
-    batches: Vec<RecordBatch>,
-    /// One for each statement that added rows; the memory is given back when the last version using it goes.
-    _memory: Vec<Arc<MemoryReservation>>,
-}
-
-impl TemporaryTable {
-    /// A scan in `partitions` parts, each with neighbouring rows.
-    pub(crate) fn provider(&self, partitions: usize) -> Result<Arc<dyn TableProvider>> {
-        let per_partition = self.batches.len().div_ceil(partitions.max(1)).max(1);
-        let mut parts: Vec<_> = self
-            .batches
-            .chunks(per_partition)
-            .map(<[RecordBatch]>::to_vec)
-            .collect();
-        if parts.is_empty() {
-            parts.push(Vec::new());
-        }
-        Ok(Arc::new(MemTable::try_new(
-            Arc::clone(&self.schema),
-            parts,
-        )?))
-    }
-}
 
 /// Temporary tables by name, at one moment.
 pub(crate) type Tables = Arc<BTreeMap<String, Arc<TemporaryTable>>>;
@@ -83,11 +58,7 @@ impl TemporaryTables {
         batches: Vec<RecordBatch>,
         memory: MemoryReservation,
     ) {
-        let table = TemporaryTable {
-            schema,
-            batches,
-            _memory: vec![Arc::new(memory)],
-        };
+        let table = TemporaryTable::new(schema, batches, memory);
         self.change(|tables| tables.insert(name.to_owned(), Arc::new(table)));
     }
 
@@ -102,16 +73,7 @@ impl TemporaryTables {
             let Some(old) = tables.get(name) else {
                 return false;
             };
-            let table = TemporaryTable {
-                schema: Arc::clone(&old.schema),
-                batches: old.batches.iter().cloned().chain(batches).collect(),
-                _memory: old
-                    ._memory
-                    .iter()
-                    .cloned()
-                    .chain([Arc::new(memory)])
-                    .collect(),
-            };
+            let table = old.with_rows(batches, memory);
             tables.insert(name.to_owned(), Arc::new(table));
             true
         })

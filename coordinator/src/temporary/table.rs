@@ -1,0 +1,169 @@
+//! One version of a temporary table, and how it is scanned.
+
+use std::sync::Arc;
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    common::{DFSchema, Result},
+    datasource::{memory::MemorySourceConfig, source::DataSourceExec},
+    execution::memory_pool::MemoryReservation,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
+    physical_optimizer::pruning::PruningPredicate,
+    physical_plan::ExecutionPlan,
+};
+
+use super::zones::{Zone, Zones};
+
+/// One version of a temporary table. An `INSERT` makes a new version; running queries keep the old one.
+#[derive(Debug)]
+pub(crate) struct TemporaryTable {
+    pub(crate) schema: SchemaRef,
+    zones: Vec<Arc<Zone>>,
+    /// One for each statement that added rows; the memory is given back when the last version using it goes.
+    memory: Vec<Arc<MemoryReservation>>,
+}
+
+impl TemporaryTable {
+    pub(super) fn new(
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        memory: MemoryReservation,
+    ) -> Self {
+        Self {
+            schema,
+            zones: batches.into_iter().map(Zone::new).collect(),
+            memory: vec![Arc::new(memory)],
+        }
+    }
+
+    /// The next version, with more rows.
+    pub(super) fn with_rows(&self, batches: Vec<RecordBatch>, memory: MemoryReservation) -> Self {
+        let added = batches.into_iter().map(Zone::new);
+        Self {
+            schema: Arc::clone(&self.schema),
+            zones: self.zones.iter().cloned().chain(added).collect(),
+            memory: self
+                .memory
+                .iter()
+                .cloned()
+                .chain([Arc::new(memory)])
+                .collect(),
+        }
+    }
+
+    /// The batches that may hold rows that pass all `filters`, in their order.
+    fn surviving(&self, session: &dyn Session, filters: &[Expr]) -> Vec<RecordBatch> {
+        // A filter that says nothing about bounds leaves all batches: whoever asks applies it to the rows anyway.
+        let keeps = self.keeps(session, filters).ok().flatten();
+        let keeps = keeps.unwrap_or_else(|| vec![true; self.zones.len()]);
+        let kept = self.zones.iter().zip(keeps).filter(|(_, keeps)| *keeps);
+        kept.map(|(zone, _)| zone.batch.clone()).collect()
+    }
+
+    /// For each batch whether it may hold such rows; `None` where all may.
+    fn keeps(&self, session: &dyn Session, filters: &[Expr]) -> Result<Option<Vec<bool>>> {
+        let Some(filter) = conjunction(filters.iter().cloned()) else {
+            return Ok(None);
+        };
+        let columns = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let filter = session.create_physical_expr(filter, &columns)?;
+        let predicate = PruningPredicate::try_new(filter, Arc::clone(&self.schema))?;
+        if predicate.always_true() {
+            return Ok(None);
+        }
+        let zones = Zones {
+            schema: &self.schema,
+            zones: &self.zones,
+        };
+        predicate.prune(&zones).map(Some)
+    }
+}
+
+#[async_trait]
+impl TableProvider for TemporaryTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    /// Filters say which batches need not be read; those that are read hold other rows, too.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    /// A scan in as many parts as the session wants, each with neighbouring rows.
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let batches = self.surviving(session, filters);
+        let partitions = session.config().target_partitions().max(1);
+        let per_partition = batches.len().div_ceil(partitions).max(1);
+        let mut parts: Vec<_> = batches.chunks(per_partition).map(<[_]>::to_vec).collect();
+        if parts.is_empty() {
+            parts.push(Vec::new());
+        }
+        let source = MemorySourceConfig::try_new(&parts, self.schema(), projection.cloned())?;
+        let show_sizes = session.config_options().explain.show_sizes;
+        Ok(DataSourceExec::from_data_source(
+            source.with_show_sizes(show_sizes),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{
+        array::{ArrayRef, Int64Array},
+        datatypes::{DataType, Field, Schema},
+    };
+    use datafusion::{
+        execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool},
+        prelude::{SessionContext, col, lit},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_looked_for_in_the_batches_it_can_be_in() {
+        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Int64, true)]));
+        let batch = |from: i64| {
+            let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 10));
+            RecordBatch::try_new(Arc::clone(&schema), vec![keys]).unwrap()
+        };
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let reserve = || MemoryConsumer::new("t").register(&pool);
+        let table = TemporaryTable::new(Arc::clone(&schema), vec![batch(0), batch(10)], reserve());
+        let table = table.with_rows(vec![batch(20)], reserve());
+        let state = SessionContext::new().state();
+        for (filter, first_keys) in [
+            (col("k").eq(lit(15_i64)), &[10][..]),
+            (
+                col("k").gt(lit(8_i64)).and(col("k").lt(lit(12_i64))),
+                &[0, 10],
+            ),
+            (col("k").eq(lit(70_i64)), &[]),
+            (col("k").is_null(), &[]),
+            ((col("k") % lit(2_i64)).eq(lit(0_i64)), &[0, 10, 20]),
+        ] {
+            let kept = table.surviving(&state, std::slice::from_ref(&filter));
+            let first = |batch: &RecordBatch| {
+                let keys = batch.column(0).as_any().downcast_ref::<Int64Array>();
+                keys.unwrap().value(0)
+            };
+            let kept: Vec<_> = kept.iter().map(first).collect();
+            assert_eq!(kept, first_keys, "{filter}");
+        }
+    }
+}
