@@ -2,6 +2,7 @@
 //!
 //! Clients compare the schemas of info and stream, types and nullability; older drivers cannot read views or
 //! dictionaries. So columns are cast down unless the session asks otherwise, and field metadata stays here.
+//! Decimals of 32 and 64 bits and half floats, which the JDBC driver refuses, are always widened.
 
 use std::sync::Arc;
 
@@ -9,7 +10,10 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions},
     buffer::Buffer,
     compute::cast,
-    datatypes::{ByteViewType, DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit},
+    datatypes::{
+        ByteViewType, DECIMAL128_MAX_PRECISION, DECIMAL128_MAX_SCALE, DataType, Field, FieldRef,
+        Schema, SchemaRef, TimeUnit,
+    },
     error::ArrowError,
     ipc::writer::IpcWriteOptions,
 };
@@ -51,6 +55,10 @@ fn wire_type(data_type: &DataType, settings: &MurreSettings) -> DataType {
         DataType::Map(field, sorted) => DataType::Map(inner(field), *sorted),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
         DataType::RunEndEncoded(_, values) => wire_type(values.data_type(), settings),
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Float16 => DataType::Float32,
         other => other.clone(),
     }
 }
@@ -76,8 +84,9 @@ pub(super) fn agreed(before: &Schema, now: &SchemaRef) -> SchemaRef {
 
 /// What clients are told to bind: a nullable field for each parameter, in numeric order.
 ///
-/// A parameter of any type is announced as text. Timestamps are announced in milliseconds, because the JDBC driver
-/// writes those whatever the unit; values are cast to what the statement wants.
+/// A parameter of any type is announced as text. Timestamps and times are announced in milliseconds and dates in days,
+/// because the JDBC driver writes those whatever the unit; it cannot write decimals of more than 128 bits at all. Values
+/// are cast to what the statement wants.
 pub(super) fn parameter_schema(
     parameters: &[Option<DataType>],
     settings: &MurreSettings,
@@ -87,6 +96,13 @@ pub(super) fn parameter_schema(
             None => DataType::Utf8,
             Some(DataType::Timestamp(_, zone)) => {
                 DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
+            }
+            Some(DataType::Time32(_) | DataType::Time64(_)) => {
+                DataType::Time32(TimeUnit::Millisecond)
+            }
+            Some(DataType::Date64) => DataType::Date32,
+            Some(DataType::Decimal256(_, scale)) if *scale <= DECIMAL128_MAX_SCALE => {
+                DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale)
             }
             Some(known) => wire_type(known, settings),
         };
@@ -167,6 +183,44 @@ mod tests {
             DataType::List(Field::new("item", DataType::Utf8, true).into())
         );
         assert!(!wire.field(0).is_nullable());
+    }
+
+    #[test]
+    fn narrow_decimals_and_half_floats_are_widened_whatever_the_session_says() {
+        let settings = MurreSettings {
+            flight_views: true,
+            flight_dictionaries: true,
+            ..MurreSettings::default()
+        };
+        for (narrow, wide) in [
+            (DataType::Decimal32(5, 2), DataType::Decimal128(5, 2)),
+            (DataType::Decimal64(10, 0), DataType::Decimal128(10, 0)),
+            (DataType::Float16, DataType::Float32),
+        ] {
+            assert_eq!(wire_type(&narrow, &settings), wide);
+        }
+    }
+
+    #[test]
+    fn parameters_are_announced_in_the_units_that_drivers_write() {
+        let types = [
+            DataType::Timestamp(TimeUnit::Nanosecond, None),
+            DataType::Time64(TimeUnit::Nanosecond),
+            DataType::Date64,
+            DataType::Decimal256(60, 2),
+            DataType::Decimal256(60, 50),
+        ];
+        let parameters = types.clone().map(Some);
+        let announced = parameter_schema(&parameters, &MurreSettings::default());
+        let announced: Vec<_> = announced.fields().iter().map(|f| f.data_type()).collect();
+        let expected = [
+            &DataType::Timestamp(TimeUnit::Millisecond, None),
+            &DataType::Time32(TimeUnit::Millisecond),
+            &DataType::Date32,
+            &DataType::Decimal128(38, 2),
+            &types[4],
+        ];
+        assert_eq!(announced, expected);
     }
 
     #[test]

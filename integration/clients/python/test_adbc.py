@@ -3,13 +3,21 @@
 Tests are named after the pitfalls in integration/clients/README.md.
 """
 
-import contextlib
+import datetime
+import decimal
+import threading
+import unittest
 import warnings
 
 import adbc_driver_flightsql.dbapi as flight_sql
 import adbc_driver_manager
 import pyarrow
-from server import WithServer
+from adbc_driver_flightsql import ConnectionOptions, DatabaseOptions
+from adbc_driver_manager import AdbcStatusCode
+from server import WithServer, until
+
+# Runs for hours before its one row.
+SILENT = "SELECT sum(value) FROM generate_series(1, 9000000000000000)"
 
 
 class Adbc(WithServer):
@@ -120,6 +128,19 @@ class Adbc(WithServer):
         table = self.run_sql("SELECT repeat('x', 1000) AS s, value FROM generate_series(1, 60000)")
         self.assertEqual(table.num_rows, 60_000)
 
+    def test_pitfall_2a_10_a_client_that_takes_less_gets_less_at_once(self):
+        """The limit of many gRPC libraries is 4 MiB."""
+        small = self.connect(autocommit=True, db_kwargs={DatabaseOptions.WITH_MAX_MSG_SIZE.value: str(4 << 20)})
+        with small.cursor() as cursor:
+            cursor.execute("SELECT repeat('x', 100000) AS s, [value, value] AS l FROM generate_series(1, 300)")
+            self.assertEqual(cursor.fetch_arrow_table().num_rows, 300)
+            # One row cannot be cut; the connection lives on.
+            cursor.execute("SELECT repeat('x', 5000000) AS s")
+            with self.assertRaisesRegex(adbc_driver_manager.Error, "larger than max"):
+                cursor.fetch_arrow_table()
+            cursor.execute("SELECT 1")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
     def test_pitfall_2a_15_autocommit_off_warns_and_works(self):
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -128,9 +149,9 @@ class Adbc(WithServer):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             self.assertEqual(cursor.fetchall(), [(1,)])
-        # There is nothing to commit; whatever the driver answers, the connection lives on.
-        with contextlib.suppress(adbc_driver_manager.Error):
-            connection.commit()
+        # There is nothing to commit, and nothing to take back.
+        connection.commit()
+        connection.rollback()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 2")
             self.assertEqual(cursor.fetchone(), (2,))
@@ -258,6 +279,35 @@ class Adbc(WithServer):
             for table in schema["db_schema_tables"] or []
         ]
 
+    def test_objects_end_at_the_depth_that_is_asked_for(self):
+        self.run_sql("CREATE TABLE deep (id BIGINT NOT NULL, price DECIMAL(9,2))")
+
+        def objects(depth, **filters):
+            catalogs = self.connection.adbc_get_objects(depth=depth, **filters).read_all().to_pylist()
+            self.assertEqual([catalog["catalog_name"] for catalog in catalogs], ["murre"])
+            return catalogs[0]["catalog_db_schemas"]
+
+        self.assertIsNone(objects("catalogs"))
+        schemas = objects("db_schemas")
+        self.assertTrue({"information_schema", "public"} <= {schema["db_schema_name"] for schema in schemas})
+        self.assertEqual({str(schema["db_schema_tables"]) for schema in schemas}, {"None"})
+        [public] = objects("tables", db_schema_filter="public", table_name_filter="deep")
+        [table] = public["db_schema_tables"]
+        self.assertEqual((table["table_name"], table["table_type"], table["table_columns"]), ("deep", "TABLE", None))
+        for depth in ("columns", "all"):
+            [public] = objects(depth, db_schema_filter="public", table_name_filter="deep")
+            [table] = public["db_schema_tables"]
+            self.assertEqual(table["table_constraints"], [])
+            described = [
+                tuple(column[name] for name in ("column_name", "ordinal_position", "xdbc_type_name"))
+                for column in table["table_columns"]
+            ]
+            # Power BI finds types by these names.
+            self.assertEqual(described, [("id", 1, "BIGINT"), ("price", 2, "DECIMAL")])
+        [public] = objects("all", table_name_filter="deep", column_name_filter="pri%", db_schema_filter="public")
+        self.assertEqual([c["column_name"] for c in public["db_schema_tables"][0]["table_columns"]], ["price"])
+        self.run_sql("DROP TABLE deep")
+
     def test_pitfall_2a_14_info_has_its_types(self):
         info = self.connection.adbc_get_info()
         self.assertEqual(info["vendor_name"], "Murre")
@@ -276,6 +326,39 @@ class Adbc(WithServer):
         self.connection.adbc_current_db_schema = "public"
         self.run_sql("DROP SCHEMA other CASCADE")
 
+    def test_session_options_by_name(self):
+        options = self.connection.adbc_connection
+        prefix = ConnectionOptions.OPTION_SESSION_OPTION_PREFIX.value
+        erase = ConnectionOptions.OPTION_ERASE_SESSION_OPTION_PREFIX.value
+        flag = ConnectionOptions.OPTION_BOOL_SESSION_OPTION_PREFIX.value
+        options.set_options(**{f"{prefix}murre.memory_limit": "100MB", f"{flag}murre.flight_views": "true"})
+        self.assertEqual(self.run_sql("SELECT arrow_cast('x', 'Utf8View') AS v").schema.types, [pyarrow.string_view()])
+        self.assertIn("murre.memory_limit", options.get_option(ConnectionOptions.OPTION_SESSION_OPTIONS.value))
+        options.set_options(**{f"{erase}murre.flight_views": ""})
+        self.assertEqual(self.run_sql("SELECT arrow_cast('x', 'Utf8View') AS v").schema.types, [pyarrow.string()])
+        for name, value in (("no.such.option", "1"), ("murre.memory_limit", "much")):
+            with self.subTest(name=name), self.assertRaises(adbc_driver_manager.Error):
+                options.set_options(**{prefix + name: value})
+
+    def test_each_connection_is_a_session(self):
+        self.run_sql("CREATE TEMPORARY TABLE mine (a INT)")
+        with self.connect(autocommit=True).cursor() as other, self.assertRaisesRegex(adbc_driver_manager.Error, "mine"):
+            other.execute("SELECT * FROM mine")
+
+    def test_a_session_is_kept_by_cookie(self):
+        cookies = {DatabaseOptions.WITH_COOKIE_MIDDLEWARE.value: "true"}
+        connection = self.connect(autocommit=True, db_kwargs=cookies)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE kept AS SELECT 1 AS a")
+            cursor.execute("SELECT a FROM kept")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
+    def test_headers_of_the_user_s_own_do_no_harm(self):
+        headers = {DatabaseOptions.RPC_CALL_HEADER_PREFIX.value + "x-tag": "x" * 20_000}
+        with self.connect(autocommit=True, db_kwargs=headers).cursor() as cursor:
+            cursor.execute("SELECT 1")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
     def test_partitions_can_be_read_elsewhere(self):
         with self.connection.cursor() as cursor:
             partitions, schema = cursor.adbc_execute_partitions("SELECT value FROM generate_series(1, 10)")
@@ -292,6 +375,50 @@ class Adbc(WithServer):
         empty = self.run_sql("SELECT 1 AS a, 'x' AS b WHERE ? = 2", (1,))
         self.assertEqual((empty.num_rows, empty.schema.names), (0, ["a", "b"]))
 
+    def test_values_of_every_python_type_are_bound(self):
+        moment = datetime.datetime(2024, 2, 29, 12, 30, 45, 123456)
+        for type_name, value in (
+            ("BOOLEAN", True),
+            ("SMALLINT", -7),
+            ("BIGINT", 1 << 40),
+            ("DOUBLE", 0.25),
+            ("DECIMAL(10, 2)", decimal.Decimal("12.34")),
+            ("VARCHAR", "ä€😀"),
+            ("BYTEA", b"\x00\xff"),
+            ("DATE", moment.date()),
+            ("TIME", moment.time()),
+            ("TIMESTAMP", moment),
+            ("INT[]", [1, None, 3]),
+        ):
+            with self.subTest(type=type_name):
+                self.run_sql(f"CREATE TEMPORARY TABLE bound (a {type_name})")
+                with self.connection.cursor() as cursor:
+                    cursor.executemany("INSERT INTO bound VALUES (?)", [(value,), (None,)])
+                self.assertEqual(self.rows("SELECT a FROM bound WHERE a IS NOT NULL"), [{"a": value}])
+                self.assertEqual(self.rows("SELECT count(*) AS n FROM bound WHERE a = ?", (value,)), [{"n": 1}])
+                self.run_sql("DROP TABLE bound")
+
+    def test_ingest_goes_where_it_is_told(self):
+        self.run_sql("CREATE SCHEMA stock")
+        data = pyarrow.table({"a": pyarrow.array([1], pyarrow.int32())})
+        with self.connection.cursor() as cursor:
+            self.assertEqual(cursor.adbc_ingest("goods", data, catalog_name="murre", db_schema_name="stock"), 1)
+            # A batch without rows. The driver sends nothing at all for a table without batches.
+            nothing = pyarrow.record_batch([pyarrow.array([], pyarrow.int32())], schema=data.schema)
+            self.assertEqual(cursor.adbc_ingest("goods", nothing, mode="append", db_schema_name="stock"), 0)
+            self.assertEqual(self.connection.adbc_get_table_schema("goods", db_schema_filter="stock"), data.schema)
+            for place in ({"db_schema_name": "nowhere"}, {"catalog_name": "elsewhere"}):
+                with self.subTest(place=place), self.assertRaises(adbc_driver_manager.Error):
+                    cursor.adbc_ingest("goods", data, **place)
+        self.run_sql("DROP SCHEMA stock CASCADE")
+
+    def test_what_is_not_there_says_so(self):
+        with self.connection.cursor() as cursor:
+            with self.assertRaisesRegex(adbc_driver_manager.NotSupportedError, "(?i)substrait"):
+                cursor.execute(b"a plan")
+        with self.assertRaises(adbc_driver_manager.NotSupportedError):
+            self.connection.adbc_get_statistics()
+
     def test_errors_have_their_kind(self):
         with self.assertRaisesRegex(adbc_driver_manager.ProgrammingError, "nothing"):
             self.rows("SELECT nothing")
@@ -299,3 +426,117 @@ class Adbc(WithServer):
             self.rows("SELECT * FROM nowhere")
         with self.assertRaisesRegex(adbc_driver_manager.NotSupportedError, "UPDATE"):
             self.rows("UPDATE t SET a = 1")
+
+
+class Stopped(WithServer):
+    """Timeouts and cancellation: what the client gives up, the server stops."""
+
+    def setUp(self):
+        self.watcher = self.connect()
+
+    def connect(self, **arguments):
+        connection = flight_sql.connect(self.server.url, autocommit=True, **arguments)
+        self.addCleanup(connection.close)
+        return connection
+
+    def running(self, text="9000000000000000"):
+        with self.watcher.cursor() as cursor:
+            cursor.execute("SHOW PROCESSLIST")
+            processes = cursor.fetch_arrow_table().to_pylist()
+        return [process for process in processes if text in process["sql"]]
+
+    def stops(self):
+        until("the end of the statement", lambda: not self.running())
+
+    def over_time(self, option, statement, **how):
+        """Runs `statement` on a connection where `option` gives it little time."""
+        connection = self.connect(**{how.get("of", "db_kwargs"): {option: "0.3"}})
+        with connection.cursor() as cursor:
+            with self.assertRaises(adbc_driver_manager.Error) as caught:
+                statement(cursor)
+            self.assertEqual(caught.exception.status_code, AdbcStatusCode.TIMEOUT, caught.exception)
+        self.stops()
+
+    def test_pitfall_2a_18_rows_that_take_too_long(self):
+        def fetch(cursor):
+            cursor.execute(SILENT)
+            cursor.fetchall()
+
+        self.over_time(DatabaseOptions.TIMEOUT_FETCH.value, fetch)
+        self.over_time(ConnectionOptions.TIMEOUT_FETCH.value, fetch, of="conn_kwargs")
+
+    def test_pitfall_2a_18_a_statement_that_takes_too_long(self):
+        """What has no rows is an update to the driver, however it is run."""
+        self.over_time(
+            DatabaseOptions.TIMEOUT_UPDATE.value, lambda cursor: cursor.execute(f"CREATE TABLE late AS {SILENT}")
+        )
+        with self.watcher.cursor() as cursor, self.assertRaisesRegex(adbc_driver_manager.Error, "late"):
+            cursor.execute("SELECT * FROM late")
+
+    def test_pitfall_2a_18_an_update_that_takes_too_long(self):
+        with self.watcher.cursor() as cursor:
+            cursor.execute("CREATE TABLE slow (a BIGINT)")
+        insert = f"INSERT INTO slow SELECT n + ? FROM ({SILENT}) AS s (n)"
+        self.over_time(DatabaseOptions.TIMEOUT_UPDATE.value, lambda cursor: cursor.executemany(insert, [(1,)]))
+        with self.watcher.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM slow")
+            self.assertEqual(cursor.fetchall(), [(0,)])
+
+    def test_a_time_that_is_enough_changes_nothing(self):
+        options = (DatabaseOptions.TIMEOUT_FETCH, DatabaseOptions.TIMEOUT_QUERY, DatabaseOptions.TIMEOUT_UPDATE)
+        with self.connect(db_kwargs={option.value: "600" for option in options}).cursor() as cursor:
+            cursor.execute("SELECT 1")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
+    def cancelled(self, statement, cancel):
+        """Runs `statement` in a thread of its own and cancels it once the server is at it."""
+        errors = []
+
+        def run():
+            try:
+                statement()
+            except adbc_driver_manager.Error as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        until("the statement", lambda: any(process["state"] == "running" for process in self.running()))
+        cancel()
+        thread.join()
+        self.assertEqual([error.status_code for error in errors], [AdbcStatusCode.CANCELLED], errors)
+        self.stops()
+
+    def test_pitfall_2a_18_a_cursor_that_is_cancelled(self):
+        with self.connect().cursor() as cursor:
+            cursor.execute(SILENT)
+            self.cancelled(cursor.fetchall, cursor.adbc_cancel)
+            cursor.execute("SELECT 1")
+            self.assertEqual(cursor.fetchall(), [(1,)])
+
+    def test_pitfall_2a_18_an_update_that_is_cancelled(self):
+        with self.connect().cursor() as cursor:
+            self.cancelled(lambda: cursor.execute(f"CREATE TABLE never AS {SILENT}"), cursor.adbc_cancel)
+
+    def test_pitfall_2a_18_a_reader_that_is_dropped(self):
+        cursor = self.connect().cursor()
+        cursor.execute("SELECT value FROM generate_series(1, 9000000000000000)")
+        self.assertEqual(len(cursor.fetchmany(10)), 10)
+        self.assertTrue(self.running())
+        cursor.close()
+        self.stops()
+
+    def test_a_statement_is_polled_to_its_end(self):
+        with self.connect().cursor(adbc_stmt_kwargs={"adbc.statement.exec.incremental": "true"}) as cursor:
+            partitions, _ = cursor.adbc_execute_partitions("SELECT value FROM generate_series(1, 10)")
+            while more := cursor.adbc_statement.execute_partitions()[0]:
+                partitions += more
+        values = []
+        for partition in partitions:
+            with self.watcher.cursor() as cursor:
+                cursor.adbc_read_partition(partition)
+                values += [value for (value,) in cursor.fetchall()]
+        self.assertEqual(values, list(range(1, 11)))
+
+
+if __name__ == "__main__":
+    unittest.main()

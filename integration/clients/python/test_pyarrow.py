@@ -1,25 +1,15 @@
 """pyarrow.flight against a real server: the statement path, as Python users reach it."""
 
-import tempfile
 import unittest
-from pathlib import Path
 
 import pyarrow
 from harness.flight_sql import FlightSql
-from harness.murre_server import MurreServer
+from messages import command
+from pyarrow import flight
+from server import WithServer
 
 
-class Pyarrow(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.log = tempfile.NamedTemporaryFile(suffix=".log")
-        cls.server = MurreServer(Path(cls.log.name), cores=None, threads=2)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.stop()
-        cls.log.close()
-
+class Pyarrow(WithServer):
     def setUp(self):
         self.client = FlightSql(self.server.address)
         self.addCleanup(self.client.close)
@@ -67,11 +57,53 @@ class Pyarrow(unittest.TestCase):
         self.assertEqual(counted[0].column(0)[0].as_py(), 3)
         self.assertEqual(self.rows("SELECT count(*) AS n FROM once"), [{"n": 3}])
 
-    def test_an_empty_result_has_its_schema(self):
-        info = self.client._client.get_flight_info(_statement("SELECT 1 AS a, 'x' AS b WHERE false"))
-        reader = self.client._client.do_get(info.endpoints[0].ticket)
-        self.assertEqual(reader.schema, info.schema)
-        self.assertEqual(reader.read_all().num_rows, 0)
+    def test_pitfall_2a_20_an_empty_result_has_its_schema(self):
+        for sql in ("SELECT 1 AS a, 'x' AS b WHERE false", "CREATE TABLE empty (a INT)", "DROP TABLE empty"):
+            with self.subTest(sql=sql):
+                info, reader = self.fetched(statement(sql))
+                self.assertEqual(reader.schema, info.schema)
+                self.assertEqual(reader.read_all().num_rows, 0)
+
+    def fetched(self, descriptor):
+        client = self.client._client
+        info = client.get_flight_info(descriptor)
+        return info, client.do_get(info.endpoints[0].ticket)
+
+    def test_pitfall_2a_03_one_schema_in_every_answer(self):
+        for sql in (
+            "SELECT 1 AS a, NULL AS b, count(*) AS n FROM generate_series(1, 3)",
+            "SELECT arrow_cast('x', 'Dictionary(Int32, Utf8)') AS d, arrow_cast([1], 'LargeList(Int64)') AS l",
+            "SELECT table_name FROM information_schema.tables",
+        ):
+            with self.subTest(sql=sql):
+                info, reader = self.fetched(statement(sql))
+                self.assertEqual(self.client._client.get_schema(statement(sql)).schema, info.schema)
+                self.assertEqual(reader.schema, info.schema)
+                self.assertEqual(reader.read_all().schema, info.schema)
+
+    def test_pitfall_2a_11_no_answer_names_a_place(self):
+        for descriptor in (statement("SELECT 1 AS a"), command("CommandGetCatalogs")):
+            info = self.client._client.get_flight_info(descriptor)
+            self.assertEqual([list(endpoint.locations) for endpoint in info.endpoints], [[]])
+
+    def test_pitfall_2a_19_columns_begin_where_processors_like_it(self):
+        """All columns of a message lie in one piece of memory, each at a multiple of 64 bytes."""
+        sql = "SELECT value AS a, 'text ' || value AS b, value % 2 = 0 AS c, CAST(value AS SMALLINT) AS d FROM generate_series(1, 1001)"
+        for batch in self.client.batches(sql):
+            addresses = [
+                buffer.address for column in batch.columns for buffer in column.buffers() if buffer is not None and buffer.size > 0
+            ]
+            self.assertEqual({(address - addresses[0]) % 64 for address in addresses}, {0})
+
+    def test_a_slice_of_large_batches_comes_in_few_messages(self):
+        """Its bytes are counted, not those of the batches it is cut from."""
+        batches = list(self.client.batches("SELECT repeat('x', 2000) AS s FROM generate_series(1, 8000) LIMIT 50"))
+        self.assertEqual((len(batches), sum(batch.num_rows for batch in batches)), (1, 50))
+
+    def test_only_actions_that_are_there_are_listed(self):
+        listed = {action.type for action in self.client._client.list_actions()}
+        self.assertTrue({"CreatePreparedStatement", "CancelFlightInfo", "SetSessionOptions"} <= listed)
+        self.assertFalse({name for name in listed if "Transaction" in name or "Savepoint" in name or "Substrait" in name})
 
     def test_errors_say_what_is_wrong(self):
         with self.assertRaisesRegex(pyarrow.ArrowInvalid, "nothing"):
@@ -80,11 +112,20 @@ class Pyarrow(unittest.TestCase):
             self.client.update("UPDATE t SET a = 1")
         self.assertEqual(self.rows("SELECT 1 AS alive"), [{"alive": 1}])
 
+    def test_what_is_no_flight_sql_is_refused_as_the_client_s_fault(self):
+        client = self.client._client
+        for descriptor in (flight.FlightDescriptor.for_command(b"no protobuf"), flight.FlightDescriptor.for_path("a")):
+            with self.assertRaises(pyarrow.ArrowInvalid):
+                client.get_flight_info(descriptor)
+        with self.assertRaises(pyarrow.ArrowInvalid):
+            client.do_get(flight.Ticket(b"no ticket")).read_all()
+        with self.assertRaises(NotImplementedError):
+            list(client.list_flights())
+        self.assertEqual(self.rows("SELECT 1 AS alive"), [{"alive": 1}])
 
-def _statement(sql):
-    from harness import flight_sql
 
-    return flight_sql._descriptor("CommandStatementQuery", sql)
+def statement(sql):
+    return command("CommandStatementQuery", {1: sql})
 
 
 if __name__ == "__main__":
