@@ -31,6 +31,7 @@ deny: ## licences, bans and sources of every dependency (installs cargo-deny)
 	cargo deny check bans licenses sources
 
 test: ## every test, real servers and clients included
+	integration/net/setup.sh
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace --no-fail-fast
 	integration/clients/python/run.sh

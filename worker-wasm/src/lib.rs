@@ -3,6 +3,7 @@
 //! Read in this order: [`abi`] is what a module and its host agree on; [`fragment`] the form of a plan piece; [`codegen`]
 //! turns it into a [`module`]; [`runtime`] compiles that for the processor and runs it over Arrow batches. [`lower`] finds
 //! the fragments of a DataFusion plan, and [`exec`] is the node that runs one there.
+//! [`rendezvous`] connects workers with each other, whatever lies between them.
 
 pub mod abi;
 pub mod codegen;
@@ -11,6 +12,7 @@ pub mod exec;
 pub mod fragment;
 pub mod lower;
 pub mod module;
+pub mod rendezvous;
 pub mod runtime;
 
 pub use codegen::{CompileError, compile};

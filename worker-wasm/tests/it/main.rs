@@ -11,6 +11,7 @@ mod joins;
 mod plans;
 mod random;
 mod random_plans;
+mod rendezvous;
 mod sorts;
 mod support;
 mod tables;
