@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
 KV_SEEDS ?= 0..12000
 
-.PHONY: help build demo check lint deny test long features bench-peers bench-flight bench-kv
+.PHONY: help build demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ bench-peers: build ## TPC-H beside DuckDB and DataFusion, the table everything i
 bench-flight: build ## DoGet beside a plain TCP copy
 	benches/peers/setup.sh
 	benches/flight/run.py
+
+bench-clients: build ## point queries through ADBC, and the memory of 200 clients
+	"$$(integration/clients/python/environment.sh)" benches/clients/run.py
 
 bench-kv: ## the key-value store beside etcd
 	cargo build --locked -p kv-store --example kv

@@ -2,7 +2,7 @@
 """Point queries through prepared statements of one ADBC connection, and the memory of a server with many of them.
 
 `SELECT * FROM orders WHERE o_orderkey = ?` over TPC-H orders: of a temporary table, and of the Parquet file itself.
-Needs the Python environment of integration/clients/python/run.sh, and TPC-H data (`murre demo tpch --sf 1` makes it).
+Needs the Python environment of integration/clients/python/environment.sh, and TPC-H data (`murre demo tpch --sf 1` makes it).
 """
 
 import argparse

@@ -24,6 +24,7 @@ mod memory;
 pub mod metrics;
 mod names;
 mod parameters;
+mod pause;
 mod place;
 mod plan;
 mod processes;

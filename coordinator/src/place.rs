@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::{QueryContext, QueryError, compile::Compiled};
+use crate::{QueryContext, QueryError, compile::Compiled, pause};
 
 /// A compiled plan with a worker for every stage.
 #[derive(Debug)]
@@ -24,12 +24,16 @@ impl Placed {
     }
 }
 
-pub(crate) fn place(ctx: &QueryContext, compiled: Compiled) -> Result<Placed, QueryError> {
+pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
     if compiled.stages.is_empty() {
         return Err(QueryError::Internal {
             id: ctx.id(),
             detail: "a plan without stages".into(),
         });
+    }
+    for compiled in &mut compiled.stages {
+        let plan = pause::between_batches(Arc::clone(&compiled.stage.plan));
+        compiled.stage.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
     }
     Ok(Placed { compiled })
 }

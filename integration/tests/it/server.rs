@@ -113,6 +113,14 @@ impl Server {
         Ok(std::fs::read_to_string(&self.log)?)
     }
 
+    /// Time its threads have used, in hundredths of a second.
+    pub(crate) fn cpu_ticks(&self) -> Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let fields = stat.rsplit(')').next().context("no fields")?;
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -449,3 +449,34 @@ async fn bound_values_are_charged_to_the_memory_limit() -> Result<()> {
     }
     Ok(())
 }
+
+/// One batch of a scan becomes millions of the join above it: the query stops between those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aggregation_over_a_cross_join_can_be_stopped() -> Result<()> {
+    const CROSSED: &str =
+        "SELECT sum(a.value) FROM generate_series(1, 2000000) a, generate_series(1, 2000000) b";
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    update(&mut client, "SET murre.statement_timeout = '2s'").await?;
+    let refused = tokio::time::timeout(SOON, table(&mut client, CROSSED)).await?;
+    let refused = refused.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(refused.contains("limit of 2"), "{refused}");
+    let create = format!("CREATE TEMPORARY TABLE t AS {CROSSED}");
+    let refused = tokio::time::timeout(SOON, update(&mut client, &create)).await?;
+    let refused = refused.err().map(|e| e.to_string()).unwrap_or_default();
+    ensure!(refused.contains("limit of 2"), "{refused}");
+    // What was asked is off the list, and its threads do no more of it.
+    let mut watcher = server.client().await?;
+    until("the statements to be gone", async || {
+        let listed = rows(&mut watcher, "SHOW PROCESSLIST").await?;
+        Ok(listed.iter().all(|batch| batch.num_rows() == 0))
+    })
+    .await?;
+    until("the threads to rest", async || {
+        let before = server.cpu_ticks()?;
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        Ok(server.cpu_ticks()? - before < 10)
+    })
+    .await
+}
