@@ -1,17 +1,15 @@
 //! Stage -> fragment modules. The seam where compiled fragments enter.
 //!
 //! Every operator either compiles or is recorded here with the reason why it stays native.
-//! `SET murre.compile` decides: `always` compiles what can be, `never` nothing, `auto` what pays ([`Choice`]).
+//! `SET murre.compile` decides: `always` compiles what can be, `never` nothing, `auto` what pays ([`gain`]).
+
+mod gain;
 
 use std::sync::Arc;
 
-use datafusion::{
-    common::DataFusionError,
-    physical_plan::{ExecutionPlan, aggregates::AggregateExec},
-};
+use datafusion::{common::DataFusionError, physical_plan::ExecutionPlan};
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache, ModuleError, Modules},
-    fragment::{Mode, Sink},
     lower::{self, Assemble, Lowered, Operator, Piece, Reason},
 };
 
@@ -108,6 +106,13 @@ struct Choice<'a> {
 }
 
 impl Assemble for Choice<'_> {
+    fn wants(&mut self, plan: &Arc<dyn ExecutionPlan>) -> Result<(), Reason> {
+        match self.mode {
+            CompileMode::Auto => gain::wants(plan),
+            CompileMode::Always | CompileMode::Never => Ok(()),
+        }
+    }
+
     fn node(
         &mut self,
         piece: Piece,
@@ -118,83 +123,67 @@ impl Assemble for Choice<'_> {
             Ok(modules) => modules,
             Err(reason) => return Ok(Err(Reason::Choice(reason.to_owned()))),
         };
-        self.fragments.push(Arc::clone(&modules));
+        self.fragments.extend(modules.iter().cloned());
         Ok(Ok(Arc::new(FragmentExec::new(piece, modules)?)))
     }
 }
 
 impl Choice<'_> {
-    /// The code of a piece, or why it stays native.
-    fn modules(&self, piece: &Piece) -> Result<Result<Arc<Modules>, &'static str>, ModuleError> {
+    /// The code of a piece, part by part, or why it stays native.
+    fn modules(
+        &self,
+        piece: &Piece,
+    ) -> Result<Result<Vec<Arc<Modules>>, &'static str>, ModuleError> {
         if self.mode == CompileMode::Never {
             return Ok(Err("murre.compile is never"));
         }
         let Some(cache) = self.modules else {
             return Ok(Err("this machine cannot run compiled fragments"));
         };
-        if self.mode == CompileMode::Auto && !gains(piece) {
+        if self.mode == CompileMode::Auto && !gain::gains(piece) {
             return Ok(Err("DataFusion's own operator is as fast"));
         }
-        if let Some(modules) = cache.get(&piece.bound.fragment) {
-            return Ok(Ok(modules));
+        let mut parts = Vec::new();
+        for part in piece.parts() {
+            let fragment = &part.bound.fragment;
+            parts.push(match cache.get(fragment) {
+                Some(modules) => Code::Loaded(modules),
+                None => Code::Encoded(Encoded::new(fragment)?),
+            });
         }
-        let encoded = Encoded::new(&piece.bound.fragment)?;
-        if self.mode == CompileMode::Auto && !pays(rows(piece), encoded.module.bytes().len()) {
-            compile_later(cache, encoded);
+        let new_bytes = parts.iter().map(Code::new_bytes).sum();
+        if self.mode == CompileMode::Auto && !gain::pays(gain::rows(piece), new_bytes) {
+            for part in parts {
+                if let Code::Encoded(encoded) = part {
+                    compile_later(cache, encoded);
+                }
+            }
             return Ok(Err(
                 "its estimated work is below the cost of compiling, which goes on for the next run",
             ));
         }
-        cache.load(encoded).map(Ok)
+        let parts = parts.into_iter().map(|part| match part {
+            Code::Loaded(modules) => Ok(modules),
+            Code::Encoded(encoded) => cache.load(encoded),
+        });
+        Ok(Ok(parts.collect::<Result<_, _>>()?))
     }
 }
 
-/// Whether a piece is one that fragments run faster than DataFusion. Aggregations are; of rows that only pass through,
-/// copying them in and out costs what compiled expressions save.
-fn gains(piece: &Piece) -> bool {
-    if stops_early(piece, &piece.native) {
-        return false;
+/// The code of a part, as far as there is some.
+enum Code {
+    Loaded(Arc<Modules>),
+    Encoded(Encoded),
+}
+
+impl Code {
+    /// Bytes that are to be compiled.
+    fn new_bytes(&self) -> usize {
+        match self {
+            Self::Loaded(_) => 0,
+            Self::Encoded(encoded) => encoded.module.bytes().len(),
+        }
     }
-    let mut sinks = piece.bound.fragment.pipelines.iter().map(|of| &of.sink);
-    sinks.any(|sink| matches!(sink, Sink::Aggregate(aggregate) if aggregate.mode != Mode::Final))
-}
-
-/// Whether DataFusion's operator spares rows that a fragment reads: it ends with a number of groups, or tells its scan
-/// which values still matter.
-fn stops_early(piece: &Piece, native: &Arc<dyn ExecutionPlan>) -> bool {
-    if piece
-        .sources
-        .iter()
-        .any(|source| Arc::ptr_eq(source, native))
-    {
-        return false;
-    }
-    let own = native.downcast_ref::<AggregateExec>();
-    let own = own.is_some_and(|aggregate| {
-        aggregate.limit_options().is_some() || aggregate.dynamic_filter_expr().is_some()
-    });
-    let mut children = native.children().into_iter();
-    own || children.any(|child| stops_early(piece, child))
-}
-
-/// What a row gains at least in the pieces that gain. Nanoseconds.
-const SAVED_PER_ROW: usize = 20;
-
-/// What compiling costs a byte of a module. Nanoseconds.
-const COST_PER_BYTE: usize = 1_000;
-
-fn pays(rows: usize, module_bytes: usize) -> bool {
-    rows.saturating_mul(SAVED_PER_ROW) >= module_bytes.saturating_mul(COST_PER_BYTE)
-}
-
-/// Rows that a piece is estimated to read; unknown counts as none.
-fn rows(piece: &Piece) -> usize {
-    let sources = piece.sources.iter();
-    let rows = sources.filter_map(|source| {
-        let statistics = source.partition_statistics(None).ok()?;
-        statistics.num_rows.get_value().copied()
-    });
-    rows.sum()
 }
 
 fn compile_later(cache: &Arc<ModuleCache>, encoded: Encoded) {
@@ -205,17 +194,4 @@ fn compile_later(cache: &Arc<ModuleCache>, encoded: Encoded) {
             tracing::warn!(%error, "a fragment was not compiled");
         }
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn compiling_pays_for_many_rows_only() {
-        assert!(!pays(0, 1));
-        assert!(!pays(100, 5_000));
-        assert!(pays(600_000, 10_000));
-        assert!(pays(usize::MAX, usize::MAX));
-    }
 }

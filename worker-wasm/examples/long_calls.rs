@@ -241,7 +241,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     run("first 100", first, rows)?;
     let mut build = open(&runtime, BUILD, &[], &[])?;
     run("build", &mut build, rows)?;
-    let table = Arc::new(build.into_table()?);
+    let table = Arc::new(build.take_table()?);
     println!("table: {} MiB", table.memory_bytes() >> 20);
     let probing = &mut open(&runtime, PROBE, &[], &[Arc::clone(&table)])?;
     run("probe", probing, rows)?;

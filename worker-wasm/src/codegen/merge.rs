@@ -6,12 +6,16 @@
 //!
 //! Two arrays of items take turns: a pass merges pairs of runs from one into the other, and the next pass has runs of
 //! twice the length. Where a pass stands is in the state area, so a call can end after any item. Merging takes the lower of
-//! two items without a branch, because which one it is cannot be predicted.
+//! two items without a branch, because which one it is cannot be predicted; only keys of text are compared word by word.
 //! Invariant: stable, an item of the left run goes first where both are equal.
+
+use std::ops::RangeInclusive;
 
 use super::{
     builder::{Function, I32, I64, Label, Local, Value, select},
     memory::{StateArea, field, set_field},
+    sort_key::Tie,
+    text::Text,
 };
 use crate::abi::Status;
 
@@ -23,6 +27,8 @@ const PAIR_BYTES: i32 = 64;
 #[derive(Debug, Clone)]
 pub(crate) struct Merge {
     words: u32,
+    /// Texts that may go on behind their words, and where a row has its view of each.
+    ties: Vec<(Tie, u32)>,
     pub(crate) item_bytes: u32,
     /// `u32` fields of the state area: addresses of the arrays that a pass reads and writes.
     from: u32,
@@ -36,10 +42,11 @@ pub(crate) struct Merge {
 }
 
 impl Merge {
-    pub(crate) fn new(words: u32, state: &mut StateArea) -> Self {
+    pub(crate) fn new(words: u32, ties: Vec<(Tie, u32)>, state: &mut StateArea) -> Self {
         let from = state.place(24);
         Self {
             words,
+            ties,
             item_bytes: 8 * words + 4,
             from,
             to: from + 4,
@@ -160,7 +167,7 @@ impl Merge {
                 let left: Local<I32> = f.let_(pass.from.get() + pass.left);
                 let right: Local<I32> = f.let_(pass.from.get() + pass.right);
                 let out: Local<I32> = f.let_(pass.out());
-                let right_first: Local<I32> = f.let_(self.less(right, left));
+                let right_first = self.less(f, right, left);
                 let first: Local<I32> = f.let_(select::<I32>(right_first, right, left));
                 for word in 0..self.words {
                     f.store(out, 8 * word, first.get().load::<I64>(8 * word));
@@ -176,9 +183,44 @@ impl Merge {
         });
     }
 
+    /// 1 where one item is below another.
+    fn less(&self, f: &mut Function, one: Local<I32>, other: Local<I32>) -> Local<I32> {
+        if self.ties.is_empty() {
+            let less = self.words_less(one, other);
+            return f.let_(less);
+        }
+        let less: Local<I32> = f.let_(0);
+        f.block(|f, known| {
+            let mut first = 0;
+            for (tie, offset) in &self.ties {
+                decide(f, first..=tie.word, [one, other], less, known);
+                first = tie.word + 1;
+                // Both words are the same, so both texts go on or none does.
+                f.if_(tie.is_long(word(one, tie.word)), |f| {
+                    let text = |f: &mut Function, item: Local<I32>| {
+                        let row: Local<I32> = f.let_(self.row(item.get()));
+                        Text::from_view(f, &row.get(), *offset)
+                    };
+                    let (one, other) = (text(f, one), text(f, other));
+                    let order = match tie.descending {
+                        true => other.order(f, one),
+                        false => one.order(f, other),
+                    };
+                    f.if_(order, |f| {
+                        f.set(less, order.get().lt_s(0));
+                        f.branch(known);
+                    });
+                });
+            }
+            if first < self.words {
+                decide(f, first..=self.words - 1, [one, other], less, known);
+            }
+        });
+        less
+    }
+
     /// 1 where the words of one item are below those of another.
-    fn less(&self, one: Local<I32>, other: Local<I32>) -> Value<I32> {
-        let word = |item: Local<I32>, word: u32| item.get().load::<I64>(8 * word);
+    fn words_less(&self, one: Local<I32>, other: Local<I32>) -> Value<I32> {
         let last = self.words.saturating_sub(1);
         let mut less = word(one, last).lt_u(word(other, last));
         for earlier in (0..last).rev() {
@@ -187,6 +229,28 @@ impl Merge {
             less = below | (same & less);
         }
         less
+    }
+}
+
+fn word(item: Local<I32>, number: u32) -> Value<I64> {
+    item.get().load::<I64>(8 * number)
+}
+
+/// Sets `less` and leaves through `known` where some of the words differ.
+fn decide(
+    f: &mut Function,
+    words: RangeInclusive<u32>,
+    [one, other]: [Local<I32>; 2],
+    less: Local<I32>,
+    known: Label,
+) {
+    for number in words {
+        let own: Local<I64> = f.let_(word(one, number));
+        let others: Local<I64> = f.let_(word(other, number));
+        f.if_(own.get().ne(others), |f| {
+            f.set(less, own.get().lt_u(others));
+            f.branch(known);
+        });
     }
 }
 

@@ -29,6 +29,8 @@ mod text_heap;
 mod vector;
 mod wide;
 
+pub(crate) use rows::Place;
+
 use builder::{Finished, Function, I32, I64, Local, Value};
 use memory::StateArea;
 use pipeline::{Compiled, Context};
@@ -36,7 +38,7 @@ use pipeline::{Compiled, Context};
 use crate::{
     RuntimeError,
     abi::{self, Status},
-    fragment::{Fragment, Sink, Source, VerifyError, verifier},
+    fragment::{Fragment, Sink, Source, ValueType, VerifyError, verifier},
     module::{Description, FragmentModule},
 };
 
@@ -85,6 +87,12 @@ pub fn compile(fragment: &Fragment) -> Result<FragmentModule, CompileError> {
         exports,
         &description,
     ))?)
+}
+
+/// Where the columns of a join table are in its rows, and how long a row is. Bytes.
+pub(crate) fn table_places(columns: &[ValueType]) -> (Vec<Place>, usize) {
+    let layout = table::layout(columns);
+    (layout.places(), layout.row_bytes as usize)
 }
 
 /// Writes what has to be done before something else, in one call or many.

@@ -38,6 +38,15 @@ struct Field {
     null_offset: Option<u32>,
 }
 
+/// Where a column is in a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) storage: Storage,
+    pub(crate) offset: usize,
+    /// Of a byte that is 1 where the column is null; `None` where it never is.
+    pub(crate) null_offset: Option<usize>,
+}
+
 /// Widths in the order they lie in a row.
 const WIDTHS: [u32; 5] = [4, 8, 16, 2, 1];
 
@@ -84,6 +93,18 @@ impl RowLayout {
                 }
             }
         }
+    }
+
+    /// Where each column is in a row, for the host.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let fields = self.fields.iter();
+        fields
+            .map(|field| Place {
+                storage: field.storage,
+                offset: field.offset as usize,
+                null_offset: field.null_offset.map(|offset| offset as usize),
+            })
+            .collect()
     }
 
     /// Where views of text are in a row.

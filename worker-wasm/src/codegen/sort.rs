@@ -16,7 +16,7 @@ use super::{
     merge::Merge,
     pipeline::Context,
     rows::{CHUNK_ROWS, RowLayout, RowStore},
-    sort_key,
+    sort_key::{self, Tie},
     text_heap::{Origin, TextHeap},
 };
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) struct Sorting<'a> {
     rows: RowStore,
     texts: TextHeap,
     merge: Merge,
+    ties: Vec<Tie>,
     /// `u32` address in the state area of the parameter that says how many rows are wanted.
     fetch: Option<u32>,
     /// `u32` fields: a [`Phase`].
@@ -91,7 +92,15 @@ impl<'a> Sorting<'a> {
         let layout = RowLayout::new(&columns, 8 * words);
         let rows = RowStore::new(layout.row_bytes, state);
         let texts = TextHeap::new(layout.texts().count(), origin, state);
-        let merge = Merge::new(words, state);
+        let places = layout.places();
+        let ties: Vec<_> = sort_key::ties(&key_types, &sort.keys)
+            .into_iter()
+            .map(|tie| match sort.keys[tie.key].expr {
+                Expr::Column(column) => (tie, places[column].offset as u32),
+                _ => unreachable!("verified: a text key is a column"),
+            })
+            .collect();
+        let merge = Merge::new(words, ties.clone(), state);
         let fetch = sort.fetch;
         let phase = state.place(24);
         Self {
@@ -102,6 +111,7 @@ impl<'a> Sorting<'a> {
             rows,
             texts,
             merge,
+            ties: ties.into_iter().map(|(tie, _)| tie).collect(),
             fetch: fetch.map(|param| context.params + param as u32 * PARAM_BYTES),
             phase,
             filled: phase + 4,
@@ -170,7 +180,7 @@ impl<'a> Sorting<'a> {
             return self.keep(f, &words, row);
         };
         let below: Local<I32> = f.let_(1);
-        f.if_(bar, |f| f.set(below, below_item(&words, bar)));
+        f.if_(bar, |f| f.set(below, below_item(&words, &self.ties, bar)));
         f.if_(below, |f| self.keep(f, &words, row));
     }
 
@@ -304,12 +314,15 @@ impl<'a> Sorting<'a> {
     }
 }
 
-/// 1 where words are below those of an item.
-fn below_item(words: &[Local<I64>], item: Local<I32>) -> Value<I32> {
+/// 1 where words are below those of an item, or may be: texts that go on behind the same words are not compared here.
+fn below_item(words: &[Local<I64>], ties: &[Tie], item: Local<I32>) -> Value<I32> {
     let mut below = Value::from(0);
     for (index, word) in (0..words.len() as u32).zip(words).rev() {
         let other: Value<I64> = item.get().load(8 * index);
         let same = word.get().eq(other.clone());
+        if let Some(tie) = ties.iter().find(|tie| tie.word == index) {
+            below = below | tie.is_long(word.get());
+        }
         below = word.get().lt_u(other) | (same & below);
     }
     below

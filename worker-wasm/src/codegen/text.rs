@@ -66,6 +66,11 @@ impl Text {
         f.call_helper(Helper::StoreView);
     }
 
+    /// Eight bytes from `offset` on, the lowest first, zeros behind the first `count` of them.
+    pub(crate) fn bytes(self, offset: u32, count: Local<I32>) -> Value<I64> {
+        self.address.get().load::<I64>(offset) & mask(count)
+    }
+
     /// Its first eight bytes, the lowest first, zeros behind its end.
     fn head(self) -> Value<I64> {
         self.address.get().load::<I64>(0) & mask(self.length)

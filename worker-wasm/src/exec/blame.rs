@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use arrow::{array::RecordBatch, error::ArrowError};
 use datafusion::{
-    common::{DataFusionError, Result},
+    common::DataFusionError,
     datasource::memory::MemorySourceConfig,
     execution::TaskContext,
     physical_plan::{ExecutionPlan, execute_stream},
 };
 use futures::TryStreamExt;
 
-use crate::{RunError, abi::Reason};
+use crate::{RunError, abi::Reason, lower::replaced};
 
 /// The error of `native`, which reads `source`, over one batch of it; `None` if it gives rows.
 pub(crate) async fn replay(
@@ -26,30 +26,12 @@ pub(crate) async fn replay(
     let failed = async {
         let schema = batch.schema();
         let only = MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None)?;
-        let plan = with_source(native, source, &(only as _))?;
+        let plan = replaced(native, &[source], &[&(only as _)])?;
         let mut rows = execute_stream(plan, Arc::clone(context))?;
         while rows.try_next().await?.is_some() {}
         Ok(())
     };
     failed.await.err()
-}
-
-/// `plan` with `new` in the place of the very node `old`.
-pub(crate) fn with_source(
-    plan: &Arc<dyn ExecutionPlan>,
-    old: &Arc<dyn ExecutionPlan>,
-    new: &Arc<dyn ExecutionPlan>,
-) -> Result<Arc<dyn ExecutionPlan>> {
-    if Arc::ptr_eq(plan, old) {
-        return Ok(Arc::clone(new));
-    }
-    let children = plan.children().into_iter();
-    let children = children.map(|child| with_source(child, old, new));
-    let children = children.collect::<Result<Vec<_>>>()?;
-    match children.is_empty() {
-        true => Ok(Arc::clone(plan)),
-        false => Arc::clone(plan).with_new_children(children),
-    }
 }
 
 /// An error of a fragment as one of DataFusion's.

@@ -1,17 +1,23 @@
-//! `FragmentExec`: the node of a DataFusion plan that runs a fragment where operators stood.
+//! `FragmentExec`: the node of a DataFusion plan that runs fragments where operators stood.
 //!
-//! Shapes: one input so far, read partition by partition; output has the schema, partitioning, order and statistics of the
-//! operators it replaced, which it keeps and asks. Filters that a scan below takes from operators above go by it, as
-//! they are shared values inside the scan.
+//! Shapes: one input that is read partition by partition, and one more for each table that its joins probe (`table`); output
+//! has the schema, partitioning, order and statistics of the operators it replaced, which it keeps and asks. Filters that a
+//! scan below takes from operators above go by it, as they are shared values inside the scan; those of its own joins it
+//! narrows itself (`narrow`).
 //! Errors: what DataFusion's operators would have given (`blame`); memory is the query's (`account`).
 
 mod account;
+mod batch;
 mod blame;
 mod cache;
+mod code;
+mod marks;
 mod metrics;
 mod modules;
+mod narrow;
 mod stop;
 mod stream;
+mod table;
 
 use std::{fmt, sync::Arc};
 
@@ -31,50 +37,65 @@ pub use cache::ModuleCache;
 pub use modules::{Encoded, ModuleError, Modules};
 pub use stop::StopSignal;
 
-use crate::lower::{Bound, Piece};
+use crate::{
+    fragment::Sink,
+    lower::{Part, Piece},
+};
+use code::Code;
 use stream::Run;
+use table::TableState;
 
-/// A fragment in a plan.
+/// A piece in a plan.
 #[derive(Debug, Clone)]
 pub struct FragmentExec {
-    modules: Arc<Modules>,
-    bound: Arc<Bound>,
-    source: Arc<dyn ExecutionPlan>,
-    /// The operators it replaced, over the source as it was when they were.
-    native: Arc<dyn ExecutionPlan>,
-    /// Their names, the topmost first.
-    operators: Arc<[String]>,
+    piece: Piece,
+    /// The code of its parts, by their numbers.
+    modules: Arc<[Arc<Modules>]>,
+    /// What the tables that its parts build have in common, by the numbers of the parts.
+    tables: Arc<[TableState]>,
     schema: SchemaRef,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl FragmentExec {
-    /// The node that runs `piece` with the code of its fragment.
-    pub fn new(piece: Piece, modules: Arc<Modules>) -> Result<Self> {
-        let [source] = piece.sources.as_slice() else {
-            return internal_err!("a fragment with {} inputs", piece.sources.len());
-        };
+    /// The node that runs `piece` with the code of its parts.
+    pub fn new(piece: Piece, modules: Vec<Arc<Modules>>) -> Result<Self> {
+        if piece.parts().len() != modules.len() {
+            return internal_err!(
+                "{} modules for {} fragments",
+                modules.len(),
+                piece.parts().len()
+            );
+        }
         Ok(Self {
-            source: Arc::clone(source),
-            schema: piece.native.schema(),
-            native: piece.native,
-            operators: piece.operators.into(),
-            bound: Arc::new(piece.bound),
-            modules,
+            schema: piece.part.native.schema(),
+            tables: TableState::of_all(&piece.part).into(),
+            modules: modules.into(),
+            piece,
             metrics: ExecutionPlanMetricsSet::new(),
         })
     }
 
-    pub fn modules(&self) -> &Arc<Modules> {
-        &self.modules
+    fn code(&self, part: &Arc<Part>) -> Code {
+        Code {
+            modules: Arc::clone(&self.modules[part.number]),
+            schema: part.native.schema(),
+            part: Arc::clone(part),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn sorts(&self) -> bool {
+        let mut pipelines = self.piece.part.bound.fragment.pipelines.iter();
+        pipelines.any(|pipeline| matches!(pipeline.sink, Sink::Sort(_)))
     }
 }
 
 impl DisplayAs for FragmentExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.modules.module().name();
+        let name = self.modules[self.piece.part.number].module().name();
         write!(f, "FragmentExec: module={}", &name[..12])?;
-        write!(f, ", operators=[{}]", self.operators.join(", "))
+        write!(f, ", operators=[{}]", self.piece.operators.join(", "))
     }
 }
 
@@ -84,31 +105,30 @@ impl ExecutionPlan for FragmentExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.native.properties()
+        self.piece.part.native.properties()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.source]
+        self.piece.sources()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![self.native.output_ordering().is_some()]
+        let mut maintains = vec![false; self.piece.sources().len()];
+        if let Some(last) = maintains.last_mut() {
+            *last = self.piece.part.native.output_ordering().is_some() && !self.sorts();
+        }
+        maintains
     }
 
     fn with_new_children(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(source) = children.pop().filter(|_| children.is_empty()) else {
-            return internal_err!("a fragment takes one input");
-        };
-        let native = blame::with_source(&self.native, &self.source, &source)?;
-        Ok(Arc::new(Self {
-            native,
-            source,
-            metrics: ExecutionPlanMetricsSet::new(),
-            ..Self::clone(&self)
-        }))
+        if children.len() != self.piece.sources().len() {
+            return internal_err!("a fragment does not take {} inputs", children.len());
+        }
+        let piece = self.piece.with_sources(children)?;
+        Self::new(piece, self.modules.to_vec()).map(|node| Arc::new(node) as _)
     }
 
     fn execute(
@@ -116,11 +136,11 @@ impl ExecutionPlan for FragmentExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let input = self.source.execute(partition, Arc::clone(&context))?;
-        let node = self.clone();
+        let reads = table::start(self, &self.piece.part, partition, &context)?;
+        let code = self.code(&self.piece.part);
         // The instance begins with the first poll: a plan of many partitions holds memories only for those that run.
         let opened =
-            futures_stream::once(async move { Run::open(node, partition, context, input) });
+            futures_stream::once(async move { Run::open(code, partition, context, reads).await });
         let rows = opened.map_ok(|run| {
             futures_stream::try_unfold(run, |mut run| async move {
                 Ok(run.next().await?.map(|rows| (rows, run)))
@@ -138,6 +158,6 @@ impl ExecutionPlan for FragmentExec {
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        self.native.partition_statistics(partition)
+        self.piece.part.native.partition_statistics(partition)
     }
 }

@@ -9,23 +9,25 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use arrow::{
-    array::{RecordBatch, RecordBatchOptions},
-    compute::{BatchCoalescer, cast},
-    datatypes::{Schema, SchemaRef},
-};
+use arrow::{array::RecordBatch, compute::BatchCoalescer, datatypes::SchemaRef};
 use datafusion::{
     common::{DataFusionError, Result},
     execution::{SendableRecordBatchStream, TaskContext},
 };
 use futures::StreamExt;
 
-use super::{FragmentExec, account::PoolAccount, blame, metrics::Metrics, stop::StopSignal};
+use super::{
+    batch::{fed, loose, named, parts, slice_bytes, strict},
+    blame,
+    code::Code,
+    marks::Marks,
+    metrics::Metrics,
+    stop::StopSignal,
+    table::Reads,
+};
 use crate::{
-    RunError, abi,
-    fragment::{Mode, Operator, Sink, Source},
-    lower::Feed,
-    runtime::{Instance, NoHostFunctions},
+    RunError,
+    runtime::{Instance, JoinTable},
 };
 
 /// What the next row waits for.
@@ -52,17 +54,24 @@ enum Next {
 const STATES_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) struct Run {
-    node: FragmentExec,
+    code: Code,
+    /// The schema of the rows that go out, nulls allowed everywhere.
+    loose: SchemaRef,
     context: Arc<TaskContext>,
-    input: SendableRecordBatchStream,
+    /// `None` when it has ended.
+    input: Option<SendableRecordBatchStream>,
     instance: Instance,
+    /// Those that are probed.
+    tables: Vec<Arc<JoinTable>>,
+    /// The table of which a join keeps rows, by its number, and what its rows have met.
+    marks: Option<(usize, Arc<Marks>)>,
     partition: usize,
     /// Whether groups may come out in several parts.
     splits: bool,
     state: State,
     /// Parts of an input batch that have not been pushed.
     waiting: VecDeque<RecordBatch>,
-    /// Rows that have not gone out, where a filter leaves few of a batch.
+    /// Rows that have not gone out, where few of a batch may be left.
     gathered: Option<BatchCoalescer>,
     batch_rows: usize,
     stop: StopSignal,
@@ -71,23 +80,41 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn open(
-        node: FragmentExec,
+    /// Waits for the tables, and begins.
+    pub(super) async fn open(
+        code: Code,
         partition: usize,
         context: Arc<TaskContext>,
-        input: SendableRecordBatchStream,
+        reads: Reads,
     ) -> Result<Self> {
-        let metrics = Metrics::new(&node.metrics, partition);
+        let mut tables = Vec::new();
+        for probed in reads.tables.iter().rev() {
+            tables.push(probed.table().await?);
+        }
+        tables.reverse();
+        let probed = || reads.tables.iter().zip(&tables);
+        let empty = probed().any(|(probed, table)| probed.empties && table.rows() == 0);
+        let marks = probed().enumerate();
+        let marks = marks.filter_map(|(index, (probed, _))| {
+            let marks = probed.marks.as_ref()?;
+            Some((index, Arc::clone(marks)))
+        });
+        let marks = marks.last();
+        let metrics = Metrics::new(&code.metrics, partition);
         let timer = metrics.baseline.elapsed_compute().timer();
-        let instance = open(&node, partition, &context);
+        let instance = code.open(&tables, partition, &context);
         timer.done();
         let batch_rows = context.session_config().batch_size();
-        let gathered =
-            filters_rows(&node).then(|| BatchCoalescer::new(Arc::clone(&node.schema), batch_rows));
+        let loose = loose(&code.schema);
+        let gathered = code
+            .leaves_few()
+            .then(|| BatchCoalescer::new(Arc::clone(&loose), batch_rows));
         Ok(Self {
             instance: instance.map_err(blame::translate)?,
+            tables,
+            marks,
             partition,
-            splits: gives_states(&node),
+            splits: code.gives_states(),
             state: State::Reading,
             waiting: VecDeque::new(),
             gathered,
@@ -95,10 +122,19 @@ impl Run {
             stop: StopSignal::of(&context),
             metrics,
             reported_rows: 0,
-            node,
+            loose,
+            code,
             context,
-            input,
+            // What would be read would come to nothing.
+            input: (!empty).then_some(reads.source),
         })
+    }
+
+    /// Reads all of the input into the table that the fragment builds.
+    pub(super) async fn build(mut self) -> Result<JoinTable> {
+        while self.next().await?.is_some() {}
+        self.report_memory();
+        self.instance.take_table().map_err(blame::translate)
     }
 
     /// The next rows, or `None` at the end.
@@ -109,7 +145,7 @@ impl Run {
                 .as_mut()
                 .and_then(BatchCoalescer::next_completed_batch)
             {
-                return Ok(Some(self.out(rows)));
+                return self.out(rows).map(Some);
             }
             match self.state {
                 State::Done => return Ok(None),
@@ -117,7 +153,7 @@ impl Run {
                 State::Pulling(next) => match self.pull()? {
                     Some(rows) => match &mut self.gathered {
                         Some(gathered) => gathered.push_batch(rows)?,
-                        None => return Ok(Some(self.out(rows))),
+                        None => return self.out(rows).map(Some),
                     },
                     None => self.go_on(next)?,
                 },
@@ -130,14 +166,18 @@ impl Run {
         match next {
             Next::Read if self.splits && self.instance.memory_bytes() > STATES_BYTES_MAX => {
                 self.metrics.early_states.add(1);
+                if let Some((table, marks)) = &self.marks {
+                    let matched = self.instance.matched_rows(*table);
+                    marks.add(&matched.map_err(blame::translate)?);
+                }
                 self.finish()?;
                 self.state = State::Pulling(Next::Restart);
             }
             Next::Read => self.state = State::Reading,
             Next::Restart => {
                 self.report_memory();
-                let (node, context) = (&self.node, &self.context);
-                self.instance = open(node, self.partition, context).map_err(blame::translate)?;
+                let opened = self.code.open(&self.tables, self.partition, &self.context);
+                self.instance = opened.map_err(blame::translate)?;
                 self.reported_rows = 0;
                 self.state = State::Reading;
             }
@@ -166,23 +206,39 @@ impl Run {
             .set_max(bytes.try_into().unwrap_or(usize::MAX));
     }
 
+    /// The input has ended: the last partition puts out what a join keeps of its table.
+    fn end(&mut self) -> Result<()> {
+        // What is below is done, and what it holds is needed no more.
+        self.input = None;
+        if let Some((table, marks)) = &self.marks {
+            let matched = self.instance.matched_rows(*table);
+            if let Some(all) = marks.finish(&matched.map_err(blame::translate)?) {
+                let kept = self.instance.keep_rows(*table, [all.as_slice()]);
+                kept.map_err(blame::translate)?;
+            }
+        }
+        self.finish()?;
+        self.state = State::Pulling(Next::End);
+        Ok(())
+    }
+
     /// Pushes the next part of the input, or says that there is none.
     async fn read(&mut self) -> Result<()> {
         if self.waiting.is_empty() {
-            match self.input.next().await.transpose()? {
+            let batch = match &mut self.input {
+                Some(input) => input.next().await.transpose()?,
+                None => None,
+            };
+            match batch {
                 Some(batch) => self.waiting = parts(batch),
-                None => {
-                    self.finish()?;
-                    self.state = State::Pulling(Next::End);
-                    return Ok(());
-                }
+                None => return self.end(),
             }
         }
         let Some(part) = self.waiting.pop_front() else {
             return Ok(());
         };
         if let Err(error) = self.push(&part) {
-            return Err(explain(&self.node, &self.context, error, part).await);
+            return Err(explain(&self.code, &self.context, error, part).await);
         }
         self.state = State::Pulling(Next::Read);
         Ok(())
@@ -191,7 +247,7 @@ impl Run {
     fn push(&mut self, part: &RecordBatch) -> Result<(), RunError> {
         let _timer = self.metrics.push_time.timer();
         let _all = self.metrics.baseline.elapsed_compute().timer();
-        let columns = fed(part, &self.node.bound.columns[0]);
+        let columns = fed(part, &self.code.part.bound.columns[0]);
         let columns = columns.map_err(|error| RunError::Function {
             source: error.into(),
         })?;
@@ -201,12 +257,12 @@ impl Run {
         match pushed {
             Err(RunError::Fact { .. }) => {
                 self.metrics.general.add(1);
-                let general = self.node.modules.general();
+                let general = self.code.modules.general();
                 let general = general.map_err(|source| RunError::Function {
                     source: source.into(),
                 })?;
                 self.instance
-                    .take_over(self.node.modules.runtime(), general)?;
+                    .take_over(self.code.modules.runtime(), general)?;
                 self.instance.push(0, &columns, &mut || stop.check())
             }
             other => other,
@@ -224,27 +280,29 @@ impl Run {
             .guest_rows
             .add((guest_rows - self.reported_rows) as usize);
         self.reported_rows = guest_rows;
-        rows.map(|rows| named(rows, &self.node.schema)).transpose()
+        rows.map(|rows| named(rows, &self.loose)).transpose()
     }
 
-    fn out(&self, rows: RecordBatch) -> RecordBatch {
+    fn out(&self, rows: RecordBatch) -> Result<RecordBatch> {
         self.metrics.baseline.record_output(rows.num_rows());
         self.metrics.bytes_out.add(slice_bytes(&rows));
-        rows
+        strict(rows, &self.code.schema)
     }
 }
 
 /// The error that the replaced operators give over the part that the guest refused.
 async fn explain(
-    node: &FragmentExec,
+    code: &Code,
     context: &Arc<TaskContext>,
     error: RunError,
-    part: RecordBatch,
+    rows: RecordBatch,
 ) -> DataFusionError {
-    if !matches!(error, RunError::Data { .. }) {
+    let part = &code.part;
+    // Sides that have been read cannot always be read again.
+    if !matches!(error, RunError::Data { .. }) || !part.tables.is_empty() {
         return blame::translate(error);
     }
-    let natives = blame::replay(&node.native, &node.source, part, context).await;
+    let natives = blame::replay(&part.native, &part.source, rows, context).await;
     natives.unwrap_or_else(|| blame::translate(error))
 }
 
@@ -252,92 +310,4 @@ impl Drop for Run {
     fn drop(&mut self) {
         self.report_memory();
     }
-}
-
-fn open(
-    node: &FragmentExec,
-    partition: usize,
-    context: &TaskContext,
-) -> Result<Instance, RunError> {
-    Instance::open(
-        node.modules.runtime(),
-        node.modules.expected(),
-        &node.bound.params,
-        Box::new(PoolAccount::new(context, partition)),
-        Box::new(NoHostFunctions),
-    )
-}
-
-/// Whether the fragment puts out states, of which a group may have several.
-fn gives_states(node: &FragmentExec) -> bool {
-    let mut pipelines = node.modules.module().fragment().pipelines.iter();
-    pipelines.any(|pipeline| {
-        matches!(&pipeline.sink, Sink::Aggregate(aggregate)
-            if aggregate.mode == Mode::Partial && !aggregate.keys.is_empty())
-    })
-}
-
-/// Whether what comes out of a pushed batch may be much less than the batch.
-fn filters_rows(node: &FragmentExec) -> bool {
-    let pipelines = &node.modules.module().fragment().pipelines;
-    pipelines.last().is_some_and(|pipeline| {
-        let filters = |operator: &Operator| matches!(operator, Operator::Filter(_));
-        matches!(pipeline.source, Source::Input(_)) && pipeline.operators.iter().any(filters)
-    })
-}
-
-/// A batch in parts of as many rows as a module takes at once.
-fn parts(batch: RecordBatch) -> VecDeque<RecordBatch> {
-    let rows = batch.num_rows();
-    let part = |start: usize| batch.slice(start, abi::BATCH_ROWS_MAX.min(rows - start));
-    (0..rows).step_by(abi::BATCH_ROWS_MAX).map(part).collect()
-}
-
-/// The columns of a fragment's input, out of a batch of its source.
-fn fed(part: &RecordBatch, feeds: &[Feed]) -> Result<RecordBatch> {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
-    for feed in feeds {
-        let (field, column) = match feed {
-            Feed::Column(index) => {
-                let schema = part.schema_ref();
-                (
-                    Arc::clone(&schema.fields()[*index]),
-                    Arc::clone(part.column(*index)),
-                )
-            }
-            Feed::Computed(expr) => {
-                let field = expr.return_field(part.schema_ref())?;
-                (field, expr.evaluate(part)?.into_array(part.num_rows())?)
-            }
-        };
-        fields.push(field);
-        columns.push(column);
-    }
-    let options = RecordBatchOptions::new().with_row_count(Some(part.num_rows()));
-    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options);
-    batch.map_err(DataFusionError::from)
-}
-
-/// The guest's columns under the plan's names, text in the form the plan has it.
-fn named(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    let (_, columns, _) = rows.into_parts();
-    let columns = columns.into_iter().zip(schema.fields());
-    let columns = columns.map(
-        |(column, field)| match column.data_type() == field.data_type() {
-            true => Ok(column),
-            false => cast(&column, field.data_type()),
-        },
-    );
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let named = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
-    named.map_err(DataFusionError::from)
-}
-
-/// Bytes of the rows, not of the buffers they are slices of.
-fn slice_bytes(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter();
-    columns
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
-        .sum()
 }

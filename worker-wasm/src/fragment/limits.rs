@@ -1,7 +1,7 @@
 //! What a fragment may say, but generated code cannot do yet: each is refused with the reason.
 
 use super::{
-    ir::{Pipeline, Sink},
+    ir::{Expr, Pipeline, Sink},
     types::Type,
     verifier::Scope,
 };
@@ -11,9 +11,10 @@ pub(super) fn check(pipeline: &Pipeline, scope: &Scope<'_>) -> Result<(), &'stat
     let Sink::Sort(sort) = &pipeline.sink else {
         return Ok(());
     };
-    let mut types = sort.keys.iter().map(|key| scope.value_type(&key.expr));
-    match types.any(|of| of.is_ok_and(|of| of.ty == Type::Utf8)) {
-        true => Err("text is no sort key: keys are of fixed width"),
+    let mut computed = sort.keys.iter().map(|key| &key.expr);
+    let is_text = |key: &Expr| scope.value_type(key).is_ok_and(|of| of.ty == Type::Utf8);
+    match computed.any(|key| !matches!(key, Expr::Column(_)) && is_text(key)) {
+        true => Err("computed text is no sort key: a row keeps only its columns"),
         false => Ok(()),
     }
 }

@@ -75,6 +75,9 @@ pub fn verify(fragment: &Fragment) -> Verified<Vec<ValueType>> {
         if last != matches!(pipeline.sink, Sink::Emit | Sink::Build(_)) {
             return Err(fail("the last pipeline emits or builds, and only that"));
         }
+        if matches!(&pipeline.sink, Sink::Sort(sort) if sort.keys.is_empty()) {
+            return Err(fail("a sort has keys"));
+        }
         check_joins(pipeline).map_err(fail)?;
         let stored = |of: usize| {
             fragment.pipelines[..index]

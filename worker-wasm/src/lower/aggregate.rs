@@ -55,8 +55,8 @@ fn mode(mode: &AggregateMode) -> Result<Mode, Reason> {
 }
 
 fn check_form(rows: &Rows, plan: &AggregateExec) -> Result<(), Reason> {
-    if rows.is_grouped() {
-        return Err(Reason::Form("groups are aggregated again"));
+    if rows.is_stored() {
+        return Err(Reason::Form("rows that are stored are aggregated again"));
     }
     if plan.group_expr().has_grouping_set() {
         return Err(Reason::Form("grouping sets are not compiled yet"));

@@ -1,5 +1,6 @@
 //! Literals of a plan -> parameters of a fragment: a shape is the same for all literals of a type and range class.
 
+use arrow::datatypes::TimeUnit;
 use datafusion::common::ScalarValue;
 
 use super::Reason;
@@ -58,6 +59,35 @@ pub fn param(value: &ScalarValue) -> Option<runtime::Param> {
     })
 }
 
+/// The value of a type that is an integer at heart; `None` where it is not, or the value does not fit.
+pub(crate) fn scalar(ty: &Type, value: i128) -> Option<ScalarValue> {
+    Some(match ty {
+        Type::Int8 => ScalarValue::Int8(Some(value.try_into().ok()?)),
+        Type::Int16 => ScalarValue::Int16(Some(value.try_into().ok()?)),
+        Type::Int32 => ScalarValue::Int32(Some(value.try_into().ok()?)),
+        Type::Int64 => ScalarValue::Int64(Some(value.try_into().ok()?)),
+        Type::UInt8 => ScalarValue::UInt8(Some(value.try_into().ok()?)),
+        Type::UInt16 => ScalarValue::UInt16(Some(value.try_into().ok()?)),
+        Type::UInt32 => ScalarValue::UInt32(Some(value.try_into().ok()?)),
+        Type::UInt64 => ScalarValue::UInt64(Some(value.try_into().ok()?)),
+        Type::Date32 => ScalarValue::Date32(Some(value.try_into().ok()?)),
+        Type::Decimal { precision, scale } => {
+            ScalarValue::Decimal128(Some(value), *precision, *scale)
+        }
+        Type::Timestamp(unit, zone) => {
+            let value = Some(value.try_into().ok()?);
+            let zone = zone.clone();
+            match unit {
+                TimeUnit::Second => ScalarValue::TimestampSecond(value, zone),
+                TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(value, zone),
+                TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(value, zone),
+                TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(value, zone),
+            }
+        }
+        Type::Boolean | Type::Float32 | Type::Float64 | Type::Utf8 => return None,
+    })
+}
+
 /// The narrowest class whose magnitudes hold `value`.
 pub(crate) fn range_of(value: i128) -> Range {
     match value.unsigned_abs() {
@@ -87,6 +117,26 @@ mod tests {
             };
             assert_eq!((param.range, lowered), (range, runtime::Param::Int(value)));
         }
+    }
+
+    #[test]
+    fn a_value_survives_the_way_to_a_parameter_and_back() {
+        let zone = Some("UTC".into());
+        for value in [
+            ScalarValue::Int8(Some(-3)),
+            ScalarValue::UInt64(Some(u64::MAX)),
+            ScalarValue::Date32(Some(9204)),
+            ScalarValue::Decimal128(Some(-1), 15, 2),
+            ScalarValue::TimestampMicrosecond(Some(7), zone),
+        ] {
+            let ty = Type::from_arrow(&value.data_type()).unwrap();
+            let Some(runtime::Param::Int(number)) = param(&value) else {
+                panic!("{value} is an integer at heart");
+            };
+            assert_eq!(scalar(&ty, number), Some(value));
+        }
+        assert_eq!(scalar(&Type::Int8, 300), None);
+        assert_eq!(scalar(&Type::Utf8, 0), None);
     }
 
     #[test]

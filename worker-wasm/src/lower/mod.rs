@@ -10,33 +10,46 @@
 //! ```
 //! Bottom-up: whatever is no operator of ours is a source, and operators above it are fused as long as they have generated
 //! code; the first that has none ends the fragment with a [`Reason`]. What DataFusion decided stays: partitioning,
-//! ordering, phases of an aggregation, filters that a scan takes at run time.
+//! ordering, phases of an aggregation, sides of a join, filters that a scan takes at run time.
+//!
+//! A join becomes two fragments: its left side builds a table, and rows of its right side go through the join as through
+//! any other operator. All that hangs together so is one [`Piece`], which is compiled as a whole or not at all.
 //!
 //! Whoever calls makes the node that runs a [`Piece`], or says why the piece should stay native ([`Assemble`]).
 
 mod aggregate;
 mod call;
+mod emit;
 mod expr;
 mod facts;
 mod hosted;
+mod join;
 mod literal;
+mod open;
+mod piece;
 mod pipeline;
 mod reason;
+mod sort;
 
 use std::sync::Arc;
 
 use datafusion::{
     common::Result,
     physical_plan::{
-        ExecutionPlan, aggregates::AggregateExec, filter::FilterExec, projection::ProjectionExec,
-        with_new_children_if_necessary,
+        ExecutionPlan, aggregates::AggregateExec, filter::FilterExec, joins::HashJoinExec,
+        projection::ProjectionExec, sorts::sort::SortExec, with_new_children_if_necessary,
     },
 };
 
+pub use emit::Bound;
 pub use literal::param;
-pub use pipeline::{Bound, Feed};
+pub(crate) use literal::scalar;
+pub(crate) use piece::replaced;
+pub use piece::{Narrowing, Part, Piece, TableSide};
+pub use pipeline::Feed;
 pub use reason::Reason;
 
+use open::Open;
 use pipeline::Rows;
 
 /// A plan with its fragments, and its operators in the order `EXPLAIN` prints them.
@@ -56,7 +69,7 @@ pub struct Operator {
 /// How an operator runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runs {
-    /// In a fragment, by the number of its piece.
+    /// In a fragment. All parts of all pieces are counted, in the order in which they were assembled.
     Wasm(usize),
     /// DataFusion's own operator.
     Native(Reason),
@@ -66,20 +79,13 @@ pub enum Runs {
     Exchange,
 }
 
-/// Operators that can run as one fragment.
-#[derive(Debug)]
-pub struct Piece {
-    pub bound: Bound,
-    /// The same operators as DataFusion runs them, over the same sources.
-    pub native: Arc<dyn ExecutionPlan>,
-    /// What the fragment's inputs read, in their order.
-    pub sources: Vec<Arc<dyn ExecutionPlan>>,
-    /// Names of the operators, the topmost first.
-    pub operators: Vec<String>,
-}
-
 /// What becomes of pieces, each asked once, sources before what reads them.
 pub trait Assemble {
+    /// Whether an operator should be part of a piece at all, if it can be.
+    fn wants(&mut self, _plan: &Arc<dyn ExecutionPlan>) -> std::result::Result<(), Reason> {
+        Ok(())
+    }
+
     /// The node that runs a piece, or why its operators stay native.
     fn node(&mut self, piece: Piece)
     -> Result<std::result::Result<Arc<dyn ExecutionPlan>, Reason>>;
@@ -95,7 +101,7 @@ pub fn lower(
         host_eval,
         assemble,
         operators: Vec::new(),
-        pieces: 0,
+        parts: 0,
     };
     let node = walk.visit(plan)?;
     Ok(Lowered {
@@ -116,7 +122,8 @@ struct Walk<'a> {
     assemble: &'a mut dyn Assemble,
     /// In pre-order; each is put down before its children, and judged after them.
     operators: Vec<Operator>,
-    pieces: usize,
+    /// Of the pieces so far.
+    parts: usize,
 }
 
 /// What a subtree became.
@@ -125,13 +132,18 @@ enum Node {
     Open(Box<Open>),
 }
 
-/// A fragment that the next operator may join.
-struct Open {
-    rows: Rows,
-    native: Arc<dyn ExecutionPlan>,
-    source: Arc<dyn ExecutionPlan>,
-    /// Positions of its operators, the topmost last.
-    operators: Vec<usize>,
+impl Node {
+    /// The fragment that goes on here, or begins.
+    fn open(&self, host_eval: bool) -> Open {
+        match self {
+            Self::Plan(plan) => Open::of(plan, host_eval),
+            Self::Open(open) => open.as_ref().clone(),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
 }
 
 impl Walk<'_> {
@@ -154,6 +166,13 @@ impl Walk<'_> {
         for child in children {
             nodes.push(self.visit(child)?);
         }
+        if let Some(join) = plan.downcast_ref::<HashJoinExec>()
+            && nodes.len() == 2
+        {
+            let (right, left) = (nodes.pop(), nodes.pop());
+            let (left, right) = (left.expect("of two"), right.expect("of two"));
+            return self.join(index, plan, join, left, right);
+        }
         if let [_] = nodes.as_slice()
             && is_fusible(plan.as_ref())
         {
@@ -167,39 +186,78 @@ impl Walk<'_> {
 
     /// Puts an operator on top of a fragment, or begins one with it.
     fn fuse(&mut self, index: usize, plan: &Arc<dyn ExecutionPlan>, input: Node) -> Result<Node> {
-        if let Node::Open(open) = &input {
-            let mut rows = open.rows.clone();
-            if step(&mut rows, plan.as_ref()).is_ok() {
-                let native = with_new_children_if_necessary(
-                    Arc::clone(plan),
-                    vec![Arc::clone(&open.native)],
-                )?;
-                let mut operators = open.operators.clone();
-                operators.push(index);
-                return Ok(Node::Open(Box::new(Open {
-                    rows,
-                    native,
-                    source: Arc::clone(&open.source),
-                    operators,
-                })));
-            }
+        let wanted = self.assemble.wants(plan);
+        if let (Node::Open(open), Ok(())) = (&input, &wanted)
+            && let Ok(rows) = stepped(&open.rows, plan.as_ref())
+        {
+            let below = vec![Arc::clone(&open.native)];
+            let native = with_new_children_if_necessary(Arc::clone(plan), below)?;
+            return Ok(Node::Open(Box::new(open.under(index, rows, native))));
         }
         // What the fragment below cannot take may still begin one of its own.
         let source = self.close(input)?;
         let native = with_new_children_if_necessary(Arc::clone(plan), vec![Arc::clone(&source)])?;
-        let mut rows = Rows::of(&source, self.host_eval);
-        match step(&mut rows, plan.as_ref()) {
-            Ok(()) => Ok(Node::Open(Box::new(Open {
-                rows,
-                native,
-                source,
-                operators: vec![index],
-            }))),
+        let open = Open::of(&source, self.host_eval);
+        match wanted.and_then(|()| stepped(&open.rows, plan.as_ref())) {
+            Ok(rows) => Ok(Node::Open(Box::new(open.under(index, rows, native)))),
             Err(reason) => {
                 self.operators[index].runs = Runs::Native(reason);
                 Ok(Node::Plan(native))
             }
         }
+    }
+
+    /// Makes the left side of a join a table, and the join a step of its right side.
+    fn join(
+        &mut self,
+        index: usize,
+        plan: &Arc<dyn ExecutionPlan>,
+        join: &HashJoinExec,
+        mut left: Node,
+        mut right: Node,
+    ) -> Result<Node> {
+        let wanted = self.assemble.wants(plan);
+        let kind = match wanted.and_then(|()| join::check_form(join)) {
+            Ok(kind) => kind,
+            Err(reason) => return self.stay_native(index, plan, [left, right], reason),
+        };
+        // A side that cannot go on into the join ends there, and the join begins with its rows.
+        let mut built = left.open(self.host_eval).build(join);
+        if built.is_err() && left.is_open() {
+            left = Node::Plan(self.close(left)?);
+            built = left.open(self.host_eval).build(join);
+        }
+        let built = match built {
+            Ok(built) => built,
+            Err(reason) => return self.stay_native(index, plan, [left, right], reason),
+        };
+        let mut joined = right.open(self.host_eval).join(join, kind, &built);
+        if joined.is_err() && right.is_open() {
+            right = Node::Plan(self.close(right)?);
+            joined = right.open(self.host_eval).join(join, kind, &built);
+        }
+        match joined {
+            Ok(mut open) => {
+                let sides = vec![Arc::clone(built.native()), Arc::clone(&open.native)];
+                open.native = with_new_children_if_necessary(Arc::clone(plan), sides)?;
+                open.operators.push(index);
+                Ok(Node::Open(Box::new(open)))
+            }
+            Err(reason) => self.stay_native(index, plan, [left, right], reason),
+        }
+    }
+
+    fn stay_native(
+        &mut self,
+        index: usize,
+        plan: &Arc<dyn ExecutionPlan>,
+        children: [Node; 2],
+        reason: Reason,
+    ) -> Result<Node> {
+        self.operators[index].runs = Runs::Native(reason);
+        let children = children.into_iter().map(|node| self.close(node));
+        let children = children.collect::<Result<Vec<_>>>()?;
+        with_new_children_if_necessary(Arc::clone(plan), children).map(Node::Plan)
     }
 
     /// Ends a fragment.
@@ -208,60 +266,67 @@ impl Walk<'_> {
             Node::Plan(plan) => return Ok(plan),
             Node::Open(open) => open,
         };
-        let names = open.operators.iter().rev();
-        let names = names.map(|index| self.operators[*index].name.clone());
         let native = Arc::clone(&open.native);
-        let node = match open.rows.emit(&native.schema()) {
-            Ok(bound) => self.assemble.node(Piece {
-                bound,
-                native: open.native,
-                sources: vec![open.source],
-                operators: names.collect(),
-            })?,
+        let all = open.all_operators();
+        let mut by_part = Vec::new();
+        let node = match open.emit() {
+            Ok(closed) => {
+                let part = Arc::new(closed.number(&mut by_part));
+                let names = all.iter().map(|index| self.operators[*index].name.clone());
+                let operators = names.collect();
+                self.assemble.node(Piece { part, operators })?
+            }
             Err(reason) => Err(reason),
         };
-        let (plan, runs) = match node {
+        match node {
             Ok(plan) => {
-                self.pieces += 1;
-                (plan, Runs::Wasm(self.pieces - 1))
+                for operators in by_part {
+                    for index in operators {
+                        self.operators[index].runs = Runs::Wasm(self.parts);
+                    }
+                    self.parts += 1;
+                }
+                Ok(plan)
             }
-            Err(reason) => (native, Runs::Native(reason)),
-        };
-        for index in open.operators {
-            self.operators[index].runs = runs.clone();
+            Err(reason) => {
+                for index in all {
+                    self.operators[index].runs = Runs::Native(reason.clone());
+                }
+                Ok(native)
+            }
         }
-        Ok(plan)
     }
 }
 
 fn is_fusible(plan: &dyn ExecutionPlan) -> bool {
-    plan.is::<FilterExec>() || plan.is::<ProjectionExec>() || plan.is::<AggregateExec>()
+    plan.is::<FilterExec>()
+        || plan.is::<ProjectionExec>()
+        || plan.is::<AggregateExec>()
+        || plan.is::<SortExec>()
 }
 
-/// One operator on top of `rows`.
-fn step(rows: &mut Rows, plan: &dyn ExecutionPlan) -> std::result::Result<(), Reason> {
+/// `rows` with one operator on top.
+fn stepped(rows: &Rows, plan: &dyn ExecutionPlan) -> std::result::Result<Rows, Reason> {
+    let mut rows = rows.clone();
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        self::filter(rows, filter)
+        self::filter(&mut rows, filter)?;
     } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let exprs = projection.expr().iter();
         let exprs: Vec<_> = exprs.map(|of| Arc::clone(&of.expr)).collect();
-        rows.project(&exprs)
+        rows.project(&exprs)?;
     } else if let Some(aggregate) = plan.downcast_ref::<AggregateExec>() {
-        aggregate::lower(rows, aggregate)
+        aggregate::lower(&mut rows, aggregate)?;
+    } else if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        sort::lower(&mut rows, sort)?;
     } else {
-        Err(Reason::Operator)
+        return Err(Reason::Operator);
     }
+    Ok(rows)
 }
 
 fn filter(rows: &mut Rows, filter: &FilterExec) -> std::result::Result<(), Reason> {
     if filter.fetch().is_some() {
         return Err(Reason::Form("a filter with a limit is not compiled yet"));
-    }
-    // A module says DONE after a pull without rows, and a filter of groups can leave none of many.
-    if rows.is_grouped() {
-        return Err(Reason::Form(
-            "groups are filtered in a fragment of their own",
-        ));
     }
     rows.filter(filter.predicate())?;
     if let Some(columns) = filter.projection() {

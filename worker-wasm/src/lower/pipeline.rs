@@ -15,8 +15,8 @@ use datafusion::{
 use super::{Reason, facts, hosted};
 use crate::{
     fragment::{
-        self, Aggregate, Column, Expr, Facts, Fragment, Input, Operator, Pipeline, Sink, Source,
-        Type, ValueType,
+        self, Aggregate, Column, Expr, Facts, Input, Operator, Pipeline, Sink, Source, Type,
+        ValueType,
         verifier::{self, Scope},
     },
     runtime,
@@ -26,24 +26,30 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
     /// What the source gives; its columns are taken up on first use.
-    source: Arc<Schema>,
-    statistics: Option<Arc<Statistics>>,
+    pub(super) source: Arc<Schema>,
+    pub(super) statistics: Option<Arc<Statistics>>,
+    /// Whether the source reads data, and no operator is below it.
+    is_scan: bool,
     /// Where the input's columns come from.
-    used: Vec<Feed>,
-    input: Input,
-    params: Vec<fragment::Param>,
-    values: Vec<runtime::Param>,
-    finished: Vec<Pipeline>,
-    from: Source,
-    operators: Vec<Operator>,
+    pub(super) used: Vec<Feed>,
+    pub(super) input: Input,
+    pub(super) params: Vec<fragment::Param>,
+    pub(super) values: Vec<runtime::Param>,
+    pub(super) finished: Vec<Pipeline>,
+    pub(super) from: Source,
+    pub(super) operators: Vec<Operator>,
     /// Types of the pipeline's columns, which expressions name by position.
-    types: Vec<ValueType>,
+    pub(super) types: Vec<ValueType>,
     /// The plan's columns at this point, in terms of the pipeline's.
-    columns: Vec<Slot>,
+    pub(super) columns: Vec<Slot>,
+    /// Where the input's columns begin among the pipeline's, of which they are the last; `None` where they are gone.
+    pub(super) input_at: Option<usize>,
+    /// Whether rows of a table go on for which there is no row of the input.
+    pub(super) absent: bool,
     /// Whether the host may compute what has no generated code.
-    host_eval: bool,
+    pub(super) host_eval: bool,
     /// Whether what is being lowered is computed only for some of the rows.
-    spared: bool,
+    pub(super) spared: bool,
 }
 
 /// Where a column of an input comes from.
@@ -56,20 +62,11 @@ pub enum Feed {
 }
 
 /// A column of the plan.
-#[derive(Debug, Clone)]
-enum Slot {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Slot {
     /// Of the source, not taken up yet.
     Source(usize),
     Column(usize),
-}
-
-/// A fragment and what it is run with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bound {
-    pub fragment: Fragment,
-    pub params: Vec<runtime::Param>,
-    /// Per input, where its columns come from.
-    pub columns: Vec<Vec<Feed>>,
 }
 
 impl Rows {
@@ -80,6 +77,7 @@ impl Rows {
             columns: (0..schema.fields().len()).map(Slot::Source).collect(),
             source: schema,
             statistics: source.partition_statistics(None).ok(),
+            is_scan: source.children().is_empty(),
             used: Vec::new(),
             input: Input {
                 columns: Vec::new(),
@@ -90,6 +88,8 @@ impl Rows {
             from: Source::Input(0),
             operators: Vec::new(),
             types: Vec::new(),
+            input_at: Some(0),
+            absent: false,
             host_eval,
             spared: false,
         }
@@ -108,6 +108,8 @@ impl Rows {
             Some(column) => column,
             None => self.take_up(source)?,
         };
+        let input_at = self.input_at.expect("columns of the source are there");
+        let column = input_at + column;
         self.columns[index] = Slot::Column(column);
         Ok(Expr::Column(column))
     }
@@ -141,9 +143,11 @@ impl Rows {
     pub(crate) fn hosted(&mut self, expr: &Arc<dyn PhysicalExpr>) -> Option<Expr> {
         let filtered = || {
             let mut operators = self.operators.iter();
-            operators.any(|operator| matches!(operator, Operator::Filter(_)))
+            operators.any(|operator| !matches!(operator, Operator::Project(_)))
         };
-        if !self.host_eval || !self.has_source_columns() || !hosted::is_pure(expr) {
+        let input_at = self.input_at?;
+        // Of a row that is not there an expression may be more than null.
+        if !self.host_eval || self.absent || !hosted::is_pure(expr) {
             return None;
         }
         if (self.spared || filtered()) && !hosted::never_fails(expr) {
@@ -151,7 +155,7 @@ impl Rows {
         }
         let moved = hosted::over_source(expr, |index| match self.columns.get(index)? {
             Slot::Source(source) => Some(*source),
-            Slot::Column(column) => match self.used[*column] {
+            Slot::Column(column) => match self.used[column.checked_sub(input_at)?] {
                 Feed::Column(source) => Some(source),
                 Feed::Computed(_) => None,
             },
@@ -165,15 +169,8 @@ impl Rows {
         };
         let feed = Feed::Computed(moved);
         let known = self.used.iter().position(|used| *used == feed);
-        Some(Expr::Column(
-            known.unwrap_or_else(|| self.add_input(feed, column)),
-        ))
-    }
-
-    /// Whether the pipeline's columns are still those of its input.
-    fn has_source_columns(&self) -> bool {
-        let mut operators = self.operators.iter();
-        !self.is_grouped() && !operators.any(|operator| matches!(operator, Operator::Project(_)))
+        let column = known.unwrap_or_else(|| self.add_input(feed, column));
+        Some(Expr::Column(input_at + column))
     }
 
     /// Lowers what is computed only for some of the rows.
@@ -194,10 +191,12 @@ impl Rows {
         self.values.truncate(count);
     }
 
-    /// Whether a column can be null.
+    /// Whether a column can be null. Of a column that operators have passed on, its field may deny nulls that are there.
     pub(crate) fn is_nullable(&self, index: usize) -> bool {
         match self.columns[index] {
-            Slot::Source(source) => self.source.field(source).is_nullable(),
+            Slot::Source(source) => {
+                !self.is_scan || self.absent || self.source.field(source).is_nullable()
+            }
             Slot::Column(column) => self.types[column].nullable,
         }
     }
@@ -251,7 +250,7 @@ impl Rows {
         Ok(())
     }
 
-    fn value_type(
+    pub(super) fn value_type(
         &self,
         lowered: &Expr,
         expr: &Arc<dyn PhysicalExpr>,
@@ -260,10 +259,11 @@ impl Rows {
         of.map_err(|error| Reason::rule(expr, &error))
     }
 
-    fn replace_columns(&mut self, exprs: Vec<Expr>, types: Vec<ValueType>) {
+    pub(super) fn replace_columns(&mut self, exprs: Vec<Expr>, types: Vec<ValueType>) {
         self.columns = (0..exprs.len()).map(Slot::Column).collect();
         self.operators.push(Operator::Project(exprs));
         self.types = types;
+        self.input_at = None;
     }
 
     /// Ends the pipeline in groups, and goes on with them.
@@ -278,62 +278,12 @@ impl Rows {
         self.from = Source::Groups(self.finished.len() - 1);
         self.columns = (0..columns.len()).map(Slot::Column).collect();
         self.types = columns;
+        self.input_at = None;
         Ok(())
     }
 
-    /// Whether the rows are groups already, which are not aggregated again in the same fragment.
-    pub(crate) fn is_grouped(&self) -> bool {
-        matches!(self.from, Source::Groups(_))
-    }
-
-    /// The whole fragment, whose rows have the columns of `schema`.
-    ///
-    /// Errors: [`Reason::Output`] where they would not, [`Reason::Column`] for columns that are only passed on.
-    pub(crate) fn emit(mut self, schema: &Schema) -> Result<Bound, Reason> {
-        let exprs = (0..self.columns.len()).map(|index| self.column(index));
-        let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
-        let in_order = exprs.iter().enumerate();
-        let as_they_are = exprs.len() == self.types.len()
-            && in_order
-                .into_iter()
-                .all(|(index, expr)| *expr == Expr::Column(index));
-        if !as_they_are {
-            let types = exprs.iter().map(|expr| self.scope().value_type(expr));
-            let types = types.collect::<Result<_, _>>();
-            let types = types.map_err(|error| Reason::rule("output", &error))?;
-            self.replace_columns(exprs, types);
-        }
-        check_output(&self.types, schema)?;
-        self.finished.push(Pipeline {
-            source: self.from,
-            operators: self.operators,
-            sink: Sink::Emit,
-        });
-        Ok(Bound {
-            fragment: Fragment {
-                inputs: vec![self.input],
-                params: self.params,
-                pipelines: self.finished,
-            },
-            params: self.values,
-            columns: vec![self.used],
-        })
-    }
-}
-
-/// Text goes out as views, whatever form of it the plan has. Whether a column may be null is not compared: the plan is sometimes more careful than the rules, never less.
-fn check_output(types: &[ValueType], schema: &Schema) -> Result<(), Reason> {
-    for (of, field) in types.iter().zip(schema.fields()) {
-        if !of.ty.accepts(field.data_type()) {
-            return Err(Reason::Output {
-                column: field.name().clone(),
-                fragment: of.ty.to_string(),
-                plan: field.data_type().clone(),
-            });
-        }
-    }
-    match types.len() == schema.fields().len() {
-        true => Ok(()),
-        false => Err(Reason::Form("plan and fragment differ in their columns")),
+    /// Whether the rows have been stored already.
+    pub(crate) fn is_stored(&self) -> bool {
+        !matches!(self.from, Source::Input(_))
     }
 }

@@ -9,6 +9,7 @@ mod ledger;
 mod memory;
 mod output;
 mod table;
+mod table_keys;
 mod text;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};

@@ -66,6 +66,10 @@ impl JoinTable {
         &self.table
     }
 
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Maps tables one behind the other into a guest's build window; their addresses.
     pub(crate) fn map<'a>(
         tables: impl IntoIterator<Item = &'a Self>,

@@ -127,8 +127,8 @@ fn fragments_that_break_a_rule_are_refused() {
     );
     check(
         "(column utf8)",
-        "(pipeline (input 0) (sort (asc c0 nulls-last))) (pipeline (sorted 0) (emit))",
-        "pipeline 0 cannot be compiled yet: text is no sort key",
+        "(pipeline (input 0) (sort (asc (coalesce c0 c0) nulls-last))) (pipeline (sorted 0) (emit))",
+        "pipeline 0 cannot be compiled yet: computed text is no sort key",
     );
     check(
         int,

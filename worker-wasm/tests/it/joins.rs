@@ -177,7 +177,7 @@ pub(crate) fn build(fragment: &Fragment, params: &[Param], batches: &[RecordBatc
     }
     instance.finish(0, &mut go).unwrap();
     assert!(instance.pull(100, &mut go).unwrap().is_none());
-    instance.into_table().unwrap()
+    instance.take_table().unwrap()
 }
 
 pub(crate) fn probe(
@@ -498,7 +498,7 @@ fn tables_of_another_shape_and_unfinished_ones_are_refused() {
     let mut unfinished = open(&GUARDED, &one_column, &[]).unwrap();
     unfinished.push(0, &ints([vec![1]]), &mut go).unwrap();
     assert!(matches!(
-        unfinished.into_table(),
+        unfinished.take_table(),
         Err(RunError::Shape { .. })
     ));
     let no_table: Fragment =
@@ -507,5 +507,5 @@ fn tables_of_another_shape_and_unfinished_ones_are_refused() {
             .unwrap();
     let mut instance = open(&GUARDED, &no_table, &[]).unwrap();
     instance.finish(0, &mut go).unwrap();
-    assert!(matches!(instance.into_table(), Err(RunError::Shape { .. })));
+    assert!(matches!(instance.take_table(), Err(RunError::Shape { .. })));
 }

@@ -13,7 +13,7 @@ use datafusion::{
     datasource::MemTable,
     error::Result,
     physical_plan::{ExecutionPlan, collect},
-    prelude::SessionContext,
+    prelude::{SessionConfig, SessionContext},
 };
 use fastrand::Rng;
 use worker_wasm::{
@@ -22,13 +22,24 @@ use worker_wasm::{
 };
 
 use crate::{
-    plans::{Compile, context, sorted},
+    plans::{Compile, in_order, sorted},
     random,
     support::{Mix, seeds},
 };
 
+const JOINS: [&str; 8] = [
+    "JOIN",
+    "LEFT JOIN",
+    "RIGHT JOIN",
+    "FULL JOIN",
+    "LEFT SEMI JOIN",
+    "LEFT ANTI JOIN",
+    "RIGHT SEMI JOIN",
+    "RIGHT ANTI JOIN",
+];
+
 /// Plans in a run that nobody asked to be longer.
-const PLANS: u64 = 300;
+const PLANS: u64 = 400;
 
 #[tokio::test]
 async fn random_plans_give_what_datafusion_gives() {
@@ -37,27 +48,41 @@ async fn random_plans_give_what_datafusion_gives() {
     for seed in seeds(1, plans) {
         check(seed, &mix).await;
     }
-    let kinds = ["rows", "grouped", "ungrouped", "distinct", "nested"];
+    let kinds = [
+        "rows",
+        "grouped",
+        "ungrouped",
+        "distinct",
+        "nested",
+        "joined",
+        "joined and grouped",
+        "set operation",
+        "ordered",
+    ];
     let outcomes = [
         "same rows",
         "AggregateExec wasm",
         "FilterExec wasm",
         "ProjectionExec wasm",
+        "HashJoinExec wasm",
+        "SortExec wasm",
+        "SortExec(TopK) wasm",
     ];
-    mix.check(
-        &[
-            &kinds[..],
-            &outcomes[..],
-            &["mixed", "no rows", "native operator left"],
-        ]
-        .concat(),
-    );
+    let others = [
+        "mixed",
+        "no rows",
+        "native operator left",
+        "one table",
+        "tables",
+        "sliced",
+    ];
+    mix.check(&[&kinds[..], &outcomes[..], &others[..], &JOINS[..]].concat());
 }
 
 async fn check(seed: u64, mix: &Mix) {
     let mut rng = Rng::with_seed(seed);
-    let context = context(rng.usize(1..4));
-    let table = table(&mut rng);
+    let context = context(&mut rng, mix);
+    let table = table(&mut rng, mix);
     context.register_table("t", Arc::new(table)).unwrap();
     let sql = Query { rng: &mut rng, mix }.query();
     let said = |what: &str| format!("{what}: MURRE_SEED={seed}: {sql}");
@@ -72,7 +97,7 @@ async fn check(seed: u64, mix: &Mix) {
     let again = plan(&context, &sql).await.expect("it was planned before");
     let lowered = lower(&again, host_eval, &mut compile);
     let lowered = lowered.unwrap_or_else(|error| panic!("{}: {error}", said("lowering")));
-    if compile.fragments.len() < compile.asked {
+    if compile.compiled < compile.asked {
         mix.count("mixed");
     }
     for operator in &lowered.operators {
@@ -86,7 +111,12 @@ async fn check(seed: u64, mix: &Mix) {
     let actual = collect(lowered.plan, context.task_ctx()).await;
     match (expected, actual) {
         (Ok(expected), Ok(actual)) => {
-            let (expected, actual) = (sorted(&expected), sorted(&actual));
+            // An order is by all that goes out, so it leaves nothing open.
+            let rows = match sql.contains(" ORDER BY ") {
+                true => in_order,
+                false => sorted,
+            };
+            let (expected, actual) = (rows(&expected), rows(&actual));
             mix.count(if expected.is_empty() {
                 "no rows"
             } else {
@@ -124,8 +154,23 @@ fn types() -> Vec<(&'static str, Type)> {
     ]
 }
 
+/// One to three partitions, and joins with one table for all of them or one for each.
+fn context(rng: &mut Rng, mix: &Mix) -> SessionContext {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(rng.usize(1..4))
+        .with_batch_size(100);
+    let shared = rng.bool();
+    mix.count(if shared { "one table" } else { "tables" });
+    if !shared {
+        let optimizer = &mut config.options_mut().optimizer;
+        optimizer.hash_join_single_partition_threshold = 0;
+        optimizer.hash_join_single_partition_threshold_rows = 0;
+    }
+    SessionContext::new_with_config(config)
+}
+
 /// Up to three partitions of up to three batches of up to 150 rows. Keys `k` repeat, `e` are eighths.
-fn table(rng: &mut Rng) -> MemTable {
+fn table(rng: &mut Rng, mix: &Mix) -> MemTable {
     let columns: Vec<_> = types()
         .into_iter()
         .map(|(name, ty)| {
@@ -150,6 +195,7 @@ fn table(rng: &mut Rng) -> MemTable {
     let schema = Arc::new(Schema::new(fields));
     let batch = |rng: &mut Rng| {
         let rows = [0, 1, 7, 64, 150][rng.usize(0..5)];
+        let cut = if rng.bool() { rng.usize(0..=rows) } else { 0 };
         let mut arrays: Vec<_> = columns
             .iter()
             .map(|(_, column)| random::array(rng, column, rows))
@@ -176,7 +222,11 @@ fn table(rng: &mut Rng) -> MemTable {
         arrays.push(Arc::new(arrow::array::Int32Array::from(keys)));
         arrays.push(Arc::new(arrow::array::Float64Array::from(eighths)));
         arrays.push(Arc::new(arrow::array::StringArray::from(texts)));
-        RecordBatch::try_new(Arc::clone(&schema), arrays).unwrap()
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).unwrap();
+        if cut > 0 {
+            mix.count("sliced");
+        }
+        batch.slice(cut, rows - cut)
     };
     let partitions =
         (0..rng.usize(1..4)).map(|_| (0..rng.usize(1..4)).map(|_| batch(rng)).collect());
@@ -211,9 +261,61 @@ impl Query<'_> {
             "ungrouped",
             "distinct",
             "nested",
+            "joined",
+            "joined",
+            "joined and grouped",
+            "set operation",
+            "ordered",
+            "ordered",
         ]);
         self.mix.count(kind);
         match kind {
+            "joined" => {
+                let (from, columns) = self.joined();
+                let columns = self.several(4, |query| query.one(&columns).to_owned());
+                format!("SELECT {columns} FROM {from}")
+            }
+            "joined and grouped" => {
+                let (from, columns) = self.joined();
+                let key = self.one(&columns);
+                let counted = self.one(&columns);
+                let order = match self.rng.bool() {
+                    true => " ORDER BY 1, 2, 3",
+                    false => "",
+                };
+                format!(
+                    "SELECT {key}, count(*), count({counted}) FROM {from} GROUP BY {key}{order}"
+                )
+            }
+            "set operation" => {
+                let columns = self.several(2, |query| {
+                    query.one(&["k", "z", "i8", "t", "b", "d15"]).to_owned()
+                });
+                let operation = self.one(&["INTERSECT", "EXCEPT", "INTERSECT ALL", "EXCEPT ALL"]);
+                let other = self.condition(1);
+                format!(
+                    "SELECT {columns} FROM t{filter} {operation} SELECT {columns} FROM t WHERE {other}"
+                )
+            }
+            "ordered" => {
+                let mut columns = vec!["k", "i8", "d15", "z", "t", "e", "b", "u64", "d30", "s"];
+                self.rng.shuffle(&mut columns);
+                columns.truncate(self.rng.usize(1..5));
+                let order: Vec<_> = columns
+                    .iter()
+                    .map(|column| {
+                        let direction = self.one(&["", " DESC"]);
+                        let nulls = self.one(&["", " NULLS FIRST", " NULLS LAST"]);
+                        format!("{column}{direction}{nulls}")
+                    })
+                    .collect();
+                let limit = match self.rng.bool() {
+                    true => format!(" LIMIT {}", self.one(&[1, 5, 40, 1000])),
+                    false => String::new(),
+                };
+                let (columns, order) = (columns.join(", "), order.join(", "));
+                format!("SELECT {columns} FROM t{filter} ORDER BY {order}{limit}")
+            }
             "rows" => format!("SELECT {} FROM t{filter}", self.several(4, Self::value)),
             "ungrouped" => format!("SELECT {} FROM t{filter}", self.several(4, Self::aggregate)),
             "distinct" => format!(
@@ -238,6 +340,51 @@ impl Query<'_> {
                 format!("SELECT k, sum(x), count(y), min(y) FROM ({inner}) GROUP BY k")
             }
         }
+    }
+
+    /// A join of the table with itself, and columns that go out of it.
+    fn joined(&mut self) -> (String, Vec<&'static str>) {
+        let left = ["k", "i8", "d15", "z", "t", "e", "b"];
+        let right = ["k2", "j8", "q", "z2", "t2", "e2", "b2"];
+        let side = |query: &mut Self, names: &[&str]| {
+            let columns = left.iter().zip(names);
+            let columns = columns.map(|(column, name)| format!("{column} AS {name}"));
+            let columns: Vec<_> = columns.collect();
+            let filter = match query.rng.u32(0..3) {
+                0 => String::new(),
+                _ => format!(" WHERE {}", query.condition(1)),
+            };
+            format!("(SELECT {} FROM t{filter})", columns.join(", "))
+        };
+        let (a, b) = (side(self, &left), side(self, &right));
+        let mut on = vec![
+            self.one(&[
+                "k = k2",
+                "k = k2",
+                "z = z2",
+                "k IS NOT DISTINCT FROM k2",
+                "k + 1 = k2 * 2",
+                "e = e2",
+                "d15 = q",
+            ])
+            .to_owned(),
+        ];
+        if self.rng.bool() {
+            let more = ["i8 = j8", "t = t2", "b = b2", "z = z2"];
+            on.push(self.one(&more).to_owned());
+        }
+        if self.rng.u32(0..3) == 0 {
+            let rest = ["i8 < j8", "e <> e2", "q > d15 OR b", "t2 IS NULL"];
+            on.push(format!("({})", self.one(&rest)));
+        }
+        let join = self.one(&JOINS);
+        self.mix.count(join);
+        let columns = match join {
+            "LEFT SEMI JOIN" | "LEFT ANTI JOIN" => left.to_vec(),
+            "RIGHT SEMI JOIN" | "RIGHT ANTI JOIN" => right.to_vec(),
+            _ => [left, right].concat(),
+        };
+        (format!("{a} {join} {b} ON {}", on.join(" AND ")), columns)
     }
 
     fn key(&mut self) -> String {

@@ -91,10 +91,8 @@ fn sorted(
     Ok(concat_batches(&instance.schema(), &out).unwrap())
 }
 
-/// Keys of any type but text, which is none.
 fn keys(rng: &mut Rng, columns: &[Column]) -> Vec<SortKey> {
-    let is_key = |index: &usize| columns[*index].ty != Type::Utf8;
-    let mut positions: Vec<_> = (0..columns.len()).filter(is_key).collect();
+    let mut positions: Vec<_> = (0..columns.len()).collect();
     rng.shuffle(&mut positions);
     positions.truncate(rng.usize(1..4));
     let positions = positions.into_iter();
@@ -195,7 +193,95 @@ fn sorted_rows_are_in_the_order_that_arrow_gives_them() {
         "(decimal",
         "date32",
         "(timestamp",
+        "utf8",
     ]);
+}
+
+#[test]
+fn texts_that_begin_alike_are_told_apart_by_what_follows() {
+    let column = |ty| Column {
+        ty,
+        nullable: true,
+        facts: Facts::NONE,
+    };
+    let columns = vec![column(Type::Utf8), column(Type::Int64), column(Type::Utf8)];
+    let mix = Mix::default();
+    for seed in seeds(0, 40) {
+        let mut rng = Rng::with_seed(seed);
+        // Lengths around those of an inline text, of a key's words and of one word.
+        let text = |rng: &mut Rng| {
+            let length = [0, 1, 7, 8, 9, 12, 13, 14, 15, 16, 17, 40][rng.usize(0..12)];
+            let mut text = "a".repeat(length);
+            match rng.u32(0..5) {
+                0 => return None,
+                1 => text.push('\0'),
+                2 => text.push('b'),
+                3 => text.insert(length / 2, 'é'),
+                _ => {}
+            }
+            Some(text)
+        };
+        let rows = [300, 20_000][usize::from(rng.u32(0..8) == 0)];
+        let mut texts = || -> ArrayRef {
+            let texts = (0..rows).map(|_| text(&mut rng));
+            Arc::new(arrow::array::StringViewArray::from_iter(texts))
+        };
+        let (first, last) = (texts(), texts());
+        let numbers = (0..rows).map(|_| Some(rng.i64(0..3)));
+        let numbers: ArrayRef = Arc::new(arrow::array::Int64Array::from_iter(numbers));
+        let fields = [("c0", first), ("c1", numbers), ("c2", last)];
+        let fields = fields.map(|(name, array)| (name, array, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(fields).unwrap();
+        let keys: Vec<_> = [vec![0, 1, 2], vec![1, 2, 0], vec![2], vec![0, 1]][rng.usize(0..4)]
+            .iter()
+            .map(|index| SortKey {
+                expr: Expr::Column(*index),
+                descending: rng.bool(),
+                nulls_first: rng.bool(),
+            })
+            .collect();
+        let fetch = [None, Some(1), Some(50), Some(1000)][rng.usize(0..4)];
+        mix.count(if fetch.is_some() { "fetch" } else { "all rows" });
+        if fetch.is_some_and(|_| rows > 16_384) {
+            mix.count("fetch that cuts");
+        }
+        let sort = Sort {
+            keys: keys.clone(),
+            fetch: fetch.map(|_| 0),
+        };
+        let params: Vec<_> = fetch.map(|fetch| Param::Int(fetch)).into_iter().collect();
+        let fragment = sort_fragment(columns.clone(), sort);
+        let out = sorted(&fragment, &params, std::slice::from_ref(&batch), 1000).unwrap();
+        let expected = expected(&batch, &keys, fetch.map(|fetch| fetch as usize));
+        for (out, expected) in out.columns().iter().zip(expected.columns()) {
+            assert_eq!(out, expected, "seed {seed}\n{fragment}");
+        }
+    }
+    mix.check(&["fetch", "all rows", "fetch that cuts"]);
+}
+
+#[test]
+fn a_sort_has_keys_and_they_are_no_computed_text() {
+    let refused = |sort: &str| {
+        let text = format!(
+            "(fragment (input (column utf8)) (params)
+             (pipeline (input 0) {sort}) (pipeline (sorted 0) (emit)))"
+        );
+        let fragment: Fragment = text.parse().unwrap();
+        worker_wasm::compile(&fragment).unwrap_err()
+    };
+    for (sort, reason) in [
+        ("(sort)", "a sort has keys"),
+        (
+            "(sort (asc (coalesce c0 c0) nulls-last))",
+            "computed text is no sort key",
+        ),
+    ] {
+        let error = std::error::Error::source(&refused(sort))
+            .unwrap()
+            .to_string();
+        assert!(error.contains(reason), "{sort}: {error}");
+    }
 }
 
 fn numbers(values: Vec<i64>) -> RecordBatch {

@@ -52,7 +52,7 @@ fn a_table_is_charged_until_nobody_has_it() {
     instance.finish(0, &mut go).unwrap();
     let charged = account.1.load(Ordering::Relaxed);
     assert_eq!(charged, instance.memory_bytes());
-    let table = instance.into_table().unwrap();
+    let table = instance.take_table().unwrap();
     assert_eq!(charged - kept, table.memory_bytes());
     assert_eq!(account.1.load(Ordering::Relaxed), table.memory_bytes());
     assert_eq!(table.rows(), 200_000);
@@ -121,7 +121,7 @@ fn a_build_can_be_stopped_in_each_of_its_calls() {
             }
         });
         assert!(matches!(stopped, Err(RunError::Stopped)), "{stopped:?}");
-        assert!(instance.into_table().is_err());
+        assert!(instance.take_table().is_err());
     }
     assert_eq!(account.1.load(Ordering::Relaxed), 0);
 }
@@ -131,7 +131,7 @@ fn threads_probe_one_table_that_exists_once() {
     let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
     let mut instance = filled(&account, 1_000_000);
     instance.finish(0, &mut go).unwrap();
-    let table = Arc::new(instance.into_table().unwrap());
+    let table = Arc::new(instance.take_table().unwrap());
     let fragment: Fragment = COUNT.parse().unwrap();
     let loaded = GUARDED.load(&compile(&fragment).unwrap()).unwrap();
     let matches: Vec<i64> = std::thread::scope(|scope| {
@@ -182,7 +182,7 @@ fn a_table_built_in_one_kind_of_memory_is_probed_in_the_other() {
     let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
     let mut instance = filled(&account, 100_000);
     instance.finish(0, &mut go).unwrap();
-    let table = Arc::new(instance.into_table().unwrap());
+    let table = Arc::new(instance.take_table().unwrap());
     let checked = runtime(Protection::Checked);
     let loaded = checked
         .load(&compile(&COUNT.parse::<Fragment>().unwrap()).unwrap())
@@ -204,7 +204,7 @@ fn a_batch_that_breaks_a_fact_goes_on_joining_and_sorting_in_the_general_module(
     let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
     let mut instance = filled(&account, 1000);
     instance.finish(0, &mut go).unwrap();
-    let table = Arc::new(instance.into_table().unwrap());
+    let table = Arc::new(instance.take_table().unwrap());
     let fragment: Fragment = "(fragment (input (column int64 nullable no-nulls)) (params)
         (pipeline (input 0)
             (join right (table (keys 0) (column int64)) (keys c0))

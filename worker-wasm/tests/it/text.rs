@@ -231,7 +231,7 @@ fn a_table_takes_over_text_of_the_table_that_was_probed() {
     let batch = named(KEYS, KEYS, "supplier");
     instance.push(0, &batch, &mut go).unwrap();
     instance.finish(0, &mut go).unwrap();
-    let second = Arc::new(instance.into_table().unwrap());
+    let second = Arc::new(instance.take_table().unwrap());
     let third: Fragment = "(fragment (input (column int64) (column utf8)) (params (param utf8))
           (pipeline (input 0)
             (join right (table (keys 2 1) (column int64) (column utf8) (column utf8)) (keys c1 p0))

@@ -139,7 +139,7 @@ fn q3_joins_twice_aggregates_and_keeps_the_first_ten() {
         building.push(0, batch, &mut go).unwrap();
     }
     building.finish(0, &mut go).unwrap();
-    let order_table = Arc::new(building.into_table().unwrap());
+    let order_table = Arc::new(building.take_table().unwrap());
 
     let mut instance = probe(
         &golden(include_str!("golden/join_q3.frag")),

@@ -15,7 +15,7 @@ use crate::{
 
 impl Instance {
     /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account.
-    pub fn into_table(mut self) -> Result<JoinTable, RunError> {
+    pub fn take_table(&mut self) -> Result<JoinTable, RunError> {
         let table = built_table(self.module.fragment(), self.module.output());
         // Whatever is not handed on stays, to be given back when the instance goes.
         let growing = match (&table, self.unfinished) {
