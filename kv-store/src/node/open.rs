@@ -17,14 +17,15 @@ use tokio::{
 use super::{Node, proposals, reads, upkeep};
 use crate::{
     disk::RealDisk,
+    metrics::Metrics,
     raft::{Group, GroupError},
     rpc::link::Dialer,
     state::{State, StateError},
     wal::{GroupId, LogOptions, Wal, WalError},
 };
 
-/// Of a file of the log, in bytes.
-pub(super) const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Of a file of the log, in bytes: what is kept of the log is kept in whole files.
+pub(super) const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The one group there is.
 pub(super) const GROUP: GroupId = GroupId(0);
 /// Of Raft and all that waits for it; more would only wait for each other.
@@ -47,6 +48,9 @@ pub struct NodeOptions {
     pub retention: Duration,
     /// Outcomes of transactions are kept this long.
     pub outcome_retention: Duration,
+    /// Of the log's youngest entries, kept though the engine has them on disk: a member that was away for no more than them
+    /// needs no snapshot. Opening reads them all.
+    pub log_bytes_kept: u64,
 }
 
 impl NodeOptions {
@@ -59,6 +63,7 @@ impl NodeOptions {
             dialer: Dialer::default(),
             retention: Duration::from_secs(60),
             outcome_retention: Duration::from_secs(24 * 3600),
+            log_bytes_kept: 32 * 1024 * 1024,
         }
     }
 }
@@ -154,12 +159,14 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
     tokio::spawn(upkeep::run(
         group.clone(),
         Arc::clone(&files.state),
+        Arc::clone(&files.wal),
         proposals.clone(),
         upkeep::Own {
             id: options.id,
             address: options.address.clone(),
             retention: options.retention,
             outcome_retention: options.outcome_retention,
+            log_bytes_kept: options.log_bytes_kept,
         },
     ));
     start(&group, &options).await?;
@@ -169,6 +176,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         group,
         state: files.state,
         wal: files.wal,
+        metrics: Metrics::new(),
         proposals,
         reads,
         serving,

@@ -1,7 +1,8 @@
 //! A node that listens.
 
 use std::{
-    future::Future,
+    convert::Infallible,
+    future::{Future, ready},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -9,7 +10,10 @@ use std::{
 };
 
 use tokio::net::TcpListener;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming},
+};
 
 use super::{
     KvService, RaftService, Shared,
@@ -87,6 +91,24 @@ fn tls(options: &ServeOptions) -> Result<Option<ServerTlsConfig>, ServeError> {
     Ok(Some(tls))
 }
 
+/// For everybody who may read anything.
+fn metrics(shared: &Shared, headers: &http::HeaderMap) -> http::Response<String> {
+    let (code, text) = match shared.access.role(headers) {
+        Ok(_) => {
+            let text = String::from_utf8(shared.node.metrics());
+            (http::StatusCode::OK, text.unwrap_or_default())
+        }
+        Err(error) => (http::StatusCode::UNAUTHORIZED, error.to_string()),
+    };
+    let mut response = http::Response::new(text);
+    *response.status_mut() = code;
+    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
 impl Server {
     /// Listens on `listen`, and opens the node. A node without an address is reached where it listens.
     pub async fn open(
@@ -143,9 +165,17 @@ impl Server {
         if let Some(tls) = self.tls {
             server = server.tls_config(tls)?;
         }
+        let mut routes = Routes::new(KvService(Arc::clone(&shared)))
+            .add_service(RaftService(Arc::clone(&shared)));
+        // For Prometheus, which speaks HTTP/1.1 without encryption.
+        let router = std::mem::take(routes.axum_router_mut());
+        let metrics = tower::service_fn(move |request: http::Request<_>| {
+            ready(Ok::<_, Infallible>(metrics(&shared, request.headers())))
+        });
+        *routes.axum_router_mut() = router.route_service("/metrics", metrics);
         let serving = server
-            .add_service(KvService(Arc::clone(&shared)))
-            .add_service(RaftService(shared))
+            .accept_http1(true)
+            .add_routes(routes.prepare())
             .serve_with_incoming(self.incoming);
         tokio::select! {
             served = serving => Ok(served?),
