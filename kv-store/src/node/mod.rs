@@ -7,7 +7,8 @@
 //!                     upkeep, each second: sync the engine, purge the log behind it, raise the watermark
 //! ```
 //!
-//! Everything of Raft runs on a runtime of the node's own, so that queries cannot starve it.
+//! Everything of Raft, and the service over the network, runs on a runtime of the node's own, so that queries cannot starve
+//! it. Its threads read and write the engine and the log themselves; only what takes long goes to other threads.
 //!
 //! ```text
 //! <folder>/LOCK       held while the node runs
@@ -34,6 +35,7 @@ pub use restore::{RestoreError, restore};
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -261,6 +263,17 @@ impl Node {
     /// What the member has counted, in the text format of Prometheus.
     pub fn metrics(&self) -> Vec<u8> {
         self.metrics.text(&self.status())
+    }
+
+    /// Runs something beside Raft, on the node's own runtime.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let runtime = self.runtime.as_ref();
+        runtime
+            .expect("it is there until the node is dropped")
+            .spawn(task)
     }
 
     pub(crate) fn group(&self) -> &Group {

@@ -28,8 +28,10 @@ use crate::{
 pub(super) const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The one group there is.
 pub(super) const GROUP: GroupId = GroupId(0);
-/// Of Raft and all that waits for it; more would only wait for each other.
-const THREADS: usize = 2;
+/// Of Raft, and of the service when there is one. One for each processor, but: with a single one a slow disk would keep
+/// heartbeats waiting, and more than a few would only wait for each other.
+const THREADS_MIN: usize = 2;
+const THREADS_MAX: usize = 8;
 /// Requests that wait for the committer, at most.
 const REQUESTS_MAX: usize = 16 * 1024;
 
@@ -113,8 +115,9 @@ struct Files {
 impl Node {
     /// Starts a member in its folder, making that where there is none.
     pub async fn open(options: NodeOptions) -> Result<Self, OpenError> {
+        let processors = std::thread::available_parallelism().map_or(THREADS_MIN, usize::from);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
+            .worker_threads(processors.clamp(THREADS_MIN, THREADS_MAX))
             .thread_name("raft")
             .enable_all()
             .build();

@@ -166,6 +166,8 @@ fn config() -> Result<Arc<Config>, GroupError> {
         snapshot_policy: SnapshotPolicy::Never,
         // The node purges, see `Group::purge`.
         max_in_snapshot_log_to_keep: u64::MAX,
+        // Followers write while the leader writes.
+        broadcast_submitted_on_append: Some(true),
         enable_pre_vote: Some(true),
         // A leader that comes back has to be elected: its state may be behind what it had answered.
         enable_leader_restore: Some(false),

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{
     service::Routes,
     transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming},
@@ -65,7 +65,7 @@ pub struct Server {
     node: Arc<Node>,
     access: Access,
     tls: Option<ServerTlsConfig>,
-    incoming: TcpIncoming,
+    listener: std::net::TcpListener,
     address: SocketAddr,
 }
 
@@ -138,7 +138,7 @@ impl Server {
             node: Arc::new(Node::open(node).await?),
             access,
             tls,
-            incoming: TcpIncoming::from(listener).with_nodelay(Some(true)),
+            listener: listener.into_std().map_err(at)?,
             address,
         })
     }
@@ -153,7 +153,10 @@ impl Server {
     }
 
     /// Answers until `stop` is there. Calls under way are then cut off: their clients ask other members.
+    ///
+    /// Runs where the node's Raft runs: what the two say to each other on the way of a call then crosses no runtimes.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let node = Arc::clone(&self.node);
         let shared = Arc::new(Shared {
             node: self.node,
             access: self.access,
@@ -173,13 +176,30 @@ impl Server {
             ready(Ok::<_, Infallible>(metrics(&shared, request.headers())))
         });
         *routes.axum_router_mut() = router.route_service("/metrics", metrics);
-        let serving = server
-            .accept_http1(true)
-            .add_routes(routes.prepare())
-            .serve_with_incoming(self.incoming);
+        let router = server.accept_http1(true).add_routes(routes.prepare());
+        let (listener, address) = (self.listener, self.address);
+        let mut serving = Serving(node.spawn(async move {
+            let listener = TcpListener::from_std(listener)
+                .map_err(|source| ServeError::Listen { address, source })?;
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            Ok(router.serve_with_incoming(incoming).await?)
+        }));
+        drop(node);
         tokio::select! {
-            served = serving => Ok(served?),
+            served = &mut serving.0 => match served {
+                Ok(served) => served,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
             () = stop => Ok(()),
         }
+    }
+}
+
+/// Ends with whoever waits for it.
+struct Serving(JoinHandle<Result<(), ServeError>>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
