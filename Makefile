@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/murre-ci
 export MURRE_TPCH_DIR ?= $(HOME)/.cache/murre/tpch
 BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
-KV_SEEDS ?= 0..12000
+KV_SEEDS ?= 10000
 
 .PHONY: help build demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv
 
@@ -37,11 +37,12 @@ test: ## every test, real servers and clients included
 	integration/clients/python/run.sh
 	integration/clients/jdbc/run.sh
 
-long: ## what takes long: scale factor 1, ten minutes of mutated traffic, 100,000 random plans, and 12,000 seeds of the simulated store (KV_SEEDS=from..to)
+long: ## what takes long: scale factor 1, ten minutes of mutated traffic, 100,000 random plans, 10,000 seeds of the simulated store (KV_SEEDS), and 10,000,000 writes to it
 	cargo build --locked --workspace --all-targets
 	MURRE_LONG=1 cargo test --locked -p integration -- tpch mutation
 	MURRE_PLANS=100000 cargo test --locked -p worker-wasm --test it random_plans -- --nocapture
-	KV_SEEDS=$(KV_SEEDS) cargo test --locked -p kv-store --test it simulation::no_seed -- --nocapture
+	benches/kv/seeds.py --upto $(KV_SEEDS)
+	KV_WRITES=10000000 cargo test --locked -p kv-store --test it embedded::log_and_engine_stay_small -- --nocapture
 
 features: ## dependencies that one member alone would build again
 	.ci/features.sh
@@ -60,4 +61,6 @@ bench-clients: build ## point queries through ADBC, and the memory of 200 client
 bench-kv: ## the key-value store beside etcd
 	cargo build --locked -p kv-store --example kv
 	benches/kv/setup.sh
-	benches/kv/run.py
+	benches/kv/run.py --keep
+	benches/kv/failover.py --keep
+	benches/kv/embedded.py --keep

@@ -1,175 +1,127 @@
 #!/usr/bin/env python3
-"""The store beside etcd: three members each on the loopback, same disk, same load generator.
+"""The store beside etcd: three members each on the loopback, same disk, same load generator, one store at a time.
 
-One call per operation, keys of 16 bytes, values of 256. CPU seconds are those of the three members, read from the
-kernel before and after; the load generator's stand beside them. Raw results go into benches/kv/results/.
+One call per operation (two for cas: a read and a write that depends on it), keys of 16 bytes, values of 256. CPU seconds
+are those of the three members, read from the kernel before and after; the load generator's stand beside them. Behind the
+closed loops comes an open loop at 70 % of the most puts a second. Raw results go into benches/kv/results/, and the table
+of medians is printed, for benches/README.md.
 """
 
 import argparse
 import datetime
 import json
 import os
-import platform
-import socket
+import statistics
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-PATIENCE_SECONDS = 60
+from cluster import HERE, Etcd, Murre, Store, default_kv, machine
+
+# Of the most puts a second, in the open loop.
+PART_OF_PEAK = 0.7
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(what: str, ask):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.1)
-    raise SystemExit(f"{what} does not happen")
-
-
-class Store:
-    """Three processes, and where their leader is."""
-
-    def __init__(self, kv: str):
-        self.kv = kv
-        self.processes: list[subprocess.Popen] = []
-
-    def cpu_seconds(self) -> float:
-        def ticks(process: subprocess.Popen) -> int:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")")[-1].split()
-            return int(fields[11]) + int(fields[12])
-
-        return sum(map(ticks, self.processes)) / TICKS_PER_SECOND
-
-    def stop(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
-class Murre(Store):
-    name = "murre"
-    extra: list[str] = []
-
-    def __init__(self, kv: str, folder: Path):
-        super().__init__(kv)
-        ports = [free_port() for _ in range(3)]
-        self.endpoints = ",".join(f"127.0.0.1:{port}" for port in ports)
-        first = f"127.0.0.1:{ports[0]}"
-        for number, port in enumerate(ports, 1):
-            command = [kv, "serve", "--id", str(number), "--listen", f"127.0.0.1:{port}"]
-            command += ["--data-dir", str(folder / f"murre{number}")]
-            if number > 1:
-                command += ["--join", first]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE)
-            process.stdout.readline()
-            self.processes.append(process)
-            if number == 1:
-                subprocess.run([kv, "init", "--endpoints", first], check=True)
-        until("three votes", self.has_three_voters)
-
-    def has_three_voters(self) -> bool:
-        command = [self.kv, "status", "--json", "--endpoints", self.endpoints]
-        status = subprocess.run(command, capture_output=True, text=True)
-        if status.returncode:
-            return False
-        nodes = json.loads(status.stdout)["nodes"]
-        return len(nodes) == 3 and all(
-            sum(member["voter"] for member in node["members"]) == 3 for node in nodes
-        )
-
-
-class Etcd(Store):
-    name = "etcd"
-    extra = ["--etcd"]
-
-    def __init__(self, kv: str, folder: Path, etcd: str):
-        super().__init__(kv)
-        peers = [free_port() for _ in range(3)]
-        clients = [free_port() for _ in range(3)]
-        members = ",".join(f"m{n}=http://127.0.0.1:{port}" for n, port in enumerate(peers, 1))
-        log = open(folder / "etcd.log", "wb")
-        for number, (peer, client) in enumerate(zip(peers, clients), 1):
-            urls = {"peer": f"http://127.0.0.1:{peer}", "client": f"http://127.0.0.1:{client}"}
-            command = [etcd, "--name", f"m{number}", "--data-dir", str(folder / f"etcd{number}")]
-            command += ["--listen-peer-urls", urls["peer"], "--initial-advertise-peer-urls", urls["peer"]]
-            command += ["--listen-client-urls", urls["client"], "--advertise-client-urls", urls["client"]]
-            command += ["--initial-cluster", members]
-            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
-        self.endpoints = until("a leader of etcd", lambda: self.leader(clients))
-
-    @staticmethod
-    def leader(clients: list[int]) -> str | None:
-        """The member that says of itself that it leads."""
-        import urllib.request
-
-        for port in clients:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=1) as answer:
-                    if b"\netcd_server_is_leader 1\n" in answer.read():
-                        return f"127.0.0.1:{port}"
-            except OSError:
-                pass
-        return None
-
-
-def measure(store: Store, workload: str, clients: int, seconds: int, fill: bool) -> dict:
+def measure(store: Store, workload: str, clients: int, seconds: int, more: list[str]) -> dict:
     command = [store.kv, "bench", "--workload", workload, "--clients", str(clients), "--json"]
-    command += ["--endpoints", store.endpoints, *store.extra]
-    if fill:
-        subprocess.run([*command, "--seconds", "1", "--fill"], check=True, stdout=subprocess.DEVNULL)
+    command += ["--seconds", str(seconds), "--endpoints", store.endpoints, *store.extra, *more]
     before = store.cpu_seconds()
-    output = subprocess.run([*command, "--seconds", str(seconds)], check=True, capture_output=True, text=True)
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result = json.loads(output.stdout)
     result["servers_cpu_s"] = store.cpu_seconds() - before
     result["servers_cpu_s_per_1000"] = 1000 * result["servers_cpu_s"] / max(result["ops"], 1)
     return {"store": store.name, "workload": workload, "clients": clients, **result}
 
 
+def medians(results: list[dict], loop: str) -> dict:
+    """Of each load: medians over the rounds."""
+    groups: dict = {}
+    for result in results:
+        if result["loop"] == loop:
+            groups.setdefault((result["workload"], result["clients"], result["store"]), []).append(result)
+    fields = ["ops_per_s", "p50_ms", "p99_ms", "servers_cpu_s_per_1000"]
+    return {
+        load: {field: statistics.median(result[field] for result in rounds) for field in fields}
+        | {"errors": sum(result["errors"] for result in rounds)}
+        for load, rounds in groups.items()
+    }
+
+
+def table(results: list[dict]) -> str:
+    closed = medians(results, "closed")
+    lines = [
+        "| load | clients | murre ops/s | etcd ops/s | ratio | murre p50, p99 ms | etcd p50, p99 ms "
+        "| murre CPU s per 1,000 | etcd CPU s per 1,000 | ratio |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for workload, clients, store in closed:
+        if store != "murre" or (workload, clients, "etcd") not in closed:
+            continue
+        ours, theirs = closed[workload, clients, "murre"], closed[workload, clients, "etcd"]
+        cpu = [one["servers_cpu_s_per_1000"] for one in (ours, theirs)]
+        lines.append(
+            f"| {workload} | {clients} | {ours['ops_per_s']:.0f} | {theirs['ops_per_s']:.0f} "
+            f"| {ours['ops_per_s'] / theirs['ops_per_s']:.2f} | {ours['p50_ms']:.2f}, {ours['p99_ms']:.2f} "
+            f"| {theirs['p50_ms']:.2f}, {theirs['p99_ms']:.2f} | {cpu[0]:.3f} | {cpu[1]:.3f} | {cpu[0] / cpu[1]:.2f} |"
+        )
+    lines += ["", "| open loop | operations/s | p50 ms | p99 ms | errors |", "| --- | ---: | ---: | ---: | ---: |"]
+    for (workload, _, store), one in medians(results, "open").items():
+        lines.append(
+            f"| {store}, {workload} at {PART_OF_PEAK:.0%} of its peak | {one['ops_per_s']:.0f} "
+            f"| {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['errors']} |"
+        )
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
     cache = Path(os.environ.get("MURRE_ETCD_DIR", Path.home() / ".cache/murre/etcd"))
-    parser.add_argument("--kv", default=str(target / "debug/examples/kv"), help="program with the store's commands")
+    parser.add_argument("--kv", default=default_kv(), help="program with the store's commands")
     parser.add_argument("--etcd", default=str(cache / "usr/bin/etcd"), help="see setup.sh")
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--clients", default="1,16,256")
-    parser.add_argument("--workloads", default="put,get,range")
+    parser.add_argument("--workloads", default="put,get,range,cas")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["murre", "etcd"], help="one of the stores")
     parser.add_argument("--folder", help="where the stores keep their data; a temporary folder otherwise")
+    parser.add_argument("--keep", action="store_true", help="write the results into the repository")
     arguments = parser.parse_args()
-    results = []
+    at = machine()
+    results: list[dict] = []
+
+    def note(loop: str, number: int, result: dict):
+        results.append({"loop": loop, "round": number, **result})
+        print(json.dumps(results[-1]), flush=True)
+
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        stores = []
-        try:
-            stores.append(Murre(arguments.kv, Path(folder)))
-            stores.append(Etcd(arguments.kv, Path(folder), arguments.etcd))
-            fill = True
-            for number in range(arguments.rounds):
-                for workload in arguments.workloads.split(","):
-                    for clients in map(int, arguments.clients.split(",")):
-                        for store in stores:
-                            result = measure(store, workload, clients, arguments.seconds, fill)
-                            results.append({"round": number, **result})
-                            print(json.dumps(results[-1]), flush=True)
-                        fill = False
-        finally:
+        stores = [Murre(arguments.kv, Path(folder)), Etcd(arguments.kv, Path(folder), arguments.etcd)]
+        stores = [store for store in stores if arguments.only in (None, store.name)]
+        for number in range(arguments.rounds):
             for store in stores:
-                store.stop()
+                try:
+                    store.start()
+                    # All keys in the first round; connections and caches are warm then as well.
+                    measure(store, "put", 256, 1, ["--fill"] if number == 0 else [])
+                    for workload in arguments.workloads.split(","):
+                        for clients in map(int, arguments.clients.split(",")):
+                            note("closed", number, measure(store, workload, clients, arguments.seconds, []))
+                    peaks = [
+                        result["ops_per_s"]
+                        for result in results
+                        if (result["loop"], result["store"], result["workload"]) == ("closed", store.name, "put")
+                    ]
+                    if peaks:
+                        rate = ["--rate", str(int(PART_OF_PEAK * max(peaks)))]
+                        note("open", number, measure(store, "put", 256, arguments.seconds, rate))
+                finally:
+                    store.stop()
+    print(table(results))
+    if not arguments.keep:
+        return
     now = datetime.datetime.now(datetime.timezone.utc)
     document = {
         "at": now.isoformat(timespec="seconds"),
-        "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()},
+        "machine": at,
         "seconds": arguments.seconds,
         "results": results,
     }

@@ -2,6 +2,10 @@
 
 use clap::Parser;
 
+/// The one of the `murre` binary, so that what is measured here holds there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     let filter = std::env::var("KV_LOG").unwrap_or_else(|_| "warn".into());

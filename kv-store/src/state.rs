@@ -88,6 +88,9 @@ pub struct State {
     /// The applier's engine. Replaced when a snapshot is installed; reads that began before go on in the old one.
     engine: RwLock<LsmEngine>,
     applied: watch::Sender<Version>,
+    /// The applier's. Raised before a compaction may go by it: who takes a view of the engine and then looks here misses
+    /// nothing at or above it.
+    watermark: RwLock<Version>,
     /// Index of the last entry with a commit; of an older state's last entry, when there was none since it was opened.
     written: AtomicU64,
 }
@@ -107,6 +110,7 @@ impl State {
         let applied = Version::end_of_entry(applier.last_applied().map_or(0, |id| id.index));
         let state = Self {
             folder,
+            watermark: RwLock::new(applier.watermark()),
             applier: Mutex::new(applier),
             engine: RwLock::new(engine),
             applied: watch::Sender::new(applied),
@@ -123,6 +127,7 @@ impl State {
     pub fn apply(&self, entries: &[Entry]) -> Result<Vec<AppliedEntry>, StateError> {
         let mut applier = self.applier.lock();
         let done = applier.apply(entries)?;
+        *self.watermark.write() = applier.watermark();
         let is_commit = |command: &Command| matches!(command, Command::Commit { .. });
         let wrote = done
             .iter()
@@ -184,6 +189,7 @@ impl State {
         engine.persist()?;
         let installed = Applier::open(engine.clone(), Some(last), FEED_BYTES_MAX)?;
         folders::switch(&self.folder, &fresh).map_err(install_failed)?;
+        *self.watermark.write() = installed.watermark();
         *applier = installed;
         *self.engine.write() = engine;
         self.applied.send_replace(Version::end_of_entry(last.index));
@@ -208,7 +214,7 @@ impl State {
 
     /// Reads below it are refused.
     pub fn watermark(&self) -> Version {
-        self.applier.lock().watermark()
+        *self.watermark.read()
     }
 
     /// Whether a higher watermark would let anything go.

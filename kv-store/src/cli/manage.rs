@@ -75,6 +75,7 @@ fn node_json(status: &NodeStatus) -> serde_json::Value {
         "term": status.lead.term,
         "leads": status.lead.is_own,
         "stopped": status.lead.is_stopped,
+        "first_index": status.first_index,
         "last_index": status.last_index,
         "applied": status.applied.to_string(),
         "watermark": status.watermark.to_string(),

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     DialError, DialOptions, Dialer, KvError,
     client::{Client, ClientOptions},
+    node::OpenError,
     service::ServeError,
     snapshot::SnapshotError,
     transaction::Retry,
@@ -53,6 +54,8 @@ enum Command {
     Restore(manage::Restore),
     /// Put load on the store, and measure.
     Bench(bench::Bench),
+    /// Measure the store inside of this process, without a network.
+    BenchEmbedded(bench::embedded::BenchEmbedded),
 }
 
 /// How to reach a store.
@@ -89,6 +92,8 @@ pub enum CliError {
     Dial(#[from] DialError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error("cannot open the store")]
+    Open(#[from] OpenError),
     #[error("cannot use \"{}\"", path.display())]
     File {
         path: PathBuf,
@@ -103,6 +108,8 @@ pub enum CliError {
     },
     #[error("cannot restore")]
     Restore(#[from] crate::node::RestoreError),
+    #[error("the member failed: {detail}")]
+    Failed { detail: String },
     #[error("no member answers")]
     NobodyAnswers,
     #[error("there is no key \"{key}\"")]
@@ -168,5 +175,6 @@ pub async fn run(kv: Kv) -> Result<(), CliError> {
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Bench(bench) => bench.run().await,
+        Command::BenchEmbedded(bench) => bench.run().await,
     }
 }

@@ -53,6 +53,9 @@ pub(super) struct Serve {
     /// Seconds that old versions are kept
     #[arg(long, default_value_t = 60)]
     retention: u64,
+    /// MiB of the log that are kept for members that are away; one that lacks more gets a snapshot
+    #[arg(long, default_value_t = 32)]
+    keep_log_mib: u64,
 }
 
 impl Serve {
@@ -67,6 +70,7 @@ impl Serve {
         node.address = self.advertise.clone().unwrap_or_default();
         node.dialer = dialer.clone();
         node.retention = Duration::from_secs(self.retention);
+        node.log_bytes_kept = self.keep_log_mib.saturating_mul(1024 * 1024);
         let options = ServeOptions {
             identity,
             client_ca: self.client_ca.clone(),
@@ -79,7 +83,11 @@ impl Serve {
             tokio::spawn(join(member, dialer, node))
         });
         let node = Arc::clone(server.node());
-        server.serve(until_asked_to_stop()).await?;
+        tokio::select! {
+            served = server.serve(until_asked_to_stop()) => served?,
+            // It cannot be trusted with anything until its log has been read again.
+            detail = node.until_failed() => return Err(CliError::Failed { detail }),
+        }
         if let Some(joining) = joining {
             joining.abort();
         }

@@ -98,7 +98,9 @@ impl Client {
             } if !leader.address.is_empty() && leader.address != address => {
                 self.links.follow(&leader.address);
             }
-            KvError::NotLeader { .. } | KvError::Unreachable { .. } => self.links.pass(&address),
+            KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Storage { .. } => {
+                self.links.pass(&address);
+            }
             _ => {}
         }
         Err(error)
@@ -113,7 +115,10 @@ impl Client {
         let again = |error: &KvError| {
             matches!(
                 error,
-                KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Overloaded
+                KvError::NotLeader { .. }
+                    | KvError::Unreachable { .. }
+                    | KvError::Overloaded
+                    | KvError::Storage { .. }
             )
         };
         self.ask_while(again, method, message).await
@@ -146,10 +151,19 @@ impl Client {
 
     /// The value of a key now.
     pub async fn get_now(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        Ok(self.get_with_version(key).await?.0)
+    }
+
+    /// The value of a key now, and the version that is now: a commit that read at it can depend on the key.
+    pub async fn get_with_version(
+        &self,
+        key: &[u8],
+    ) -> Result<(Option<Vec<u8>>, Version), KvError> {
         let key = Bytes::copy_from_slice(key);
         let message = wire::Key { key, at: None };
         let answer: wire::Value = self.ask(method::GET, message).await?;
-        Ok(answer.value.map(Vec::from))
+        let at = version::from_wire(&answer.at)?;
+        Ok((answer.value.map(Vec::from), at))
     }
 
     /// Rows of a range now; the first page decides what now is.
@@ -290,8 +304,13 @@ impl Store for Client {
 
     async fn commit(&self, request: CommitRequest) -> Result<Version, KvError> {
         let id = request.id;
-        let nothing_happened =
-            |error: &KvError| matches!(error, KvError::NotLeader { .. } | KvError::Overloaded);
+        // A member whose log failed with a commit under way says that it does not know.
+        let nothing_happened = |error: &KvError| {
+            matches!(
+                error,
+                KvError::NotLeader { .. } | KvError::Overloaded | KvError::Storage { .. }
+            )
+        };
         let sent = self.ask_while(nothing_happened, method::COMMIT, commit_to_wire(&request));
         let answer: Result<wire::AtVersion, _> = sent.await;
         match answer {

@@ -22,6 +22,12 @@ use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
 const FORMAT: &[u8] = &[1];
+/// In memory before it becomes a file, in bytes. Opening reads what is not a file yet from the journal, so this bounds how
+/// long that takes. The two fill up at about the same time under small writes: a journal goes when both are files.
+const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+const META_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
+/// Of all journals, the least that fjall allows.
+const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const DATA: &str = "data";
 const META: &str = "meta";
 
@@ -69,14 +75,15 @@ impl LsmEngine {
             opened => (opened, None),
         };
         let database = database.map_err(|e| EngineError::storage("open", e))?;
-        let keyspace = |name| {
+        let keyspace = |name, memtable_bytes| {
+            let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
             database
-                .keyspace(name, KeyspaceCreateOptions::default)
+                .keyspace(name, options)
                 .map_err(|e| EngineError::storage("open", e))
         };
         let engine = Self {
-            data: keyspace(DATA)?,
-            meta: keyspace(META)?,
+            data: keyspace(DATA, DATA_MEMTABLE_BYTES)?,
+            meta: keyspace(META, META_MEMTABLE_BYTES)?,
             database,
             gc,
         };
@@ -149,6 +156,7 @@ fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
     let gc = Arc::clone(gc);
     Database::builder(folder)
         .manual_journal_persist(true)
+        .max_journaling_size(JOURNAL_BYTES_MAX)
         .with_compaction_filter_factories(Arc::new(move |keyspace| {
             let factory = FilterFactory(Arc::clone(&gc));
             (keyspace == DATA).then(|| Arc::new(factory) as Arc<dyn Factory>)

@@ -7,7 +7,8 @@
 //!                     upkeep, each second: sync the engine, purge the log behind it, raise the watermark
 //! ```
 //!
-//! Everything of Raft runs on a runtime of the node's own, so that queries cannot starve it.
+//! Everything of Raft, and the service over the network, runs on a runtime of the node's own, so that queries cannot starve
+//! it. Its threads read and write the engine and the log themselves; only what takes long goes to other threads.
 //!
 //! ```text
 //! <folder>/LOCK       held while the node runs
@@ -23,17 +24,24 @@ mod reads;
 mod restore;
 mod upkeep;
 
-use std::{fs::File, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub use open::{NodeOptions, OpenError};
 pub use restore::{RestoreError, restore};
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
 };
 
 use crate::{
     KvError, Version,
+    engine::Direction,
+    metrics::Metrics,
     mvcc::{
         changes::Change,
         read,
@@ -41,7 +49,7 @@ use crate::{
     },
     raft::{Group, Lead, MemberStatus},
     state::State,
-    txn::{CommitRequest, KeyRange, Outcome, TxnId},
+    txn::{CLEARED_KEYS_MAX, CommitRequest, KeyRange, LimitError, Mutation, Outcome, TxnId},
     wal::Wal,
 };
 
@@ -53,6 +61,7 @@ pub struct Node {
     group: Group,
     state: Arc<State>,
     wal: Arc<Wal>,
+    metrics: Metrics,
     proposals: mpsc::Sender<proposals::Request>,
     reads: mpsc::Sender<reads::Waiter>,
     /// This member leads and takes requests.
@@ -77,6 +86,8 @@ pub struct NodeStatus {
     pub id: u64,
     pub lead: Lead,
     pub members: Vec<MemberStatus>,
+    /// Of the first entry in its log, or behind the last that was purged.
+    pub first_index: u64,
     /// Of the last entry in its log.
     pub last_index: u64,
     pub applied: Version,
@@ -96,17 +107,21 @@ impl Node {
     pub async fn begin(&self) -> Result<Version, KvError> {
         let (sender, receiver) = oneshot::channel();
         self.reads.send(sender).await.map_err(|_| stopped())?;
-        receiver.await.map_err(|_| stopped())?
+        let given = receiver.await.map_err(|_| stopped())?;
+        self.metrics.began(given.is_ok());
+        given
     }
 
     /// The value of a key at a version that [`Node::begin`] gave.
     pub fn get(&self, key: &[u8], at: Version) -> Result<Option<Vec<u8>>, KvError> {
         let reader = self.reader(at)?;
+        self.metrics.read_key();
         Ok(read::get(&*reader, key, at)?)
     }
 
     pub fn get_range(&self, query: &RangeQuery, at: Version) -> Result<RangeRows, KvError> {
         let reader = self.reader(at)?;
+        self.metrics.read_range();
         Ok(selector::get_range(&*reader, query, at)?)
     }
 
@@ -119,8 +134,8 @@ impl Node {
             });
         }
         let reader = self.state.reader();
-        // In the snapshot that is read: versions go only after the watermark has passed them.
-        let watermark = crate::txn::watermark(&*reader)?;
+        // After the view was taken: versions go only when the watermark has passed them.
+        let watermark = self.state.watermark();
         if at < watermark {
             return Err(KvError::Compacted {
                 version: at,
@@ -132,18 +147,61 @@ impl Node {
 
     /// Commits a transaction, once: a request with the same id gets the same answer.
     pub async fn commit(&self, request: CommitRequest) -> Result<Version, KvError> {
+        let start = Instant::now();
+        let committed = self.commit_checked(request).await;
+        self.metrics.committed(&committed, start.elapsed());
+        committed
+    }
+
+    async fn commit_checked(&self, request: CommitRequest) -> Result<Version, KvError> {
         crate::txn::check(&request)?;
+        self.check_clears(&request).await?;
         let id = request.id;
         let (answer, receiver) = oneshot::channel();
         self.propose(proposals::Request::Commit { request, answer })?;
         receiver.await.map_err(|_| KvError::UnknownOutcome { id })?
     }
 
+    /// Whether the ranges to clear hold more keys now than a transaction may clear. More may come until it commits: the limit
+    /// is there to bound the work, not to be exact.
+    async fn check_clears(&self, request: &CommitRequest) -> Result<(), KvError> {
+        let is_clear = |mutation: &Mutation| matches!(mutation, Mutation::ClearRange { .. });
+        if !request.mutations.iter().any(is_clear) {
+            return Ok(());
+        }
+        let ranges: Vec<_> = request
+            .mutations
+            .iter()
+            .filter(|mutation| is_clear(mutation))
+            .map(Mutation::write_range)
+            .collect();
+        let state = Arc::clone(&self.state);
+        let count = move || {
+            let (at, reader) = (state.applied(), state.reader());
+            let rows = ranges.iter().flat_map(|range| {
+                read::rows(&*reader, &range.begin..&range.end, at, Direction::Forward)
+            });
+            let num_keys = rows
+                .take(CLEARED_KEYS_MAX + 1)
+                .try_fold(0, |num, row| row.map(|_| num + 1))?;
+            if num_keys > CLEARED_KEYS_MAX {
+                return Err(LimitError::ClearsTooMuch.into());
+            }
+            Ok(())
+        };
+        let counted = tokio::task::spawn_blocking(count).await;
+        counted.map_err(|error| KvError::Storage {
+            detail: error.to_string(),
+        })?
+    }
+
     /// What became of a transaction. One that has not committed by now never will.
     pub async fn outcome(&self, id: TxnId) -> Result<Outcome, KvError> {
         let (answer, receiver) = oneshot::channel();
         self.propose(proposals::Request::Ask { id, answer })?;
-        receiver.await.map_err(|_| stopped())?
+        let answer = receiver.await.map_err(|_| stopped())?;
+        self.metrics.asked(&answer);
+        answer
     }
 
     fn propose(&self, request: proposals::Request) -> Result<(), KvError> {
@@ -194,11 +252,28 @@ impl Node {
             id: self.id,
             lead: self.group.lead(),
             members: self.group.members(),
+            first_index: self.wal.indexes(open::GROUP).start,
             last_index: self.group.last_index(),
             applied: self.state.applied(),
             watermark: self.state.watermark(),
             num_syncs: self.wal.num_syncs(),
         }
+    }
+
+    /// What the member has counted, in the text format of Prometheus.
+    pub fn metrics(&self) -> Vec<u8> {
+        self.metrics.text(&self.status())
+    }
+
+    /// Runs something beside Raft, on the node's own runtime.
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let runtime = self.runtime.as_ref();
+        runtime
+            .expect("it is there until the node is dropped")
+            .spawn(task)
     }
 
     pub(crate) fn group(&self) -> &Group {
@@ -214,6 +289,12 @@ impl Node {
         let mut serving = self.serving.clone();
         let wait = serving.wait_for(|serving| *serving);
         matches!(tokio::time::timeout(patience, wait).await, Ok(Ok(_)))
+    }
+
+    /// Returns when the log or the state has failed, and says how. The member answers nothing any more, and must be started
+    /// again.
+    pub async fn until_failed(&self) -> String {
+        self.group.until_stopped().await
     }
 
     /// Stops the member and waits until its files are closed.

@@ -17,18 +17,21 @@ use tokio::{
 use super::{Node, proposals, reads, upkeep};
 use crate::{
     disk::RealDisk,
+    metrics::Metrics,
     raft::{Group, GroupError},
     rpc::link::Dialer,
     state::{State, StateError},
     wal::{GroupId, LogOptions, Wal, WalError},
 };
 
-/// Of a file of the log, in bytes.
-pub(super) const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Of a file of the log, in bytes: what is kept of the log is kept in whole files.
+pub(super) const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The one group there is.
 pub(super) const GROUP: GroupId = GroupId(0);
-/// Of Raft and all that waits for it; more would only wait for each other.
-const THREADS: usize = 2;
+/// Of Raft, and of the service when there is one. One for each processor, but: with a single one a slow disk would keep
+/// heartbeats waiting, and more than a few would only wait for each other.
+const THREADS_MIN: usize = 2;
+const THREADS_MAX: usize = 8;
 /// Requests that wait for the committer, at most.
 const REQUESTS_MAX: usize = 16 * 1024;
 
@@ -47,6 +50,9 @@ pub struct NodeOptions {
     pub retention: Duration,
     /// Outcomes of transactions are kept this long.
     pub outcome_retention: Duration,
+    /// Of the log's youngest entries, kept though the engine has them on disk: a member that was away for no more than them
+    /// needs no snapshot. Opening reads them all.
+    pub log_bytes_kept: u64,
 }
 
 impl NodeOptions {
@@ -59,6 +65,7 @@ impl NodeOptions {
             dialer: Dialer::default(),
             retention: Duration::from_secs(60),
             outcome_retention: Duration::from_secs(24 * 3600),
+            log_bytes_kept: 32 * 1024 * 1024,
         }
     }
 }
@@ -108,8 +115,9 @@ struct Files {
 impl Node {
     /// Starts a member in its folder, making that where there is none.
     pub async fn open(options: NodeOptions) -> Result<Self, OpenError> {
+        let processors = std::thread::available_parallelism().map_or(THREADS_MIN, usize::from);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
+            .worker_threads(processors.clamp(THREADS_MIN, THREADS_MAX))
             .thread_name("raft")
             .enable_all()
             .build();
@@ -154,12 +162,14 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
     tokio::spawn(upkeep::run(
         group.clone(),
         Arc::clone(&files.state),
+        Arc::clone(&files.wal),
         proposals.clone(),
         upkeep::Own {
             id: options.id,
             address: options.address.clone(),
             retention: options.retention,
             outcome_retention: options.outcome_retention,
+            log_bytes_kept: options.log_bytes_kept,
         },
     ));
     start(&group, &options).await?;
@@ -169,6 +179,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         group,
         state: files.state,
         wal: files.wal,
+        metrics: Metrics::new(),
         proposals,
         reads,
         serving,

@@ -2,6 +2,7 @@
 //!
 //! - The engine is synced when something was applied, and the log purged behind that.
 //! - The member that leads lets go of versions and outcomes that are older than they are kept.
+//! - The member that leads removes leases that were not renewed.
 //! - The member that leads says where it is reached, when the group knows another address: a folder may have moved, or its
 //!   member may have been alone before.
 //!
@@ -9,15 +10,21 @@
 //! no times yet, and lets go of nothing until they have passed.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
 
-use super::proposals::Request;
-use crate::{Version, raft::Group, state::State};
+use super::{open::GROUP, proposals::Request};
+use crate::{
+    Version,
+    lease::{self, Held},
+    raft::Group,
+    state::State,
+    wal::Wal,
+};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Also for versions that are hardly kept at all.
@@ -32,12 +39,14 @@ pub(super) struct Own {
     pub(super) address: String,
     pub(super) retention: Duration,
     pub(super) outcome_retention: Duration,
+    pub(super) log_bytes_kept: u64,
 }
 
 /// Until the group is shut down.
 pub(super) async fn run(
     group: Group,
     state: Arc<State>,
+    wal: Arc<Wal>,
     proposals: mpsc::Sender<Request>,
     own: Own,
 ) {
@@ -47,6 +56,7 @@ pub(super) async fn run(
     let mut persisted = state.applied();
     let mut versions = Notes::new(own.retention);
     let mut outcomes = Notes::new(own.outcome_retention);
+    let mut leases = Leases::default();
     loop {
         ticks.tick().await;
         let applied = state.applied();
@@ -55,12 +65,22 @@ pub(super) async fn run(
                 return;
             }
             persisted = applied;
+            // What this sync covers may go with the next one.
+            let first_kept = wal.first_within(GROUP, own.log_bytes_kept);
+            if group.purge(first_kept).await.is_err() {
+                return;
+            }
         }
         announce(&group, &own).await;
         let now = Instant::now();
         versions.note(now, applied);
         outcomes.note(now, applied);
-        let (watermark, outcomes_below) = (versions.old(now), outcomes.old(now));
+        let (mut watermark, outcomes_below) = (versions.old(now), outcomes.old(now));
+        if group.lead().is_own {
+            watermark = watermark.min(leases.look_after(&state, &proposals, now));
+        } else {
+            leases.seen.clear();
+        }
         if group.lead().is_own
             && watermark > state.watermark()
             && state.is_written_after_watermark()
@@ -85,6 +105,49 @@ async fn announce(group: &Group, own: &Own) {
         && let Err(error) = group.set_address(own.id, own.address.clone()).await
     {
         tracing::warn!(%error, "the group does not learn this member's address yet");
+    }
+}
+
+/// The leases that stand, as a leader sees them.
+#[derive(Debug, Default)]
+struct Leases {
+    /// By key: as last seen, and since when it has been so.
+    seen: HashMap<Vec<u8>, (Held, Instant)>,
+}
+
+impl Leases {
+    /// Has those removed whose time is over. The oldest version that is held.
+    fn look_after(
+        &mut self,
+        state: &State,
+        proposals: &mpsc::Sender<Request>,
+        now: Instant,
+    ) -> Version {
+        let applied = state.applied();
+        let standing = match lease::all(&*state.reader()) {
+            Ok(standing) => standing,
+            Err(error) => {
+                tracing::warn!(%error, "leases cannot be read, so no version goes");
+                return Version::MIN;
+            }
+        };
+        let mut before = std::mem::take(&mut self.seen);
+        let mut oldest = Version::MAX;
+        for (key, held) in standing {
+            oldest = oldest.min(held.at);
+            let since = match before.remove(&key) {
+                Some((same, since)) if same == held => since,
+                _ => now,
+            };
+            if now - since > held.time_to_live {
+                // A renewal meanwhile makes it a conflict. Who waits for the answer looks again with the next tick.
+                let (answer, _) = tokio::sync::oneshot::channel();
+                let request = lease::removal(key.clone(), applied);
+                drop(proposals.try_send(Request::Commit { request, answer }));
+            }
+            self.seen.insert(key, (held, since));
+        }
+        oldest
     }
 }
 

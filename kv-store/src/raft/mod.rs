@@ -47,8 +47,6 @@ type Raft = openraft::Raft<TypeConfig, StateMachine>;
 const HEARTBEAT_INTERVAL: u64 = 150;
 const ELECTION_TIMEOUT_MIN: u64 = 600;
 const ELECTION_TIMEOUT_MAX: u64 = 900;
-/// Entries kept behind what the engine has on disk, so that a member that was away for a moment needs no snapshot.
-const ENTRIES_KEPT: u64 = 5_000;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GroupError {
@@ -166,8 +164,10 @@ fn config() -> Result<Arc<Config>, GroupError> {
         election_timeout_max: ELECTION_TIMEOUT_MAX,
         // The node asks for them, when it wants the engine synced.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        purge_batch_size: 256,
+        // The node purges, see `Group::purge`.
+        max_in_snapshot_log_to_keep: u64::MAX,
+        // Followers write while the leader writes.
+        broadcast_submitted_on_append: Some(true),
         enable_pre_vote: Some(true),
         // A leader that comes back has to be elected: its state may be behind what it had answered.
         enable_leader_restore: Some(false),
@@ -316,6 +316,29 @@ impl Group {
     pub(crate) async fn persist(&self) -> Result<(), GroupError> {
         let asked = self.raft.trigger().snapshot().await;
         asked.map_err(|fatal| stopped(&fatal))
+    }
+
+    /// Lets the log forget entries before this index, as far as the engine has them on disk. Returns before that is done.
+    pub(crate) async fn purge(&self, before: u64) -> Result<(), GroupError> {
+        let Some(upto) = before.checked_sub(2) else {
+            // Entry 1 is openraft's entry 0.
+            return Ok(());
+        };
+        let asked = self.raft.trigger().purge_log(upto).await;
+        asked.map_err(|fatal| stopped(&fatal))
+    }
+
+    /// Returns when the log or the state has failed, and says how; the member must be started again then.
+    pub(crate) async fn until_stopped(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "its task ended".into();
+            }
+        }
     }
 
     pub(crate) async fn transfer_lead(&self, to: u64) -> Result<(), GroupError> {

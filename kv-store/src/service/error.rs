@@ -127,6 +127,7 @@ fn set_limit(message: &mut wire::Error, limit: &LimitError) {
         LimitError::KeyBehindEnd => (4, 0, 0),
         LimitError::RangeReversed => (5, 0, 0),
         LimitError::VersionstampOutside { offset, bytes } => (6, *bytes, *offset),
+        LimitError::ClearsTooMuch => (7, 0, 0),
     };
     message.limit = kind;
     message.bytes = bytes as u64;
@@ -143,6 +144,7 @@ fn limit(message: &wire::Error) -> Option<LimitError> {
         4 => LimitError::KeyBehindEnd,
         5 => LimitError::RangeReversed,
         6 => LimitError::VersionstampOutside { offset, bytes },
+        7 => LimitError::ClearsTooMuch,
         _ => return None,
     })
 }
@@ -216,6 +218,7 @@ mod tests {
                 offset: 4,
                 bytes: 5,
             },
+            LimitError::ClearsTooMuch,
         ];
         let mut all = vec![
             KvError::Conflict,

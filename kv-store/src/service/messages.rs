@@ -194,6 +194,8 @@ pub(crate) struct Status {
     pub(crate) num_syncs: u64,
     #[prost(bool, tag = "10")]
     pub(crate) is_stopped: bool,
+    #[prost(uint64, tag = "11")]
+    pub(crate) first_index: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -4,6 +4,8 @@
 //! HTTP/2 ──> access: who calls ──> path ──> decoded message ──> Node ──> answer, or KvError in the status' details
 //! ```
 //!
+//! `GET /metrics` on the same port is what the member has counted.
+//!
 //! Errors: [`error`] is the only place that maps them to gRPC codes.
 
 pub(crate) mod access;

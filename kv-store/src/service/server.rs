@@ -1,15 +1,19 @@
 //! A node that listens.
 
 use std::{
-    future::Future,
+    convert::Infallible,
+    future::{Future, ready},
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tokio::net::TcpListener;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tonic::{
+    service::Routes,
+    transport::{Certificate, Identity, ServerTlsConfig, server::TcpIncoming},
+};
 
 use super::{
     KvService, RaftService, Shared,
@@ -61,7 +65,7 @@ pub struct Server {
     node: Arc<Node>,
     access: Access,
     tls: Option<ServerTlsConfig>,
-    incoming: TcpIncoming,
+    listener: std::net::TcpListener,
     address: SocketAddr,
 }
 
@@ -85,6 +89,24 @@ fn tls(options: &ServeOptions) -> Result<Option<ServerTlsConfig>, ServeError> {
         tls = tls.client_ca_root(Certificate::from_pem(read(authority)?));
     }
     Ok(Some(tls))
+}
+
+/// For everybody who may read anything.
+fn metrics(shared: &Shared, headers: &http::HeaderMap) -> http::Response<String> {
+    let (code, text) = match shared.access.role(headers) {
+        Ok(_) => {
+            let text = String::from_utf8(shared.node.metrics());
+            (http::StatusCode::OK, text.unwrap_or_default())
+        }
+        Err(error) => (http::StatusCode::UNAUTHORIZED, error.to_string()),
+    };
+    let mut response = http::Response::new(text);
+    *response.status_mut() = code;
+    let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
+    response
 }
 
 impl Server {
@@ -116,7 +138,7 @@ impl Server {
             node: Arc::new(Node::open(node).await?),
             access,
             tls,
-            incoming: TcpIncoming::from(listener).with_nodelay(Some(true)),
+            listener: listener.into_std().map_err(at)?,
             address,
         })
     }
@@ -131,7 +153,10 @@ impl Server {
     }
 
     /// Answers until `stop` is there. Calls under way are then cut off: their clients ask other members.
+    ///
+    /// Runs where the node's Raft runs: what the two say to each other on the way of a call then crosses no runtimes.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let node = Arc::clone(&self.node);
         let shared = Arc::new(Shared {
             node: self.node,
             access: self.access,
@@ -143,13 +168,38 @@ impl Server {
         if let Some(tls) = self.tls {
             server = server.tls_config(tls)?;
         }
-        let serving = server
-            .add_service(KvService(Arc::clone(&shared)))
-            .add_service(RaftService(shared))
-            .serve_with_incoming(self.incoming);
+        let mut routes = Routes::new(KvService(Arc::clone(&shared)))
+            .add_service(RaftService(Arc::clone(&shared)));
+        // For Prometheus, which speaks HTTP/1.1 without encryption.
+        let router = std::mem::take(routes.axum_router_mut());
+        let metrics = tower::service_fn(move |request: http::Request<_>| {
+            ready(Ok::<_, Infallible>(metrics(&shared, request.headers())))
+        });
+        *routes.axum_router_mut() = router.route_service("/metrics", metrics);
+        let router = server.accept_http1(true).add_routes(routes.prepare());
+        let (listener, address) = (self.listener, self.address);
+        let mut serving = Serving(node.spawn(async move {
+            let listener = TcpListener::from_std(listener)
+                .map_err(|source| ServeError::Listen { address, source })?;
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            Ok(router.serve_with_incoming(incoming).await?)
+        }));
+        drop(node);
         tokio::select! {
-            served = serving => Ok(served?),
+            served = &mut serving.0 => match served {
+                Ok(served) => served,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
             () = stop => Ok(()),
         }
+    }
+}
+
+/// Ends with whoever waits for it.
+struct Serving(JoinHandle<Result<(), ServeError>>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

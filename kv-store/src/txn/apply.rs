@@ -6,6 +6,7 @@ use super::{Command, Mutation, Outcome, TxnId, atomic, outcome};
 use crate::{
     EngineError, Version,
     engine::{Batch, Direction, Overlay, Reader, Space},
+    lease,
     mutant::Mutant,
     mvcc::{changes::Change, key, read},
     version::VERSION_LEN,
@@ -68,7 +69,12 @@ pub fn apply(
                 outcomes_below,
             } => {
                 outcome::forget(reader, batch, *outcomes_below)?;
-                EntryOutcome::Watermark(raise_watermark(reader, batch, *watermark)?)
+                let held = lease::oldest(&Overlay {
+                    below: reader,
+                    batch,
+                })?;
+                let watermark = held.min(*watermark);
+                EntryOutcome::Watermark(raise_watermark(reader, batch, watermark)?)
             }
         };
         applied.outcomes.push(outcome);

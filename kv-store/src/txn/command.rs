@@ -24,7 +24,7 @@ pub enum Command {
     },
     /// Gives the transaction the outcome ABORTED if it has none.
     AskOutcome { id: TxnId },
-    /// Reads below `watermark` are refused from now on, and outcomes decided below `outcomes_below` forgotten.
+    /// Reads below `watermark`, or the oldest lease, are refused from now on, and outcomes decided below `outcomes_below` forgotten.
     Gc {
         watermark: Version,
         outcomes_below: Version,

@@ -9,6 +9,8 @@ pub const KEY_BYTES_MAX: usize = 10 * 1024;
 pub const VALUE_BYTES_MAX: usize = 100 * 1024;
 /// Bytes of keys, values and ranges of a transaction, at most.
 pub const TRANSACTION_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Keys that the ranges of a transaction clear together, at most: each gets a marker of its own, on all members at once.
+pub const CLEARED_KEYS_MAX: usize = 10_000;
 /// Commands in one log entry, at most: a version's position has 16 bits, and its greatest value means the end of the entry.
 pub const COMMANDS_MAX: usize = u16::MAX as usize;
 
@@ -20,6 +22,8 @@ pub enum LimitError {
     ValueTooLong { bytes: usize },
     #[error("transaction of {bytes} bytes is larger than {TRANSACTION_BYTES_MAX}")]
     TransactionTooLarge { bytes: usize },
+    #[error("the ranges to clear hold more than {CLEARED_KEYS_MAX} keys")]
+    ClearsTooMuch,
     #[error("keys must sort before ff, and one does not")]
     KeyBehindEnd,
     #[error("the range ends before it begins")]

@@ -32,7 +32,8 @@ pub use committer::{Admission, Committer};
 pub use conflict::ConflictMap;
 pub use feed::{Feed, FeedError};
 pub use limits::{
-    COMMANDS_MAX, KEY_BYTES_MAX, LimitError, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX, check,
+    CLEARED_KEYS_MAX, COMMANDS_MAX, KEY_BYTES_MAX, LimitError, TRANSACTION_BYTES_MAX,
+    VALUE_BYTES_MAX, check,
 };
 pub use outcome::{Outcome, outcome};
 pub use read_rounds::{ReadRounds, RoundId};

@@ -209,6 +209,19 @@ impl Log {
         end - group.entries.len() as u64..end
     }
 
+    /// Index of the oldest of the youngest entries that take at most `bytes_max` in the log together; behind the last one
+    /// when that alone takes more.
+    pub fn first_within(&self, group: GroupId, bytes_max: u64) -> u64 {
+        let end = self.indexes(group).end;
+        let places = self.groups.groups.get(&group).map(|group| &group.entries);
+        let mut bytes = 0;
+        let num_within = places.into_iter().flatten().rev().take_while(|place| {
+            bytes += record::encoded_len(place.body_len) as u64;
+            bytes <= bytes_max
+        });
+        end - num_within.count() as u64
+    }
+
     /// The entries with these indexes, all of them.
     pub fn read(&self, group: GroupId, indexes: Range<u64>) -> Result<Vec<Entry>, WalError> {
         let located = self.locate(group, indexes)?;

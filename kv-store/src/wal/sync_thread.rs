@@ -126,6 +126,11 @@ impl Wal {
         self.shared.state.lock().log.indexes(group)
     }
 
+    /// See [`Log::first_within`].
+    pub fn first_within(&self, group: GroupId, bytes_max: u64) -> u64 {
+        self.shared.state.lock().log.first_within(group, bytes_max)
+    }
+
     /// Like [`Log::read`], and appends go on meanwhile.
     pub fn read(&self, group: GroupId, indexes: Range<u64>) -> Result<Vec<Entry>, WalError> {
         let located = self.shared.state.lock().log.locate(group, indexes)?;

@@ -1,8 +1,21 @@
 //! Clusters of real processes: what clients saw is judged by the checker that judges the simulation.
 
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
-use kv_store::{KvError, transaction::Transaction};
+use kv_store::{
+    KvError, Version,
+    client::Client,
+    engine::Direction,
+    mvcc::selector::{KeySelector, RangeQuery},
+    transaction::Transaction,
+    txn::Mutation,
+};
 
 use crate::{
     load::Load,
@@ -51,6 +64,25 @@ async fn a_leader_that_is_stopped_and_goes_on_answers_nothing_old() {
     load.until_commits(100).await;
     assert_ne!(cluster.leader().await.id, old);
     cluster.member(old).signal("-CONT");
+    load.until_commits(100).await;
+    cluster.until_equal().await;
+    load.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_members_go_on_without_two_of_them() {
+    let mut cluster = Cluster::start(5).await;
+    let load = Load::start(6, || cluster.client());
+    load.until_commits(100).await;
+    let leader = cluster.leader().await.id;
+    let gone = [leader, leader % 5 + 1];
+    for id in gone {
+        cluster.member(id).kill();
+    }
+    load.until_commits(100).await;
+    for id in gone {
+        cluster.member(id).start_again();
+    }
     load.until_commits(100).await;
     cluster.until_equal().await;
     load.judge().await;
@@ -148,7 +180,7 @@ async fn a_backup_restores_into_a_new_group_that_others_join() {
         &cluster.endpoints(),
     ]);
     drop(cluster);
-    let mut restored = Cluster::restored(backup).await;
+    let mut restored = Cluster::restored(&["--from", backup]).await;
     let all = ["range", "/user/", "/user0", "--endpoints"];
     let rows = kv_ok(&[&all[..], &[&restored.endpoints()]].concat());
     assert_eq!(rows.lines().count(), 200);
@@ -167,4 +199,129 @@ async fn a_backup_restores_into_a_new_group_that_others_join() {
         kv_ok(&["get", "/user/199", "--endpoints", &restored.endpoints()]).len(),
         5_001
     );
+}
+
+/// One that writes this many values of this many bytes.
+fn puts(number: u64, values: u64, bytes: usize) -> Vec<Mutation> {
+    let put = |value| Mutation::Set {
+        key: format!("/user/{:05}", number * values + value).into(),
+        value: vec![b'v'; bytes],
+    };
+    (0..values).map(put).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_away_for_longer_than_the_log_is_kept_gets_a_snapshot() {
+    let mut cluster = Cluster::start_with(&["--keep-log-mib", "1"], 3).await;
+    let client = cluster.client();
+    client.write(puts(0, 10, 10)).await.unwrap();
+    cluster.until_equal().await;
+    let away = cluster.leader().await.id % 3 + 1;
+    let had = cluster.status(away).await.last_index;
+    cluster.member(away).kill();
+    for number in 1..=8 {
+        client.write(puts(number, 10, 50_000)).await.unwrap();
+    }
+    until("the log being purged", || async {
+        // The log goes when more is written.
+        client.write(puts(0, 1, 10)).await.unwrap();
+        (cluster.leader().await.first_index > had + 1).then_some(())
+    })
+    .await;
+    cluster.member(away).start_again();
+    cluster.until_equal().await;
+    let status = cluster.status(away).await;
+    assert!(status.first_index > had + 1, "{status:?}, had {had}");
+    // What it got is whole: alone with the other, it leads or follows, and reads are right.
+    let leader = cluster.leader().await.id;
+    cluster.member(leader).kill();
+    let found = all_rows(&cluster.client()).await;
+    assert_eq!(found.len(), 90);
+    assert!(
+        found
+            .iter()
+            .filter(|(_, value)| value.len() == 50_000)
+            .count()
+            == 80
+    );
+}
+
+pub(crate) async fn all_rows(client: &Client) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let query = RangeQuery {
+        begin: KeySelector::first_at_or_after("/user/"),
+        end: KeySelector::first_at_or_after("/user0"),
+        limit: usize::MAX,
+        direction: Direction::Forward,
+    };
+    let rows = client.get_range_now(&query).await.unwrap();
+    rows.into_iter().map(|row| (row.key, row.value)).collect()
+}
+
+/// Writes new keys until told to stop: what was acknowledged, and at which version.
+pub(crate) async fn write_new_keys(
+    client: Client,
+    writer: u64,
+    stop: Arc<AtomicBool>,
+) -> Vec<(Vec<u8>, Version)> {
+    let mut acknowledged = Vec::new();
+    for number in 0_u64.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let key = format!("/user/{writer}/{number:06}").into_bytes();
+        let set = Mutation::Set {
+            key: key.clone(),
+            value: b"v".to_vec(),
+        };
+        // One without an answer may be there or not.
+        if let Ok(version) = client.write(vec![set]).await {
+            acknowledged.push((key, version));
+        }
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_is_all_that_was_acknowledged_up_to_its_version_and_nothing_else() {
+    let cluster = Cluster::start(3).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..4)
+        .map(|writer| tokio::spawn(write_new_keys(cluster.client(), writer, Arc::clone(&stop))))
+        .collect();
+    let probe = cluster.client();
+    let until_rows = async |num_rows: usize| {
+        until("enough writes", || async {
+            (all_rows(&probe).await.len() >= num_rows).then_some(())
+        })
+        .await;
+    };
+    until_rows(200).await;
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    let said = cluster.kv_ok(&["backup", "--to", backup, "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let last_index = said["version_index"].as_u64().unwrap();
+    until_rows(all_rows(&probe).await.len() + 100).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
+    // Every member and its folder.
+    drop(cluster);
+
+    let mut restored = Cluster::restored(&["--from", backup]).await;
+    restored.add(2);
+    restored.add(3);
+    restored.until_voters(3).await;
+    let found: Vec<_> = all_rows(&restored.client()).await;
+    let found: Vec<_> = found.into_iter().map(|(key, _)| key).collect();
+    let (before, after): (Vec<_>, Vec<_>) = acknowledged
+        .into_iter()
+        .partition(|(_, version)| version.index <= last_index);
+    assert!(before.len() >= 200 && after.len() >= 100);
+    let mut expected: Vec<_> = before.into_iter().map(|(key, _)| key).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }

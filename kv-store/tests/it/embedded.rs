@@ -1,17 +1,18 @@
 //! The store in this process: what a commit promises, over stops and kills.
 
 use std::{
+    os::unix::fs::MetadataExt,
     process::{Command as Process, Stdio},
     time::{Duration, Instant},
 };
 
 use kv_store::{
-    Embedded, KvError, Version,
+    Embedded, KvError, Lease, Version,
     engine::Direction,
     mvcc::selector::{KeySelector, RangeQuery},
     node::{NodeOptions, OpenError},
     transaction::{Store, Transaction},
-    txn::{AtomicOp, KeyRange, Mutation, Outcome, TxnId},
+    txn::{AtomicOp, CLEARED_KEYS_MAX, KeyRange, LimitError, Mutation, Outcome, TxnId},
 };
 
 fn rows(begin: &str, end: &str) -> RangeQuery {
@@ -247,6 +248,146 @@ async fn old_versions_and_the_log_go_when_their_time_is_over() {
     assert!(matches!(gone, Err(KvError::Compacted { .. })), "{gone:?}");
     let now = store.begin().await.unwrap();
     assert_eq!(store.get(b"a", now).await.unwrap(), Some(b"2".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_holds_its_version_while_it_is_renewed_and_ends_by_itself_or_when_it_is_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = NodeOptions::new(folder.path(), 1);
+    options.retention = Duration::from_millis(100);
+    let store = Embedded::open_with(options).await.unwrap();
+    set(&store, "a", "1").await;
+    let time_to_live = Duration::from_secs(2);
+    let mut lease = Lease::take(&store, time_to_live).await.unwrap();
+    let at = lease.version();
+    let later = set(&store, "a", "2").await;
+    let start = Instant::now();
+    // Longer than versions are kept, and longer than the lease lasts by itself.
+    while start.elapsed() < time_to_live * 2 {
+        lease.renew().await.unwrap();
+        set(&store, "b", "x").await;
+        assert_eq!(store.get(b"a", at).await, Ok(Some(b"1".to_vec())));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(store.status().watermark <= at, "{:?}", store.status());
+    until_compacted(&store, at).await;
+    assert!(
+        matches!(lease.renew().await, Err(KvError::Compacted { .. })),
+        "it has ended"
+    );
+    // The versions behind it went with it, and another one is released at once.
+    assert!(store.get(b"a", later).await.is_err());
+    let lease = Lease::take(&store, Duration::from_secs(3600))
+        .await
+        .unwrap();
+    let at = lease.version();
+    lease.release().await.unwrap();
+    until_compacted(&store, at).await;
+}
+
+/// Writes until a version is too old to be read at.
+async fn until_compacted(store: &Embedded, at: Version) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !matches!(store.get(b"a", at).await, Err(KvError::Compacted { .. })) {
+        assert!(Instant::now() < deadline, "{:?}", store.status());
+        set(store, "b", "x").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Bytes of all files in a folder and its folders. Files go while this looks.
+fn num_bytes(folder: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => num_bytes(&entry.path()),
+            Ok(metadata) => metadata.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// Values that the next test writes; more than the usual ones for `make long`.
+fn num_writes() -> u64 {
+    let writes = std::env::var("KV_WRITES").map(|writes| writes.parse().expect("a number"));
+    writes.unwrap_or(300_000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_and_engine_stay_small_while_the_same_keys_are_written_again_and_again() {
+    const VALUES: u64 = 500;
+    const VALUE_BYTES: usize = 1_000;
+    const BYTES_MAX: u64 = 200 * 1024 * 1024;
+    assert!(num_writes() * VALUE_BYTES as u64 > BYTES_MAX + BYTES_MAX / 4);
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = NodeOptions::new(folder.path(), 1);
+    options.retention = Duration::from_millis(200);
+    options.outcome_retention = Duration::from_millis(400);
+    options.log_bytes_kept = 1024 * 1024;
+    let store = Embedded::open_with(options.clone()).await.unwrap();
+    let mut most = 0;
+    for round in 0..num_writes() / VALUES {
+        let written = store.run_transaction(|txn| async move {
+            for number in 0..VALUES {
+                let mut value = vec![b'v'; VALUE_BYTES];
+                value[..8].copy_from_slice(&round.to_be_bytes());
+                txn.set(format!("k{number:03}"), value);
+            }
+            Ok::<_, KvError>(())
+        });
+        written.await.unwrap();
+        if round % 20 == 0 {
+            most = most.max(num_bytes(folder.path()));
+        }
+    }
+    eprintln!("{} values, {} MiB at most", num_writes(), most >> 20);
+    assert!(most < BYTES_MAX, "{} MiB", most >> 20);
+    store.close().await;
+    let store = Embedded::open_with(options).await.unwrap();
+    let txn = Transaction::begin(&store).await.unwrap();
+    let last = num_writes() / VALUES - 1;
+    for number in 0..VALUES {
+        let value = txn.get(format!("k{number:03}").as_bytes()).await.unwrap();
+        assert_eq!(value.unwrap()[..8], last.to_be_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_of_more_keys_than_a_transaction_may_clear_is_refused_and_in_parts_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path()).await.unwrap();
+    let write = |keys: std::ops::Range<usize>| {
+        let store = store.clone();
+        async move {
+            let txn = Transaction::begin(&store).await.unwrap();
+            for number in keys {
+                txn.set(format!("k{number:05}"), "v");
+            }
+            txn.commit().await
+        }
+    };
+    let clear = |from: usize, to: usize| {
+        let store = store.clone();
+        async move {
+            let txn = Transaction::begin(&store).await.unwrap();
+            // In two ranges, which count together.
+            let half = usize::midpoint(from, to);
+            for (from, to) in [(from, half), (half, to)] {
+                txn.clear_range(KeyRange {
+                    begin: format!("k{from:05}").into(),
+                    end: format!("k{to:05}").into(),
+                });
+            }
+            txn.commit().await
+        }
+    };
+    write(0..CLEARED_KEYS_MAX + 1).await.unwrap();
+    let refused = clear(0, CLEARED_KEYS_MAX + 1).await;
+    assert_eq!(refused, Err(KvError::Limit(LimitError::ClearsTooMuch)));
+    assert_eq!(keys(&store, &rows("k", "l")).await.len(), 1_000);
+    clear(0, CLEARED_KEYS_MAX).await.unwrap();
+    let left = keys(&store, &rows("k", "l")).await;
+    assert_eq!(left, [format!("k{CLEARED_KEYS_MAX:05}")]);
 }
 
 /// Not a test of its own: the process that the next test kills. It prints what was acknowledged.

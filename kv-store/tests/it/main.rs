@@ -3,7 +3,10 @@
 mod cluster;
 mod embedded;
 mod engine_power_loss;
+mod full_disk;
+mod isolated;
 mod load;
+mod networks;
 mod processes;
 mod replay;
 mod service;

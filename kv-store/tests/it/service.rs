@@ -101,6 +101,48 @@ async fn a_token_decides_which_keys_may_be_written() {
     );
 }
 
+/// The answer to a request of HTTP/1.1, as Prometheus sends one.
+async fn http_get(address: SocketAddr, header: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n{header}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_reads_what_a_member_counts_and_needs_a_token_where_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = token_file(folder.path(), "tokens", "root\n");
+    let options = ServeOptions {
+        token_file: Some(tokens.clone()),
+        ..ServeOptions::default()
+    };
+    let address = serve(folder.path(), &options).await;
+    let dial = DialOptions {
+        token_file: Some(tokens),
+        ..DialOptions::default()
+    };
+    let client = client(&address.to_string(), &dial);
+    for _ in 0..3 {
+        client.write(set("/user/a")).await.unwrap();
+    }
+    let refused = http_get(address, "").await;
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    let answer = http_get(address, "Authorization: Bearer root\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    for line in [
+        "kv_store_commits_total{outcome=\"committed\"} 3",
+        "kv_store_leads 1",
+        "kv_store_members{kind=\"voter\"} 1",
+    ] {
+        assert!(answer.contains(line), "{line}: {answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_certificate_only_the_loopback_is_served() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,14 +155,13 @@ async fn without_a_certificate_only_the_loopback_is_served() {
     );
 }
 
-/// An authority, and a certificate of it with its key, as files.
-fn certificates(folder: &Path) -> (PathBuf, (PathBuf, PathBuf)) {
+/// An authority, and a certificate of it for these names with its key, as files.
+pub(crate) fn certificates(folder: &Path, names: Vec<String>) -> (PathBuf, (PathBuf, PathBuf)) {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let authority = rcgen::CertifiedIssuer::self_signed(authority, authority_key).unwrap();
     let key = rcgen::KeyPair::generate().unwrap();
-    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let params = rcgen::CertificateParams::new(names).unwrap();
     let certificate = params.signed_by(&key, &authority).unwrap();
     let paths = ["ca.pem", "cert.pem", "key.pem"].map(|name| folder.join(name));
@@ -134,7 +175,8 @@ fn certificates(folder: &Path) -> (PathBuf, (PathBuf, PathBuf)) {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tls_who_shows_no_certificate_is_refused_when_one_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let (authority, identity) = certificates(folder.path());
+    let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let (authority, identity) = certificates(folder.path(), names);
     let options = ServeOptions {
         identity: Some(identity.clone()),
         client_ca: Some(authority.clone()),

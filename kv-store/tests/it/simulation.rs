@@ -45,6 +45,24 @@ fn add(total: &mut Mix, mix: &Mix) {
     total.watched_changes += mix.watched_changes;
 }
 
+/// For `benches/kv/seeds.py`, which adds them up.
+fn counts(mix: &Mix) -> serde_json::Value {
+    serde_json::json!({
+        "operations": mix.operations,
+        "commits": mix.commits,
+        "conflicts": mix.conflicts,
+        "too_old": mix.too_old,
+        "aborted": mix.aborted,
+        "lost_answers": mix.lost_answers,
+        "leaders": mix.leaders,
+        "crashes": mix.crashes,
+        "partitions": mix.partitions,
+        "lost_batches": mix.lost_batches,
+        "compactions": mix.compactions,
+        "watched_changes": mix.watched_changes,
+    })
+}
+
 #[test]
 fn no_seed_breaks_strict_serialisability() {
     let mut total = Mix::default();
@@ -76,6 +94,7 @@ fn no_seed_breaks_strict_serialisability() {
         add(&mut total, mix);
     }
     eprintln!("runs by number of nodes: {num_nodes:?}\n{total:#?}");
+    eprintln!("counts: {}", counts(&total));
     let rare = [
         total.too_old,
         total.aborted,

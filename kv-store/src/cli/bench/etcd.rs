@@ -1,4 +1,4 @@
-//! The same load on etcd, to compare with: the two calls of its gRPC service that are needed.
+//! The same load on etcd, to compare with: the three calls of its gRPC service that are needed.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,6 +11,7 @@ use crate::{DialError, Dialer, KvError, rpc::Link, service::error::from_wire};
 
 const PUT: &str = "/etcdserverpb.KV/Put";
 const RANGE: &str = "/etcdserverpb.KV/Range";
+const TXN: &str = "/etcdserverpb.KV/Txn";
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,6 +37,9 @@ struct RangeRequest {
 struct KeyValue {
     #[prost(bytes = "bytes", tag = "1")]
     key: Bytes,
+    /// Of the last write; no key has 0.
+    #[prost(int64, tag = "3")]
+    mod_revision: i64,
     #[prost(bytes = "bytes", tag = "5")]
     value: Bytes,
 }
@@ -48,6 +52,42 @@ struct RangeAnswer {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct PutAnswer {}
+
+/// Equal, as that is number 0 of `result`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Compare {
+    #[prost(int32, tag = "1")]
+    result: i32,
+    #[prost(int32, tag = "2")]
+    target: i32,
+    #[prost(bytes = "bytes", tag = "3")]
+    key: Bytes,
+    #[prost(int64, tag = "6")]
+    mod_revision: i64,
+}
+
+/// Of [`Compare::target`].
+const MOD_REVISION: i32 = 2;
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Operation {
+    #[prost(message, optional, tag = "2")]
+    put: Option<PutRequest>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct TxnRequest {
+    #[prost(message, repeated, tag = "1")]
+    compare: Vec<Compare>,
+    #[prost(message, repeated, tag = "2")]
+    success: Vec<Operation>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct TxnAnswer {
+    #[prost(bool, tag = "2")]
+    succeeded: bool,
+}
 
 /// One member, which should be the leader: others would have to ask it.
 #[derive(Debug)]
@@ -91,6 +131,15 @@ impl Etcd {
         end: &[u8],
         limit: usize,
     ) -> Result<usize, KvError> {
+        Ok(self.range(key, end, limit).await?.len())
+    }
+
+    async fn range(
+        &self,
+        key: Vec<u8>,
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<KeyValue>, KvError> {
         let message = RangeRequest {
             key: key.into(),
             range_end: Bytes::copy_from_slice(end),
@@ -98,7 +147,34 @@ impl Etcd {
         };
         let found = self.link().unary(RANGE, message, CALL_TIMEOUT).await;
         found
-            .map(|answer: RangeAnswer| answer.kvs.len())
+            .map(|answer: RangeAnswer| answer.kvs)
+            .map_err(|status| from_wire(&status))
+    }
+
+    /// Reads a key, and writes it when nobody else has since. Whether it was written.
+    pub(super) async fn compare_and_set(
+        &self,
+        key: Vec<u8>,
+        value: Vec<u8>,
+    ) -> Result<bool, KvError> {
+        let found = self.range(key.clone(), &[], 1).await?;
+        let key = Bytes::from(key);
+        let message = TxnRequest {
+            compare: vec![Compare {
+                result: 0,
+                target: MOD_REVISION,
+                key: key.clone(),
+                mod_revision: found.first().map_or(0, |row| row.mod_revision),
+            }],
+            success: vec![Operation {
+                put: Some(PutRequest {
+                    key,
+                    value: value.into(),
+                }),
+            }],
+        };
+        let done = self.link().unary(TXN, message, CALL_TIMEOUT).await;
+        done.map(|answer: TxnAnswer| answer.succeeded)
             .map_err(|status| from_wire(&status))
     }
 }

@@ -1,9 +1,10 @@
-//! `kv bench`: load on a store, one call per operation.
+//! `kv bench`: load on a store, one call per operation; two for a comparison and a write.
 //!
 //! Closed loop: each client waits for its answer and goes on. With a rate, open loop: operations begin when their time has
 //! come, and their latency counts from then on, also while all clients are busy.
 //! The load can be put on etcd as well, by the same clients. Keys have 16 bytes, values 256. CPU seconds are those of this process; fsyncs those of all members.
 
+pub(super) mod embedded;
 mod etcd;
 
 use std::{
@@ -25,8 +26,8 @@ use crate::{
     client::Client,
     engine::Direction,
     mvcc::selector::{KeySelector, RangeQuery},
-    transaction::{Store, Transaction},
-    txn::Mutation,
+    transaction::{Store, new_id},
+    txn::{CommitRequest, KeyRange, Mutation},
 };
 
 /// Different keys.
@@ -34,6 +35,8 @@ const KEYS: u64 = 100_000;
 const VALUE_BYTES: usize = 256;
 /// Rows of a range.
 const RANGE_ROWS: usize = 100;
+/// After an operation that failed: members that look for a leader need the processor themselves.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Workload {
@@ -91,6 +94,10 @@ struct Run {
     /// Operations begun.
     begun: AtomicU64,
     errors: AtomicU64,
+    /// When an operation last succeeded, in microseconds since the start.
+    last_success: AtomicU64,
+    /// Longest time without a success, in microseconds.
+    longest_gap: AtomicU64,
 }
 
 fn key(number: u64) -> Vec<u8> {
@@ -154,10 +161,15 @@ async fn on_murre(client: &Client, workload: Workload, number: u64) -> Result<()
             client.get_range_now(&query).await.map(drop)
         }
         Workload::Cas => {
-            let txn = Transaction::begin(client).await?;
-            txn.get(&key(number)).await?;
-            txn.mutate(set());
-            match txn.commit().await {
+            let key = key(number);
+            let (_, read_version) = client.get_with_version(&key).await?;
+            let request = CommitRequest {
+                id: new_id(),
+                read_version,
+                reads: vec![KeyRange::point(key)],
+                mutations: vec![set()],
+            };
+            match client.commit(request).await {
                 // A lost race is an answer.
                 Err(KvError::Conflict) => Ok(()),
                 committed => committed.map(drop),
@@ -172,9 +184,7 @@ async fn on_etcd(etcd: &Etcd, workload: Workload, number: u64) -> Result<(), KvE
         Workload::Put => etcd.put(key(number), value()).await,
         Workload::Get => etcd.get(key(number), &[], 1).await.map(drop),
         Workload::Range => etcd.get(key(number), end, RANGE_ROWS).await.map(drop),
-        Workload::Cas => Err(KvError::Malformed {
-            detail: "this load is not there for etcd".into(),
-        }),
+        Workload::Cas => etcd.compare_and_set(key(number), value()).await.map(drop),
     }
 }
 
@@ -199,10 +209,21 @@ impl Run {
                 Ok(()) => {
                     let micros = from.elapsed().as_micros();
                     latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
+                    self.succeeded();
                 }
-                Err(_) => drop(self.errors.fetch_add(1, Ordering::Relaxed)),
+                Err(_) => {
+                    self.errors.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                }
             }
         }
+    }
+
+    fn succeeded(&self) {
+        let now = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let before = self.last_success.fetch_max(now, Ordering::Relaxed);
+        self.longest_gap
+            .fetch_max(now.saturating_sub(before), Ordering::Relaxed);
     }
 }
 
@@ -238,9 +259,6 @@ impl Bench {
     }
 
     pub(super) async fn run(self) -> Result<(), CliError> {
-        if self.etcd && self.workload == Workload::Cas {
-            return Err(CliError::Usage("there is no cas for etcd"));
-        }
         let target = self.target()?;
         if self.fill {
             target.fill().await?;
@@ -258,6 +276,8 @@ impl Bench {
             interval,
             begun: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            last_success: AtomicU64::new(0),
+            longest_gap: AtomicU64::new(0),
         });
         let clients = (0..self.clients).map(|_| tokio::spawn(Arc::clone(&run).client()));
         let mut latencies: Vec<u32> = futures::future::join_all(clients)
@@ -272,12 +292,14 @@ impl Bench {
         let ops_per_s = latencies.len() as f64 / seconds;
         let (p50_ms, p99_ms) = (quantile(&latencies, 500), quantile(&latencies, 990));
         let errors = run.errors.load(Ordering::Relaxed);
+        let longest_gap_ms = run.longest_gap.load(Ordering::Relaxed) as f64 / 1000.0;
         let cpu_s = cpu_seconds() - cpu;
         if self.remote.json {
             let result = json!({
                 "ops_per_s": ops_per_s,
                 "p50_ms": p50_ms,
                 "p99_ms": p99_ms,
+                "longest_gap_ms": longest_gap_ms,
                 "errors": errors,
                 "cpu_s": cpu_s,
                 "fsyncs": fsyncs,
