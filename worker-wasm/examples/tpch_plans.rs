@@ -155,7 +155,7 @@ async fn run(
     // The first round compiles, and warms what is warm in the others.
     for round in 0..=rounds {
         let mut counts = Vec::new();
-        for way in 0..4 {
+        for (way, times) in times.iter_mut().enumerate() {
             let mut statements = sql.split(';').filter(|text| !text.trim().is_empty());
             let statement = statements.next().unwrap_or_default();
             let plan = context.sql(statement).await?.create_physical_plan().await?;
@@ -175,7 +175,7 @@ async fn run(
             let (time, rows) = timed(context, plan).await?;
             counts.push(rows);
             if round > 0 {
-                times[way].push(time);
+                times.push(time);
             }
         }
         if counts.iter().any(|count| *count != counts[0]) {

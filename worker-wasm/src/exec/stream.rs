@@ -95,11 +95,11 @@ impl Run {
         let probed = || reads.tables.iter().zip(&tables);
         let empty = probed().any(|(probed, table)| probed.empties && table.rows() == 0);
         let marks = probed().enumerate();
-        let marks = marks.filter_map(|(index, (probed, _))| {
+        let mut marks = marks.filter_map(|(index, (probed, _))| {
             let marks = probed.marks.as_ref()?;
             Some((index, Arc::clone(marks)))
         });
-        let marks = marks.last();
+        let marks = marks.next_back();
         let metrics = Metrics::new(&code.metrics, partition);
         let timer = metrics.baseline.elapsed_compute().timer();
         let instance = code.open(&tables, partition, &context);

@@ -299,9 +299,7 @@ fn filters(plan: &Arc<dyn ExecutionPlan>) -> Vec<Arc<DynamicFilterPhysicalExpr>>
     let own = plan.downcast_ref::<HashJoinExec>();
     let own = own.and_then(|join| join.dynamic_filter_expr().map(Arc::clone));
     let children = plan.children().into_iter();
-    own.into_iter()
-        .chain(children.flat_map(|child| filters(child)))
-        .collect()
+    own.into_iter().chain(children.flat_map(filters)).collect()
 }
 
 #[tokio::test]

@@ -249,7 +249,7 @@ fn texts_that_begin_alike_are_told_apart_by_what_follows() {
             keys: keys.clone(),
             fetch: fetch.map(|_| 0),
         };
-        let params: Vec<_> = fetch.map(|fetch| Param::Int(fetch)).into_iter().collect();
+        let params: Vec<_> = fetch.map(Param::Int).into_iter().collect();
         let fragment = sort_fragment(columns.clone(), sort);
         let out = sorted(&fragment, &params, std::slice::from_ref(&batch), 1000).unwrap();
         let expected = expected(&batch, &keys, fetch.map(|fetch| fetch as usize));
