@@ -318,7 +318,7 @@ class JdbcTest {
   @Test
   void pitfall_2a_16_narrow_decimals_and_half_floats_are_widened() throws SQLException {
     assertEquals(
-        List.of(List.of(new BigDecimal("1.50"), new BigDecimal("1.50"), 1.5f)),
+        List.of(List.of(new BigDecimal("1.50"), new BigDecimal("1.50"), 1.5d)),
         rows("SELECT arrow_cast(1.5, 'Decimal32(5, 2)') AS a, arrow_cast(1.5, 'Decimal64(10, 2)') AS b,"
             + " arrow_cast(1.5, 'Float16') AS c"));
   }
