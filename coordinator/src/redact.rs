@@ -71,7 +71,7 @@ fn secrets_begin(tokens: &[TokenWithSpan]) -> Option<Location> {
 }
 
 /// Byte offset of a line and column that count characters from 1.
-fn offset(sql: &str, at: Location) -> usize {
+pub(crate) fn offset(sql: &str, at: Location) -> usize {
     let line_start: usize = sql
         .split_inclusive('\n')
         .take(at.line.saturating_sub(1) as usize)

@@ -77,14 +77,5 @@ fn strip_explain<'a>(sql: &'a str, what: &str) -> Option<&'a str> {
     words.next().filter(|token| is(&token.token, "explain"))?;
     words.next().filter(|token| is(&token.token, what))?;
     let at = words.next()?.span.start;
-    let line_start: usize = sql
-        .split_inclusive('\n')
-        .take(at.line.saturating_sub(1) as usize)
-        .map(str::len)
-        .sum();
-    let in_line = sql[line_start..]
-        .char_indices()
-        .nth(at.column.saturating_sub(1) as usize)?
-        .0;
-    Some(&sql[line_start + in_line..])
+    Some(&sql[redact::offset(sql, at)..])
 }
