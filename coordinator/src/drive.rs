@@ -25,7 +25,7 @@ use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 use tracing::{Instrument, debug, info_span, warn};
 use worker_wasm::exec::StopSignal;
 
-use crate::{QueryContext, QueryError, corrupt, metrics, place::Placed, query::Deadline};
+use crate::{QueryContext, QueryError, context::Deadline, corrupt, metrics, place::Placed};
 
 /// Batches the driver may be ahead of the client: enough for the next message of a result of usual width.
 const BATCHES_AHEAD: usize = 8;
@@ -236,6 +236,9 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: D
     let process = ctx.process();
     let elapsed = process.elapsed().saturating_sub(client);
     metrics::QUERY_SECONDS.observe(elapsed.as_secs_f64());
+    if let (None, Some(pace)) = (error, &ctx.pace) {
+        pace.took(elapsed);
+    }
     metrics::queries_total(match error {
         None => "done",
         Some(QueryError::Cancelled { .. } | QueryError::ShuttingDown) => "cancelled",

@@ -2,17 +2,11 @@
 //!
 //! One lane is as fast as a query gets: more threads than cores make a query about a tenth slower. But an operator may
 //! hold a thread for long between two batches, and with it every other query of its lane. So work goes to the lane with
-//! the least to do, and the operating system shares the cores between the lanes.
+//! the least to do, and the operating system shares the cores between the lanes. What a query starts stays in its lane.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{io, sync::Arc};
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Queries that can hold all their threads at once without delaying another one, and one more.
@@ -24,8 +18,8 @@ pub(crate) struct Lanes(Vec<Lane>);
 #[derive(Debug)]
 struct Lane {
     runtime: Runtime,
-    /// Pieces of work that have not ended.
-    work: Arc<AtomicUsize>,
+    /// Held by each piece of work that has not ended.
+    work: Arc<()>,
 }
 
 impl Lanes {
@@ -45,17 +39,25 @@ impl Lanes {
         Ok(Self(lanes.collect::<io::Result<_>>()?))
     }
 
-    /// Runs work in the lane with the least to do; it ends when the handle is dropped.
+    /// Runs work in the lane with the least to do, or in the caller's own; it ends when the handle is dropped.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
+        let current = Handle::try_current().ok().map(|runtime| runtime.id());
+        let own = |lane: &&Lane| Some(lane.runtime.handle().id()) == current;
+        let idlest = || {
+            self.0
+                .iter()
+                .min_by_key(|lane| Arc::strong_count(&lane.work))
+        };
         let lane = self
             .0
             .iter()
-            .min_by_key(|lane| lane.work.load(Ordering::Relaxed))
+            .find(own)
+            .or_else(idlest)
             .expect("there are lanes");
-        let counted = Counted::new(&lane.work);
+        let counted = Arc::clone(&lane.work);
         AbortOnDropHandle::new(lane.runtime.spawn(async move {
             let _counted = counted;
             work.await
@@ -67,20 +69,5 @@ impl Lanes {
         for lane in self.0.drain(..) {
             lane.runtime.shutdown_background();
         }
-    }
-}
-
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Names(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     /// Settings and functions for planning views and opening files; its own catalog list is not used.
-    state: SessionState,
+    state: Arc<SessionState>,
     snapshot: Arc<Snapshot>,
     temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
     /// Whether a path is a name.
@@ -41,13 +41,13 @@ struct Inner {
 
 impl Names {
     pub(crate) fn new(
-        state: &SessionState,
+        state: Arc<SessionState>,
         snapshot: Arc<Snapshot>,
         temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
         paths: bool,
     ) -> Self {
         Self(Arc::new(Inner {
-            state: state.clone(),
+            state,
             snapshot,
             temporary,
             paths,
@@ -77,10 +77,10 @@ impl Names {
             return plan_err!("view \"{name}\" refers to itself");
         }
         within.push(name.clone());
-        let mut state = self.0.state.clone();
+        let mut state = SessionState::clone(&self.0.state);
         state.config_mut().options_mut().catalog.default_schema = default_schema.to_owned();
         let inner = Inner {
-            state: state.clone(),
+            state: Arc::new(state.clone()),
             snapshot: Arc::clone(&self.0.snapshot),
             // A stored view never means a session's temporary table.
             temporary: Arc::default(),
@@ -93,7 +93,7 @@ impl Names {
     }
 
     async fn open(&self, name: &TableName, entry: &Entry) -> Result<Arc<dyn TableProvider>> {
-        let state = &self.0.state;
+        let state = &*self.0.state;
         match (&entry.relation, &entry.folder) {
             (Relation::Managed(table), Some(folder)) => {
                 let mut defaults = HashMap::new();

@@ -203,7 +203,12 @@ pub(crate) fn into_query(
     planned().map_err(|source| QueryError::Plan { source })
 }
 
-fn with_row(plan: &LogicalPlan, values: &RecordBatch, row: usize) -> Result<LogicalPlan> {
+/// The plan with one row of values.
+pub(crate) fn with_row(
+    plan: &LogicalPlan,
+    values: &RecordBatch,
+    row: usize,
+) -> Result<LogicalPlan> {
     let scalars = values
         .columns()
         .iter()

@@ -9,21 +9,21 @@ use std::{
 };
 
 use arrow::datatypes::SchemaRef;
-use catalog::Snapshot;
-use datafusion::{execution::context::SessionState, logical_expr::LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use parking_lot::Mutex;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
 
 use crate::{
-    Engine, Outcome, QueryError, QueryId, Session,
+    Outcome, QueryContext, QueryError, QueryId,
     bind::{self, Bound},
     command::{self, Command},
-    compile, cut,
+    compile,
+    context::Deadline,
+    cut,
     drive::{self, BatchStream},
-    memory::QueryPool,
     place::{self, Placed},
     plan,
-    processes::{Listed, Process},
 };
 
 /// SQL text -> something that can run.
@@ -50,6 +50,57 @@ pub(crate) async fn plan_bound(
     Ok(prepared(ctx, bound, placed))
 }
 
+/// A query that has been through the optimiser -> something that can run.
+pub(crate) async fn plan_optimised(
+    ctx: Arc<QueryContext>,
+    plan: LogicalPlan,
+) -> Result<Prepared, QueryError> {
+    let placed = to_tasks_optimised(&ctx, &plan).await?;
+    Ok(prepared(ctx, Bound::Query(plan), Some(placed)))
+}
+
+/// A query that has been through the optimiser, planned and run while its client is still on its way to ask for rows.
+pub(crate) fn begin_ahead(ctx: &Arc<QueryContext>, plan: LogicalPlan) -> Prepared {
+    let schema = Arc::clone(plan.schema().inner());
+    let logical = Box::new(plan.clone());
+    // The deadline of a call is not that of the call which will ask for the rows.
+    let (running, deadline) = (Arc::clone(ctx), ctx.deadline(None));
+    let begun = async move {
+        let to_tasks = async { to_tasks_optimised(&running, &plan::fold(&running, plan)?).await };
+        let placed = planning(&running, deadline, to_tasks).await;
+        let placed =
+            placed.inspect_err(|error| drive::finished(&running, Some(error), Duration::ZERO))?;
+        running.process().planned();
+        drive::drive(&running, placed, deadline)
+    };
+    let first = First::Begun(ctx.engine.spawn(begun));
+    Prepared {
+        ctx: Arc::clone(ctx),
+        work: Work::Query {
+            schema,
+            logical,
+            first: Mutex::new(Some(first)),
+        },
+    }
+}
+
+/// Planning, in its span, until the statement must stop.
+pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
+    ctx: &Arc<QueryContext>,
+    deadline: Option<Deadline>,
+    work: W,
+) -> impl Future<Output = Result<T, QueryError>> + use<T, W> {
+    let watched = Arc::clone(ctx);
+    let planned = async move {
+        tokio::select! {
+            biased;
+            reason = drive::stopped(&watched, deadline) => Err(reason),
+            planned = work => planned,
+        }
+    };
+    planned.instrument(info_span!("query.plan", query_id = %ctx.id()))
+}
+
 /// `placed` is there for queries.
 pub(crate) fn prepared(ctx: Arc<QueryContext>, bound: Bound, placed: Option<Placed>) -> Prepared {
     let work = match (bound, placed) {
@@ -59,7 +110,7 @@ pub(crate) fn prepared(ctx: Arc<QueryContext>, bound: Bound, placed: Option<Plac
                 None => Arc::clone(logical.schema().inner()),
             },
             logical: Box::new(logical),
-            placed: Mutex::new(placed),
+            first: Mutex::new(placed.map(First::Placed)),
         },
         (Bound::Command(command), _) => Work::Command(Arc::new(command)),
     };
@@ -81,7 +132,12 @@ pub(crate) async fn to_tasks(
     ctx: &QueryContext,
     logical: &LogicalPlan,
 ) -> Result<Placed, QueryError> {
-    let physical = plan::plan(ctx, logical).await?; //  LogicalPlan   -> ExecutionPlan
+    let optimised = plan::optimise(ctx, logical)?; //   LogicalPlan   -> LogicalPlan
+    to_tasks_optimised(ctx, &optimised).await
+}
+
+async fn to_tasks_optimised(ctx: &QueryContext, plan: &LogicalPlan) -> Result<Placed, QueryError> {
+    let physical = plan::plan(ctx, plan).await?; //     LogicalPlan   -> ExecutionPlan
     let staged = cut::cut(ctx, physical)?; //           ExecutionPlan -> stages
     let compiled = compile::compile(ctx, staged)?; //   stage         -> fragment modules, or a recorded reason
     place::place(ctx, compiled) //                      stage         -> task per worker
@@ -93,12 +149,13 @@ impl Prepared {
         let ctx = Arc::clone(&self.ctx);
         let deadline = ctx.deadline(deadline);
         match &self.work {
-            Work::Query {
-                logical, placed, ..
-            } => {
-                let first = placed.lock().take();
+            Work::Query { logical, first, .. } => {
+                let first = first.lock().take();
                 let placed = match first {
-                    Some(placed) => placed,
+                    Some(First::Begun(begun)) => {
+                        return ctx.ended(begun.await).map(Answer::Rows);
+                    }
+                    Some(First::Placed(placed)) => placed,
                     None => {
                         let (again, logical) = (Arc::clone(&ctx), logical.clone());
                         ctx.on_query_threads(async move { to_tasks(&again, &logical).await })
@@ -169,9 +226,16 @@ enum Work {
         schema: SchemaRef,
         logical: Box<LogicalPlan>,
         /// Taken by the first run.
-        placed: Mutex<Option<Placed>>,
+        first: Mutex<Option<First>>,
     },
     Command(Arc<Command>),
+}
+
+/// How far a query is that nobody has asked the rows of.
+#[derive(Debug)]
+enum First {
+    Placed(Placed),
+    Begun(AbortOnDropHandle<Result<BatchStream, QueryError>>),
 }
 
 /// What running a statement gives.
@@ -190,72 +254,4 @@ pub struct StatementOptions {
     pub deadline: Option<Instant>,
     /// Address of the client, for the process list.
     pub client: Option<String>,
-}
-
-/// Everything one statement needs, from planning to its last row.
-#[derive(Debug)]
-pub struct QueryContext {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) session: Arc<Session>,
-    /// As the client sent it: it may hold a password. What others may see is [`Process::sql`].
-    pub(crate) sql: String,
-    /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
-    pub(crate) state: SessionState,
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// Which of the session's settings these are.
-    pub(crate) settings_version: u64,
-    pub(crate) pool: Arc<QueryPool>,
-    /// The session's statement timeout when the statement began.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) listed: Listed,
-}
-
-impl QueryContext {
-    pub fn id(&self) -> QueryId {
-        self.listed.process.id
-    }
-
-    pub fn session(&self) -> &Arc<Session> {
-        &self.session
-    }
-
-    pub fn process(&self) -> &Arc<Process> {
-        &self.listed.process
-    }
-
-    /// Runs work of this statement on the query threads; it stops when the returned future is dropped.
-    pub(crate) async fn on_query_threads<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
-    ) -> Result<T, QueryError> {
-        let ended = self.engine.spawn(work).await;
-        ended.unwrap_or_else(|e| {
-            Err(QueryError::Internal {
-                id: self.id(),
-                detail: format!("the query's task stopped: {e}"),
-            })
-        })
-    }
-
-    /// The earlier of the client's deadline and the session's timeout, counted from now.
-    pub(crate) fn deadline(&self, clients: Option<Instant>) -> Option<Deadline> {
-        let ours = self.timeout.map(|limit| Deadline {
-            at: Instant::now() + limit,
-            limit,
-        });
-        let theirs = clients.map(|at| Deadline {
-            at,
-            limit: at.saturating_duration_since(Instant::now()),
-        });
-        ours.into_iter()
-            .chain(theirs)
-            .min_by_key(|deadline| deadline.at)
-    }
-}
-
-/// When a statement must have ended, and the limit to name when it has not.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    pub(crate) limit: Duration,
 }

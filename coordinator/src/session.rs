@@ -15,12 +15,12 @@ use datafusion::{
 };
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info_span};
 
 use crate::{
     Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
     memory::{Charge, QueryPool},
     names::Names,
+    pace::Pace,
     query,
     redact::redact,
     settings::{self, MurreSettings},
@@ -34,7 +34,7 @@ pub struct Session {
     engine: Arc<Engine>,
     identity: Identity,
     /// Settings and functions; its catalog list is not used, see [`Names`].
-    state: RwLock<SessionState>,
+    state: RwLock<Arc<SessionState>>,
     /// Counts the changes of `state`.
     version: AtomicU64,
     temporary: TemporaryTables,
@@ -47,7 +47,7 @@ impl Session {
             id: uuid::Uuid::new_v4().simple().to_string(),
             engine,
             identity,
-            state: RwLock::new(state),
+            state: RwLock::new(Arc::new(state)),
             version: AtomicU64::new(0),
             temporary,
         })
@@ -106,11 +106,15 @@ impl Session {
         values: Option<RecordBatch>,
         options: StatementOptions,
     ) -> Result<Prepared, QueryError> {
-        let ctx = self.begin(statement.sql(), &options)?;
+        let pace = Some(Arc::clone(statement.pace()));
+        let ctx = self.begin_with(statement.sql(), &options, pace)?;
         if let Some(command) = bind::urgent(statement.sql()) {
             return Ok(query::prepare_urgent(ctx, command));
         }
         let (statement, for_plan) = (Arc::clone(statement), Arc::clone(&ctx));
+        if let Some(begun) = statement.begin_ahead(&ctx, values.as_ref()) {
+            return Ok(begun);
+        }
         let planned = async move { statement.prepare(for_plan, values.as_ref()).await };
         Self::planning(&ctx, &options, planned).await
     }
@@ -120,11 +124,20 @@ impl Session {
         sql: &str,
         options: &StatementOptions,
     ) -> Result<Arc<QueryContext>, QueryError> {
+        self.begin_with(sql, options, None)
+    }
+
+    fn begin_with(
+        self: &Arc<Self>,
+        sql: &str,
+        options: &StatementOptions,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<Arc<QueryContext>, QueryError> {
         if self.engine.is_draining() {
             return Err(QueryError::ShuttingDown);
         }
         let client = options.client.as_deref().unwrap_or("local");
-        Ok(Arc::new(self.context(sql, client)))
+        Ok(Arc::new(self.context(sql, client, pace)))
     }
 
     /// Runs the planning of a statement on the query threads, until it must stop.
@@ -134,22 +147,13 @@ impl Session {
         work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
     ) -> Result<T, QueryError> {
         let deadline = ctx.deadline(options.deadline);
-        let watched = Arc::clone(ctx);
-        let planned = async move {
-            tokio::select! {
-                biased;
-                reason = drive::stopped(&watched, deadline) => Err(reason),
-                planned = work => planned,
-            }
-        };
-        let span = info_span!("query.plan", query_id = %ctx.id());
-        ctx.on_query_threads(planned.instrument(span))
+        ctx.on_query_threads(query::planning(ctx, deadline, work))
             .await
             .inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))
     }
 
-    pub(crate) fn state(&self) -> SessionState {
-        self.state.read().clone()
+    pub(crate) fn state(&self) -> Arc<SessionState> {
+        Arc::clone(&self.state.read())
     }
 
     /// Memory for what a client has sent, of which nothing is taken yet.
@@ -183,19 +187,20 @@ impl Session {
             detail: e.strip_backtrace(),
         };
         self.version.fetch_add(1, Ordering::Relaxed);
-        reconfigure(&mut state, config).map_err(failed)
+        reconfigure(Arc::make_mut(&mut state), config).map_err(failed)
     }
 
-    fn context(self: &Arc<Self>, sql: &str, client: &str) -> QueryContext {
-        let (mut state, settings_version) = {
+    fn context(self: &Arc<Self>, sql: &str, client: &str, pace: Option<Arc<Pace>>) -> QueryContext {
+        let (shared, settings_version) = {
             let state = self.state.read();
-            (state.clone(), self.version.load(Ordering::Relaxed))
+            (Arc::clone(&state), self.version.load(Ordering::Relaxed))
         };
+        let mut state = SessionState::clone(&shared);
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let snapshot = self.engine.store().snapshot();
         let names = Names::new(
-            &state,
+            shared,
             Arc::clone(&snapshot),
             self.temporary.all(),
             self.identity.admin,
@@ -220,6 +225,7 @@ impl Session {
             state,
             snapshot,
             settings_version,
+            pace,
             listed,
         }
     }

@@ -3,26 +3,25 @@
 //! Its plan is kept with the versions it was made for: the catalog, the temporary tables and the settings of a session.
 //! Where one of them has changed it is made again, so it never answers from tables that are no longer there.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arrow::{
     array::RecordBatch,
     datatypes::{DataType, SchemaRef},
 };
-use catalog::{Snapshot, external};
-use datafusion::{
-    common::tree_node::{TreeNode, TreeNodeRecursion},
-    logical_expr::{Expr, LogicalPlan, Volatility},
-};
+use catalog::Snapshot;
 use parking_lot::Mutex;
 
 use crate::{
     Prepared, QueryContext, QueryError, Session,
     bind::{self, Bound},
     command::Command,
+    inspect,
+    pace::Pace,
     parameters,
     place::Placed,
-    query,
+    plan, query,
+    template::Template,
     temporary::Tables,
 };
 
@@ -32,6 +31,7 @@ pub struct Statement {
     sql: String,
     description: Description,
     kept: Mutex<Option<Kept>>,
+    pace: Arc<Pace>,
 }
 
 /// What a client learns about a statement before it runs.
@@ -48,10 +48,41 @@ pub struct Description {
 #[derive(Debug)]
 struct Kept {
     versions: Versions,
-    bound: Arc<Bound>,
-    parameters: Vec<Option<DataType>>,
+    understood: Arc<Understood>,
     /// A plan without parameters that nobody has run yet.
     placed: Option<Placed>,
+}
+
+#[derive(Debug)]
+struct Understood {
+    bound: Bound,
+    parameters: Vec<Option<DataType>>,
+    /// Made by the first run with values.
+    template: OnceLock<Option<Template>>,
+}
+
+impl Understood {
+    fn new(bound: Bound, parameters: Vec<Option<DataType>>) -> Self {
+        Self {
+            bound,
+            parameters,
+            template: OnceLock::new(),
+        }
+    }
+
+    /// Whether it can be kept at all.
+    fn keeps(&self) -> bool {
+        let plan = self.bound.plan();
+        plan.is_some_and(|plan| !inspect::reads_paths(plan))
+    }
+
+    fn template(&self, ctx: &QueryContext) -> Option<&Template> {
+        let Bound::Query(plan) = &self.bound else {
+            return None;
+        };
+        let made = || Template::new(ctx, plan, &self.parameters);
+        self.template.get_or_init(made).as_ref()
+    }
 }
 
 /// What a plan was made from.
@@ -92,18 +123,17 @@ impl Statement {
             Bound::Query(logical) if parameters.is_empty() => {
                 let planned = query::to_tasks(&ctx, logical).await?;
                 let schema = planned.schema();
-                placed = Some(planned).filter(|_| !depends_on_time(logical));
+                placed = Some(planned).filter(|_| !inspect::depends_on_time(logical));
                 (schema, true)
             }
             Bound::Query(logical) => (bind::schema_of_rows(&ctx, logical), true),
         };
-        let keeps = bound.plan().is_some_and(|plan| !reads_paths(plan));
-        let kept = Kept {
+        let understood = Arc::new(Understood::new(bound, parameters.clone()));
+        let kept = understood.keeps().then_some(Kept {
             versions,
-            bound: Arc::new(bound),
-            parameters: parameters.clone(),
+            understood,
             placed,
-        };
+        });
         Ok(Self {
             sql: ctx.sql.clone(),
             description: Description {
@@ -111,7 +141,8 @@ impl Statement {
                 schema,
                 is_query,
             },
-            kept: Mutex::new(Some(kept).filter(|_| keeps)),
+            kept: Mutex::new(kept),
+            pace: Arc::new(Pace::unknown()),
         })
     }
 
@@ -125,6 +156,7 @@ impl Statement {
                 is_query: command.is_query(),
             },
             kept: Mutex::new(None),
+            pace: Arc::new(Pace::unknown()),
         }
     }
 
@@ -136,81 +168,79 @@ impl Statement {
         &self.description
     }
 
+    pub(crate) fn pace(&self) -> &Arc<Pace> {
+        &self.pace
+    }
+
     /// The statement with values for its parameters, ready to run.
     pub(crate) async fn prepare(
         &self,
         ctx: Arc<QueryContext>,
         values: Option<&RecordBatch>,
     ) -> Result<Prepared, QueryError> {
-        let (bound, parameters, placed) = self.bound(&ctx).await?;
-        let Some(values) = parameters::accept(values, &parameters)? else {
-            let bound = Bound::clone(&bound);
+        let (understood, placed) = self.understood(&ctx).await?;
+        let Some(values) = parameters::accept(values, &understood.parameters)? else {
+            let bound = understood.bound.clone();
             return match placed {
                 Some(placed) => Ok(query::prepared(ctx, bound, Some(placed))),
                 None => query::plan_bound(ctx, bound).await,
             };
         };
-        let bound = bind::with_values(&ctx, &bound, &values)?;
-        query::plan_bound(ctx, bound).await
+        let template = understood.template(&ctx);
+        match template.filter(|template| template.takes(&values)) {
+            Some(template) => {
+                let plan = plan::fold(&ctx, template.with_values(&ctx, &values)?)?;
+                query::plan_optimised(ctx, plan).await
+            }
+            None => {
+                let bound = bind::with_values(&ctx, &understood.bound, &values)?;
+                query::plan_bound(ctx, bound).await
+            }
+        }
     }
 
-    async fn bound(
+    /// The same for a statement whose last run was quick: planning and running have begun when this returns. `None`
+    /// where it has to be understood or optimised first.
+    pub(crate) fn begin_ahead(
         &self,
         ctx: &Arc<QueryContext>,
-    ) -> Result<(Arc<Bound>, Vec<Option<DataType>>, Option<Placed>), QueryError> {
+        values: Option<&RecordBatch>,
+    ) -> Option<Prepared> {
+        let values = values.filter(|_| self.pace.is_quick())?;
+        let understood = {
+            let kept = self.kept.lock();
+            let kept = kept.as_ref();
+            Arc::clone(
+                &kept
+                    .filter(|kept| kept.versions.are_those_of(ctx))?
+                    .understood,
+            )
+        };
+        let values = parameters::accept(Some(values), &understood.parameters).ok()??;
+        let template = understood.template.get()?.as_ref()?;
+        let plan = template
+            .takes(&values)
+            .then(|| template.with_values(ctx, &values));
+        Some(query::begin_ahead(ctx, plan?.ok()?))
+    }
+
+    async fn understood(
+        &self,
+        ctx: &Arc<QueryContext>,
+    ) -> Result<(Arc<Understood>, Option<Placed>), QueryError> {
         if let Some(kept) = self.kept.lock().as_mut()
             && kept.versions.are_those_of(ctx)
         {
-            let bound = Arc::clone(&kept.bound);
-            return Ok((bound, kept.parameters.clone(), kept.placed.take()));
+            return Ok((Arc::clone(&kept.understood), kept.placed.take()));
         }
         let versions = Versions::of(ctx);
         let (bound, parameters) = bind::bind(ctx).await?;
-        let bound = Arc::new(bound);
-        let keeps = bound.plan().is_some_and(|plan| !reads_paths(plan));
-        *self.kept.lock() = keeps.then(|| Kept {
+        let understood = Arc::new(Understood::new(bound, parameters));
+        *self.kept.lock() = understood.keeps().then(|| Kept {
             versions,
-            bound: Arc::clone(&bound),
-            parameters: parameters.clone(),
+            understood: Arc::clone(&understood),
             placed: None,
         });
-        Ok((bound, parameters, None))
+        Ok((understood, None))
     }
-}
-
-/// Whether planning puts a value in place of `now()` or the like: such a plan is for one run only.
-fn depends_on_time(plan: &LogicalPlan) -> bool {
-    let is_stable = |expression: &Expr| match expression {
-        Expr::ScalarFunction(function) => {
-            function.func.signature().volatility == Volatility::Stable
-        }
-        _ => false,
-    };
-    any_node(plan, |node| {
-        node.expressions().iter().any(|expression| {
-            expression
-                .exists(|inner| Ok(is_stable(inner)))
-                .unwrap_or(true)
-        })
-    })
-}
-
-/// Whether it reads a file by its path: the columns are those of the file, which others may replace.
-fn reads_paths(plan: &LogicalPlan) -> bool {
-    any_node(plan, |node| match node {
-        LogicalPlan::TableScan(scan) => external::looks_like_path(scan.table_name.table()),
-        _ => false,
-    })
-}
-
-fn any_node(plan: &LogicalPlan, is: impl Fn(&LogicalPlan) -> bool) -> bool {
-    let mut found = false;
-    let walked = plan.apply_with_subqueries(|node| {
-        found |= is(node);
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    });
-    found || walked.is_err()
 }

@@ -1,12 +1,19 @@
 //! Connections of Flight clients: accepted, recognised, served by HTTP/2, and drained.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    os::fd::AsFd,
+    pin::pin,
+    time::Duration,
+};
 
 use hyper::server::conn::http2;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use socket2::Socket;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -16,6 +23,7 @@ use tracing::{debug, warn};
 
 use crate::{
     flight::{ConnectionSession, Front},
+    network::NetworkThreads,
     tls::{self, Tls},
 };
 
@@ -36,6 +44,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     front: Front,
     tls: Option<Tls>,
+    threads: NetworkThreads,
     stop: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
@@ -49,12 +58,17 @@ pub(crate) async fn serve(
                 let accepted = Accepted {
                     peer,
                     front: front.clone(),
+                    tls: tls.clone(),
                     stop: stop.clone(),
                 };
-                match tls.clone() {
-                    Some(tls) => tasks.spawn(accepted.encrypted(stream, tls)),
-                    None => tasks.spawn(accepted.plain(stream)),
-                };
+                let token = tasks.token();
+                let served = threads.serve(stream, |stream| async move {
+                    accepted.serve(stream).await;
+                    drop(token);
+                });
+                if let Err(error) = served {
+                    warn!(%error, "a connection could not be served");
+                }
             }
             Err(error) => {
                 // Usually too many open files: give connections time to close.
@@ -72,32 +86,38 @@ pub(crate) async fn serve(
 struct Accepted {
     peer: SocketAddr,
     front: Front,
+    tls: Option<Tls>,
     stop: CancellationToken,
 }
 
 impl Accepted {
-    async fn plain(self, stream: TcpStream) {
-        if stream.set_nodelay(true).is_ok() && speaks_http2(&stream, self.peer, &self.stop).await {
-            self.serve(stream, None).await;
-        }
-    }
-
-    async fn encrypted(self, stream: TcpStream, tls: Tls) {
-        if stream.set_nodelay(true).is_err() || !speaks_tls(&stream, self.peer, &self.stop).await {
+    async fn serve(mut self, stream: TcpStream) {
+        // A second descriptor, because HTTP/2 keeps the first.
+        let socket = stream.as_fd().try_clone_to_owned().map(Socket::from);
+        let (Ok(socket), Ok(())) = (socket, stream.set_nodelay(true)) else {
             return;
-        }
-        match tls.accept(stream).await {
-            Ok(stream) => {
-                let certificate = tls::client_name(&stream);
-                self.serve(stream, certificate).await;
+        };
+        match self.tls.take() {
+            None if speaks_http2(&stream, self.peer, &self.stop).await => {
+                self.requests(stream, socket, None).await;
             }
-            Err(error) => debug!(peer = %self.peer, %error, "a TLS handshake failed"),
+            Some(tls) if speaks_tls(&stream, self.peer, &self.stop).await => {
+                match tls.accept(stream).await {
+                    Ok(stream) => {
+                        let certificate = tls::client_name(&stream);
+                        self.requests(stream, socket, certificate).await;
+                    }
+                    Err(error) => debug!(peer = %self.peer, %error, "a TLS handshake failed"),
+                }
+            }
+            _ => {}
         }
     }
 
-    async fn serve(
+    async fn requests(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        socket: Socket,
         certificate: Option<String>,
     ) {
         let connection = ConnectionSession::new(self.peer, certificate);
@@ -113,18 +133,31 @@ impl Accepted {
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(30))
             .serve_connection(TokioIo::new(stream), service);
-        let mut served = std::pin::pin!(served);
-        let ended = tokio::select! {
-            ended = served.as_mut() => ended,
-            () = self.stop.cancelled() => {
+        let mut served = pin!(served);
+        let mut stop = pin!(self.stop.cancelled());
+        let mut stopping = false;
+        let ended = poll_fn(|cx| {
+            if !stopping && stop.as_mut().poll(cx).is_ready() {
+                stopping = true;
                 served.as_mut().graceful_shutdown();
-                served.await
             }
-        };
+            in_one_piece(&socket, || served.as_mut().poll(cx))
+        })
+        .await;
         if let Err(error) = ended {
             debug!(peer = %self.peer, %error, "connection ended");
         }
     }
+}
+
+/// What `write` writes leaves when it returns: HTTP/2 writes head, rows and trailers of an answer one by one, and each
+/// would be a segment that wakes the client.
+fn in_one_piece<T>(socket: &Socket, write: impl FnOnce() -> T) -> T {
+    // A socket that is gone says so when it is written to.
+    let _corked = socket.set_tcp_cork(true);
+    let written = write();
+    let _sent = socket.set_tcp_cork(false);
+    written
 }
 
 /// Looks at the first bytes, so that the two usual mistakes get a remedy in the log.

@@ -13,5 +13,6 @@ mod http;
 mod local_engine;
 mod logging;
 mod metrics;
+mod network;
 mod status;
 pub mod tls;

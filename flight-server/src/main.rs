@@ -33,7 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let command = Murre::parse().command;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .thread_name("murre-net")
+        .thread_name("murre-main")
         .enable_all()
         .build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {

@@ -53,7 +53,7 @@ pub(super) fn missing_table(ctx: &QueryContext, what: String) -> QueryError {
         .and_then(|rest| rest.strip_prefix('.'))
         .unwrap_or(name);
     let names = Names::new(
-        &ctx.state,
+        ctx.session.state(),
         ctx.engine.store().snapshot(),
         ctx.session.temporary().all(),
         true,

@@ -15,8 +15,10 @@ use datafusion::logical_expr::{CreateExternalTable, LogicalPlan};
 
 pub(crate) use self::tables::{CreateTable, Insert, Target};
 use crate::{
-    QueryContext, QueryError, copy, drive, explain,
-    query::{Deadline, to_tasks},
+    QueryContext, QueryError,
+    context::Deadline,
+    copy, drive, explain,
+    query::to_tasks,
     user_statement::{UserStatement, users_schema},
 };
 

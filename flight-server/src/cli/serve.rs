@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::ready::Ready;
 use crate::{
     auth::Authenticator, config::Settings, connections, flight::Front, http, local_engine, logging,
-    metrics, tls::Tls,
+    metrics, network::NetworkThreads, tls::Tls,
 };
 
 #[derive(Debug, clap::Args)]
@@ -77,10 +77,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         stop_http.clone(),
     ));
     tokio::spawn(connections::expire(front.clone(), stop_flight.clone()));
+    let cores = std::thread::available_parallelism()?;
     let flight = tokio::spawn(connections::serve(
         flight_listener,
         front,
         tls,
+        NetworkThreads::start(cores.get())?,
         stop_flight.clone(),
     ));
 

@@ -65,8 +65,9 @@ impl Encoder {
         encoder
     }
 
-    pub(super) fn has_message(&self) -> bool {
-        !self.messages.is_empty()
+    /// How many messages are complete.
+    pub(super) fn messages(&self) -> usize {
+        self.messages.len()
     }
 
     /// The next message that is complete.

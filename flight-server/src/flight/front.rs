@@ -204,7 +204,8 @@ fn refuse(error: &AuthError, connection: &ConnectionSession) -> Response<AnswerB
 async fn do_get(request: Request<Incoming>, call: &Call, shared: &Shared) -> Response<AnswerBody> {
     let body = async {
         let ticket = read_ticket(request).await?;
-        service::fetch(&call.caller(), &ticket, shared).await
+        let body = service::fetch(&call.caller(), &ticket, shared).await?;
+        Ok::<_, Status>(body.settled().await)
     };
     match body.await {
         Ok(body) => {

@@ -4,9 +4,11 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
@@ -20,6 +22,9 @@ use uuid::Uuid;
 
 use super::{encode::Encoder, schema::to_wire, segments::Segments, tickets::Tickets};
 use crate::{metrics, status};
+
+/// How long the first rows may keep the head of the answer.
+const SETTLE: Duration = Duration::from_millis(5);
 
 pub(crate) struct ResultBody {
     source: Source,
@@ -94,36 +99,38 @@ impl ResultBody {
         }
     }
 
-    /// Gathers the batches there are into messages: until one is complete, or no more batches are ready.
+    /// Gathers batches into messages: until one is complete, or the rows have ended.
     fn gather(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while matches!(self.progress, Progress::Rows) {
-            match self.next_batch(cx) {
-                Poll::Ready(Some(Ok(batch))) => {
+            match ready!(self.next_batch(cx)) {
+                Some(Ok(batch)) => {
+                    let complete = self.encoder.messages();
                     let encoded =
                         to_wire(&batch, &self.schema).and_then(|batch| self.encoder.batch(&batch));
                     if let Err(error) = encoded {
                         let detail = format!("a result cannot be sent: {error}");
                         self.progress = Progress::Status(Status::internal(detail));
-                    } else if self.encoder.has_message() {
+                    } else if self.encoder.messages() > complete {
                         return Poll::Ready(());
                     }
                 }
-                Poll::Ready(Some(Err(error))) => {
+                Some(Err(error)) => {
                     self.progress = Progress::Status(status::from_query(&error));
                 }
-                Poll::Ready(None) => self.progress = Progress::Status(Status::ok("")),
-                // What is gathered goes out rather than wait for more.
-                Poll::Pending => {
-                    self.encoder.flush();
-                    return match self.encoder.has_message() {
-                        true => Poll::Ready(()),
-                        false => Poll::Pending,
-                    };
-                }
+                None => self.progress = Progress::Status(Status::ok("")),
             }
         }
         self.encoder.flush();
         Poll::Ready(())
+    }
+
+    /// Waits a little for the first message of rows or their end, so that the whole answer to a short query leaves in
+    /// one piece. Each piece costs both sides a change of threads.
+    pub(super) async fn settled(mut self) -> Self {
+        let gathered = tokio::time::timeout(SETTLE, poll_fn(|cx| self.gather(cx)));
+        // Later rows are sent as they come.
+        let _late = gathered.await;
+        self
     }
 }
 
@@ -144,8 +151,12 @@ impl http_body::Body for ResultBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Segments>, Infallible>>> {
-        if !self.encoder.has_message() {
-            ready!(self.gather(cx));
+        if self.encoder.messages() == 0 && self.gather(cx).is_pending() {
+            // What is gathered goes out rather than wait for more.
+            self.encoder.flush();
+            if self.encoder.messages() == 0 {
+                return Poll::Pending;
+            }
         }
         if let Some(message) = self.encoder.message() {
             metrics::SENT_BYTES.inc_by(message.remaining() as u64);

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UnionArray},
+    array::{
+        Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UnionArray,
+    },
     datatypes::{DataType, Int32Type, Int64Type, UInt32Type},
+    util::pretty::pretty_format_batches,
 };
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor,
@@ -90,6 +93,173 @@ async fn a_prepared_query_runs_again_with_other_values() -> Result<()> {
     ensure!(rows.iter().map(RecordBatch::num_rows).sum::<usize>() == 2);
     statement.close().await?;
     Ok(())
+}
+
+/// A plan may be kept and run with other values: it gives what the same text with the values written into it gives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bound_values_give_what_written_ones_give() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let rows = "SELECT value AS a, 'row ' || value AS b, value / 8.0 AS c, CASE WHEN value % 7 > 0 THEN value END AS n \
+                FROM generate_series(1, 1000)";
+    for make in ["CREATE TABLE stored AS", "CREATE TEMPORARY TABLE held AS"] {
+        update(&mut client, &format!("{make} {rows}")).await?;
+    }
+    let (int, text) = (
+        |value: Option<i64>| Arc::new(Int64Array::from(vec![value])) as ArrayRef,
+        |value: Option<&str>| Arc::new(StringArray::from(vec![value])) as ArrayRef,
+    );
+    let fraction = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+    let mut compared = 0;
+    for table_name in ["stored", "held"] {
+        for (sql, runs) in [
+            (
+                "SELECT * FROM t WHERE a = ?",
+                [Some(7), Some(1000), Some(0), None, Some(i64::MIN)]
+                    .map(|value| vec![int(value)])
+                    .to_vec(),
+            ),
+            (
+                "SELECT a FROM t WHERE a = ?",
+                vec![
+                    vec![int(Some(3))],
+                    vec![fraction(3.5)],
+                    vec![fraction(3.0)],
+                    vec![int(Some(4))],
+                ],
+            ),
+            (
+                "SELECT count(*) AS rows, max(a) AS most FROM t WHERE b LIKE ?",
+                [Some("%7%"), Some("row 1_"), Some(""), None]
+                    .map(|value| vec![text(value)])
+                    .to_vec(),
+            ),
+            (
+                "SELECT a, c FROM t WHERE a BETWEEN ? AND ? AND n IS NOT NULL ORDER BY a DESC LIMIT 3",
+                vec![
+                    vec![int(Some(5)), int(Some(9))],
+                    vec![int(Some(9)), int(Some(5))],
+                    vec![int(Some(500)), int(None)],
+                ],
+            ),
+            (
+                "SELECT a + ? AS sum, coalesce(n, ?) AS n FROM t WHERE a % ? = 0 ORDER BY a LIMIT 20",
+                vec![
+                    vec![int(Some(1)), int(Some(2)), int(Some(7))],
+                    vec![int(None), int(None), int(Some(3))],
+                ],
+            ),
+            (
+                "SELECT a FROM t WHERE a IN (?, ?) OR n = ? ORDER BY a",
+                vec![
+                    vec![int(Some(1)), int(Some(2)), int(Some(8))],
+                    vec![int(None), int(Some(7)), int(None)],
+                ],
+            ),
+            (
+                "SELECT a FROM t ORDER BY a DESC LIMIT ?",
+                vec![vec![int(Some(2))], vec![int(Some(0))], vec![int(Some(5))]],
+            ),
+            (
+                "SELECT x.a, y.a AS other FROM t x LEFT JOIN t y ON x.a = y.a + 990 WHERE y.b = ? OR x.a < ? ORDER BY x.a",
+                vec![
+                    vec![text(Some("row 4")), int(Some(3))],
+                    vec![text(None), int(Some(2))],
+                ],
+            ),
+            (
+                "SELECT a FROM t WHERE a < (SELECT min(a) + ? FROM t) ORDER BY a",
+                vec![vec![int(Some(2))], vec![int(Some(4))], vec![int(None)]],
+            ),
+            (
+                "SELECT n % 3 AS g, sum(a) AS s FROM t WHERE a > ? GROUP BY n % 3 HAVING sum(a) > ? ORDER BY g",
+                vec![
+                    vec![int(Some(0)), int(Some(0))],
+                    vec![int(Some(990)), int(Some(2000))],
+                ],
+            ),
+        ] {
+            let sql = sql
+                .replace("FROM t", &format!("FROM {table_name}"))
+                .replace("JOIN t", &format!("JOIN {table_name}"));
+            let mut statement = client.prepare(sql.clone(), None).await?;
+            // Each kind of value twice, so that kept plans are met in either order.
+            for values in runs.iter().chain(runs.iter().rev()) {
+                let named = values
+                    .iter()
+                    .enumerate()
+                    .map(|(at, column)| (format!("p{at}"), Arc::clone(column)));
+                statement.set_parameters(RecordBatch::try_from_iter(named)?)?;
+                let bound = run(&mut client, &mut statement).await?;
+                let bound = pretty_format_batches(&bound)?.to_string();
+                let written = table(&mut client, &written(&sql, values)?).await?;
+                ensure!(
+                    rows_of(&bound) == rows_of(&written),
+                    "{sql} with {values:?}:\n{bound}\n{written}"
+                );
+                compared += 1;
+            }
+            statement.close().await?;
+        }
+    }
+    ensure!(compared == 2 * 2 * 30, "{compared} runs");
+    Ok(())
+}
+
+/// A run that was short is begun before its rows are asked for; what is wrong with the next one is said with its rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_fails_is_named_and_the_statement_goes_on() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let sql = "SELECT 100 / CAST(? AS BIGINT) AS q".to_owned();
+    let mut statement = client.prepare(sql, None).await?;
+    for value in [5, 4, 0, 2, 0, 1] {
+        statement.set_parameters(integers("p", vec![value])?)?;
+        match (value, run(&mut client, &mut statement).await) {
+            (0, Ok(rows)) => anyhow::bail!("100 / 0 gave {rows:?}"),
+            (0, Err(error)) => {
+                let said = format!("{:#}", said(error)).to_lowercase();
+                ensure!(said.contains("divide by zero"), "{said}");
+            }
+            (_, rows) => {
+                let quotient = rows?[0].column(0).as_primitive::<Int64Type>().value(0);
+                ensure!(quotient == 100 / value, "{quotient}");
+            }
+        }
+    }
+    // Rows that nobody asks for do not stand in the way of anything.
+    statement.set_parameters(integers("p", vec![10])?)?;
+    for _ in 0..50 {
+        statement.execute().await?;
+    }
+    let rows = run(&mut client, &mut statement).await?;
+    ensure!(rows[0].column(0).as_primitive::<Int64Type>().value(0) == 10);
+    Ok(())
+}
+
+/// The text with the values in place of its marks.
+fn written(sql: &str, values: &[ArrayRef]) -> Result<String> {
+    let mut parts = sql.split('?');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (value, part) in values.iter().zip(parts) {
+        let value = match (value.is_null(0), value.data_type()) {
+            (true, _) => "NULL".to_owned(),
+            (false, DataType::Utf8) => format!("'{}'", value.as_string::<i32>().value(0)),
+            (false, _) => arrow::util::display::array_value_to_string(value, 0)?,
+        };
+        text += &value;
+        text += part;
+    }
+    Ok(text)
+}
+
+/// Lines with rows; an empty result may be printed with its columns or without.
+fn rows_of(table: &str) -> Vec<String> {
+    let cells = |line: &str| line.split('|').map(str::trim).collect::<Vec<_>>().join("|");
+    let lines = table.lines().filter(|line| line.starts_with('|'));
+    lines.skip(1).map(cells).collect()
 }
 
 /// This client binds with DoPut(Query), and then sends DoPut(Update) with nothing but a descriptor.

@@ -1,0 +1,94 @@
+//! What one statement works with, from planning to its last row.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use catalog::Snapshot;
+use datafusion::execution::context::SessionState;
+use tokio::task::JoinError;
+
+use crate::{
+    Engine, QueryError, QueryId, Session,
+    memory::QueryPool,
+    pace::Pace,
+    processes::{Listed, Process},
+};
+
+/// Everything one statement needs, from planning to its last row.
+#[derive(Debug)]
+pub struct QueryContext {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) session: Arc<Session>,
+    /// As the client sent it: it may hold a password. What others may see is [`Process::sql`].
+    pub(crate) sql: String,
+    /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
+    pub(crate) state: SessionState,
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Which of the session's settings these are.
+    pub(crate) settings_version: u64,
+    pub(crate) pool: Arc<QueryPool>,
+    /// The session's statement timeout when the statement began.
+    pub(crate) timeout: Option<Duration>,
+    /// Of the prepared statement that this is a run of.
+    pub(crate) pace: Option<Arc<Pace>>,
+    pub(crate) listed: Listed,
+}
+
+impl QueryContext {
+    pub fn id(&self) -> QueryId {
+        self.listed.process.id
+    }
+
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub fn process(&self) -> &Arc<Process> {
+        &self.listed.process
+    }
+
+    /// Runs work of this statement on the query threads; it stops when the returned future is dropped.
+    pub(crate) async fn on_query_threads<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, QueryError>> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        self.ended(self.engine.spawn(work).await)
+    }
+
+    /// What work that was spawned ended with.
+    pub(crate) fn ended<T>(
+        &self,
+        outcome: Result<Result<T, QueryError>, JoinError>,
+    ) -> Result<T, QueryError> {
+        outcome.unwrap_or_else(|e| {
+            Err(QueryError::Internal {
+                id: self.id(),
+                detail: format!("the query's task stopped: {e}"),
+            })
+        })
+    }
+
+    /// The earlier of the client's deadline and the session's timeout, counted from now.
+    pub(crate) fn deadline(&self, clients: Option<Instant>) -> Option<Deadline> {
+        let ours = self.timeout.map(|limit| Deadline {
+            at: Instant::now() + limit,
+            limit,
+        });
+        let theirs = clients.map(|at| Deadline {
+            at,
+            limit: at.saturating_duration_since(Instant::now()),
+        });
+        ours.into_iter()
+            .chain(theirs)
+            .min_by_key(|deadline| deadline.at)
+    }
+}
+
+/// When a statement must have ended, and the limit to name when it has not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) limit: Duration,
+}
