@@ -12,6 +12,7 @@
 
 mod answer;
 mod convert;
+mod held_commits;
 mod log_store;
 pub(crate) mod messages;
 mod network;
