@@ -155,6 +155,12 @@ impl State {
         Ok(())
     }
 
+    /// See [`LsmEngine::write_back`]. Blocks.
+    pub fn write_back(&self) -> Result<(), StateError> {
+        let engine = self.engine.read().clone();
+        Ok(engine.write_back()?)
+    }
+
     /// As of now, and not changing any more.
     pub fn frozen(&self) -> Result<(Applied, Box<dyn Reader + Send>), StateError> {
         let reader = self.reader();

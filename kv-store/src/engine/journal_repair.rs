@@ -14,7 +14,7 @@
 //! When the cut takes batches that had been synced, the state falls behind what the log still has, and the caller sees that.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
 };
@@ -51,6 +51,11 @@ pub fn repair_journal(folder: &Path) -> Result<Repair, EngineError> {
         })
     };
     repair().map_err(|e: io::Error| EngineError::storage("repair the journal of", e))
+}
+
+/// Brings to disk what an engine's youngest journal held when this was called. The engine may be open.
+pub(super) fn sync_journal(folder: &Path) -> io::Result<()> {
+    File::open(youngest_journal(folder)?)?.sync_data()
 }
 
 fn youngest_journal(folder: &Path) -> io::Result<PathBuf> {

@@ -15,7 +15,8 @@ use fjall::{
 use parking_lot::Mutex;
 
 use super::{
-    Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space, repair_journal,
+    Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
+    journal_repair::sync_journal, repair_journal,
 };
 use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
@@ -33,6 +34,7 @@ const META: &str = "meta";
 
 #[derive(Clone)]
 pub struct LsmEngine {
+    folder: Arc<Path>,
     database: Database,
     data: Keyspace,
     meta: Keyspace,
@@ -84,6 +86,7 @@ impl LsmEngine {
         let engine = Self {
             data: keyspace(DATA, DATA_MEMTABLE_BYTES)?,
             meta: keyspace(META, META_MEMTABLE_BYTES)?,
+            folder: folder.into(),
             database,
             gc,
         };
@@ -104,6 +107,17 @@ impl LsmEngine {
                 self.write(&batch)?;
                 self.persist()
             }
+        }
+    }
+
+    /// Brings what was written so far to disk, as far as it is in the youngest journal, while others write. It promises
+    /// nothing: fjall lets nobody write while it syncs its journal, for [`Engine::persist`] and before it writes a file, and
+    /// then has little to do. Blocks.
+    pub fn write_back(&self) -> Result<(), EngineError> {
+        match sync_journal(&self.folder) {
+            // fjall was done with it meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(|e| EngineError::storage("sync", e)),
         }
     }
 
@@ -186,6 +200,7 @@ impl Engine for LsmEngine {
     }
 
     fn persist(&self) -> Result<(), EngineError> {
+        self.write_back()?;
         self.database
             .persist(PersistMode::SyncAll)
             .map_err(|e| EngineError::storage("sync", e))

@@ -159,6 +159,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         waiters,
         serving.clone(),
     ));
+    tokio::spawn(upkeep::write_back(Arc::clone(&files.state)));
     tokio::spawn(upkeep::run(
         group.clone(),
         Arc::clone(&files.state),

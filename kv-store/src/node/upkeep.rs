@@ -27,6 +27,7 @@ use crate::{
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
+const WRITE_BACK_INTERVAL: Duration = Duration::from_millis(100);
 /// Also for versions that are hardly kept at all.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// Notes are kept at this part of a retention: a version is kept at most that much longer.
@@ -90,6 +91,24 @@ pub(super) async fn run(
                 watermark,
                 outcomes_below,
             }));
+        }
+    }
+}
+
+/// Until the node is gone. Has what is applied written to disk a little at a time, so that the engine's own syncs, which
+/// let nobody write, find little to do.
+pub(super) async fn write_back(state: Arc<State>) {
+    let mut ticks = tokio::time::interval(WRITE_BACK_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut written = state.applied();
+    loop {
+        ticks.tick().await;
+        let applied = state.applied();
+        if applied > written {
+            let state = Arc::clone(&state);
+            // A failure will be found by the sync that counts.
+            drop(tokio::task::spawn_blocking(move || state.write_back()).await);
+            written = applied;
         }
     }
 }

@@ -12,16 +12,18 @@
 
 mod answer;
 mod convert;
+mod held_commits;
 mod log_store;
 pub(crate) mod messages;
 mod network;
 mod state_machine;
 mod types;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 pub(crate) use answer::answer;
 use bytes::Bytes;
+use futures::FutureExt;
 use openraft::{
     ChangeMembers, Config, ReadPolicy, SnapshotPolicy,
     async_runtime::watch::WatchReceiver,
@@ -47,6 +49,8 @@ type Raft = openraft::Raft<TypeConfig, StateMachine>;
 const HEARTBEAT_INTERVAL: u64 = 150;
 const ELECTION_TIMEOUT_MIN: u64 = 600;
 const ELECTION_TIMEOUT_MAX: u64 = 900;
+/// Between two looks at whether the group has stopped.
+const STOPPED_AFTER: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum GroupError {
@@ -335,9 +339,11 @@ impl Group {
             if let Err(fatal) = &metrics.borrow_watched().running_state {
                 return fatal.to_string();
             }
-            if metrics.changed().await.is_err() {
+            // They change several times with each entry, and whoever waits for that is woken as often.
+            if let Some(Err(_)) = metrics.changed().now_or_never() {
                 return "its task ended".into();
             }
+            tokio::time::sleep(STOPPED_AFTER).await;
         }
     }
 

@@ -3,14 +3,18 @@
 use std::{future::Future, io, time::Duration};
 
 use bytes::Bytes;
-use futures::future::{Either, select};
+use futures::{
+    Stream,
+    future::{BoxFuture, Either, select},
+    stream::BoxStream,
+};
 use openraft::{
     RaftNetworkFactory,
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
-    network::{RPCOption, RaftNetworkV2},
+    network::{RPCOption, RaftNetworkV2, stream_append_sequential},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
-        TransferLeaderResponse, VoteRequest, VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+        TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
     },
 };
 use prost::Message;
@@ -19,7 +23,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use super::{
-    convert, messages as wire,
+    convert,
+    held_commits::HeldCommits,
+    messages as wire,
     state_machine::Snapshot,
     types::{Member, TypeConfig, Vote},
 };
@@ -29,6 +35,8 @@ use crate::{
 };
 
 type RpcError = RPCError<TypeConfig>;
+/// To requests of a stream.
+type Answers<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
 
 /// For entries, which the other member must have on disk before it answers. openraft would allow them as long as a
 /// heartbeat, and a disk that is slower would be sent the same entries again and again.
@@ -110,6 +118,17 @@ impl Peer {
 
 impl RaftNetworkV2<TypeConfig> for Peer {
     type SnapshotData = SnapshotData;
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        requests: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<Answers<'s>, RpcError>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
+    {
+        stream_append_sequential(self, HeldCommits::new(requests), option)
+    }
 
     async fn append_entries(
         &mut self,

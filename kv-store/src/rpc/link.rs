@@ -9,9 +9,8 @@ use tonic::{
     metadata::{Ascii, MetadataValue},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
-use tonic_prost::ProstCodec;
 
-use super::MESSAGE_BYTES_MAX;
+use super::{MESSAGE_BYTES_MAX, codec::Codec};
 
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -151,7 +150,7 @@ impl Link {
         let call = async {
             let request = self.request(message, Some(timeout));
             let path = http::uri::PathAndQuery::from_static(method);
-            let codec = ProstCodec::<Q, A>::default();
+            let codec = Codec::<Q, A>::default();
             let mut grpc = self.ready().await?;
             grpc.unary(request, path, codec).await
         };
@@ -169,7 +168,7 @@ impl Link {
     {
         let request = self.request(messages, None);
         let path = http::uri::PathAndQuery::from_static(method);
-        let codec = ProstCodec::<Q, A>::default();
+        let codec = Codec::<Q, A>::default();
         let mut grpc = self.ready().await?;
         let answer = grpc.client_streaming(request, path, codec).await;
         answer.map(Response::into_inner)
@@ -187,7 +186,7 @@ impl Link {
     {
         let request = self.request(message, None);
         let path = http::uri::PathAndQuery::from_static(method);
-        let codec = ProstCodec::<Q, A>::default();
+        let codec = Codec::<Q, A>::default();
         let mut grpc = self.ready().await?;
         let answers = grpc.server_streaming(request, path, codec).await;
         answers.map(Response::into_inner)

@@ -2,6 +2,7 @@
 //!
 //! [`Link`] calls methods, [`server`] answers them.
 
+mod codec;
 pub(crate) mod link;
 pub(crate) mod server;
 
@@ -12,6 +13,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// The service that members of a group offer each other.
 pub(crate) mod raft {
+    pub(crate) const SERVICE: &str = "/murre.kv.v1.Raft/";
     pub(crate) const APPEND: &str = "/murre.kv.v1.Raft/Append";
     pub(crate) const VOTE: &str = "/murre.kv.v1.Raft/Vote";
     pub(crate) const SNAPSHOT: &str = "/murre.kv.v1.Raft/Snapshot";

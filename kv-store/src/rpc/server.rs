@@ -5,19 +5,18 @@ use std::future::Future;
 use futures::Stream;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming, body::Body};
-use tonic_prost::ProstCodec;
 
-use super::MESSAGE_BYTES_MAX;
+use super::{MESSAGE_BYTES_MAX, codec::Codec};
 
 pub(crate) type HttpRequest = http::Request<Body>;
 pub(crate) type HttpResponse = http::Response<Body>;
 
-fn grpc<A, Q>() -> tonic::server::Grpc<ProstCodec<A, Q>>
+fn grpc<A, Q>() -> tonic::server::Grpc<Codec<A, Q>>
 where
     A: Message + Send + 'static,
     Q: Message + Default + Send + 'static,
 {
-    tonic::server::Grpc::new(ProstCodec::default())
+    tonic::server::Grpc::new(Codec::default())
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
 }

@@ -23,20 +23,24 @@ use std::{
 };
 
 pub use access::{AccessError, Role};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either};
 pub use server::{ServeError, ServeOptions, Server};
-use tonic::{Status, body::Body, server::NamedService};
+use tonic::{Status, body::Body, service::Routes};
 use tower::Service;
 
 use self::{access::Access, error::to_wire};
 use crate::{
     node::Node,
     raft,
-    rpc::server::{HttpRequest, HttpResponse},
+    rpc::{
+        self,
+        server::{HttpRequest, HttpResponse},
+    },
 };
 
 /// Paths of the methods for clients.
 pub(crate) mod method {
+    pub(crate) const SERVICE: &str = "/murre.kv.v1.Kv/";
     pub(crate) const BEGIN: &str = "/murre.kv.v1.Kv/Begin";
     pub(crate) const GET: &str = "/murre.kv.v1.Kv/Get";
     pub(crate) const GET_RANGE: &str = "/murre.kv.v1.Kv/GetRange";
@@ -66,14 +70,6 @@ struct KvService(Arc<Shared>);
 /// The methods for members.
 #[derive(Debug, Clone)]
 struct RaftService(Arc<Shared>);
-
-impl NamedService for KvService {
-    const NAME: &'static str = "murre.kv.v1.Kv";
-}
-
-impl NamedService for RaftService {
-    const NAME: &'static str = "murre.kv.v1.Raft";
-}
 
 type Answer = BoxFuture<'static, Result<HttpResponse, Infallible>>;
 
@@ -125,6 +121,36 @@ impl Service<http::Request<Body>> for RaftService {
             let answer = raft::answer(shared.node.group(), request).await;
             Ok(answer.unwrap_or_else(unknown_method))
         })
+    }
+}
+
+/// Calls go to their service without a router's work, which is not little beside theirs; the router has the rest.
+#[derive(Clone)]
+struct Methods {
+    kv: KvService,
+    raft: RaftService,
+    rest: Routes,
+}
+
+impl Service<HttpRequest> for Methods {
+    type Response = HttpResponse;
+    type Error = Infallible;
+    type Future = Either<Answer, <Routes as Service<HttpRequest>>::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // All three are always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest) -> Self::Future {
+        let path = request.uri().path();
+        if path.starts_with(method::SERVICE) {
+            Either::Left(self.kv.call(request))
+        } else if path.starts_with(rpc::raft::SERVICE) {
+            Either::Left(self.raft.call(request))
+        } else {
+            Either::Right(self.rest.call(request))
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tonic::{
 };
 
 use super::{
-    KvService, RaftService, Shared,
+    KvService, Methods, RaftService, Shared,
     access::{Access, AccessError},
 };
 use crate::node::{Node, NodeOptions, OpenError};
@@ -168,8 +168,16 @@ impl Server {
         if let Some(tls) = self.tls {
             server = server.tls_config(tls)?;
         }
-        let mut routes = Routes::new(KvService(Arc::clone(&shared)))
-            .add_service(RaftService(Arc::clone(&shared)));
+        let methods = (
+            KvService(Arc::clone(&shared)),
+            RaftService(Arc::clone(&shared)),
+        );
+        let server = server.layer(tower::layer::layer_fn(move |rest| Methods {
+            kv: methods.0.clone(),
+            raft: methods.1.clone(),
+            rest,
+        }));
+        let mut routes = Routes::default();
         // For Prometheus, which speaks HTTP/1.1 without encryption.
         let router = std::mem::take(routes.axum_router_mut());
         let metrics = tower::service_fn(move |request: http::Request<_>| {

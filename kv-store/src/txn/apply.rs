@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, Mutation, Outcome, TxnId, atomic, outcome};
+use super::{
+    Command, Mutation, Outcome, TxnId, atomic,
+    outcome::{self, Recorded},
+};
 use crate::{
     EngineError, Version,
     engine::{Batch, Direction, Overlay, Reader, Space},
@@ -46,6 +49,7 @@ pub fn apply(
     commands: &[Command],
 ) -> Result<Applied, EngineError> {
     let mut applied = Applied::default();
+    let mut recorded = Recorded::default();
     for (position, command) in commands.iter().enumerate() {
         let version = Version {
             epoch: 0,
@@ -62,12 +66,16 @@ pub fn apply(
                 *id,
                 mutations,
                 &mut applied.changes,
+                &mut recorded,
             )?),
-            Command::AskOutcome { id } => EntryOutcome::Outcome(ask(reader, batch, version, *id)?),
+            Command::AskOutcome { id } => {
+                EntryOutcome::Outcome(ask(reader, batch, version, *id, &mut recorded)?)
+            }
             Command::Gc {
                 watermark,
                 outcomes_below,
             } => {
+                std::mem::take(&mut recorded).finish(batch);
                 outcome::forget(reader, batch, *outcomes_below)?;
                 let held = lease::oldest(&Overlay {
                     below: reader,
@@ -79,6 +87,7 @@ pub fn apply(
         };
         applied.outcomes.push(outcome);
     }
+    recorded.finish(batch);
     record_applied(batch, id);
     Ok(applied)
 }
@@ -135,6 +144,7 @@ fn ask(
     batch: &mut Batch,
     version: Version,
     id: TxnId,
+    recorded: &mut Recorded,
 ) -> Result<Outcome, EngineError> {
     if let Some(known) = outcome::outcome(
         &Overlay {
@@ -147,7 +157,7 @@ fn ask(
     }
     let aborted = Outcome::Aborted(version);
     if !Mutant::AbortNotWritten.is_active() {
-        outcome::record(batch, id, aborted);
+        recorded.add(batch, id, aborted);
     }
     Ok(aborted)
 }
@@ -159,6 +169,7 @@ fn commit(
     id: TxnId,
     mutations: &[Mutation],
     changes: &mut Vec<Change>,
+    recorded: &mut Recorded,
 ) -> Result<Outcome, EngineError> {
     if let Some(known) = outcome::outcome(
         &Overlay {
@@ -185,7 +196,7 @@ fn commit(
         value,
     }));
     let committed = Outcome::Committed(version);
-    outcome::record(batch, id, committed);
+    recorded.add(batch, id, committed);
     Ok(committed)
 }
 

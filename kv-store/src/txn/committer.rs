@@ -64,31 +64,37 @@ impl Committer {
         self.conflicts = ConflictMap::new(start, self.steps_max);
     }
 
-    /// Decides on a request. `known` is its outcome in the applied state.
-    pub fn admit(&mut self, request: &CommitRequest, known: Option<Outcome>) -> Admission {
+    /// Decides on a request. `known` finds its outcome in the applied state, and is asked only before a refusal: of what goes
+    /// into the log, applying it finds the outcome that came before.
+    pub fn admit<E>(
+        &mut self,
+        request: &CommitRequest,
+        known: impl FnOnce() -> Result<Option<Outcome>, E>,
+    ) -> Result<Admission, E> {
         if let Err(limit) = check(request) {
-            return Admission::Refused(limit);
-        }
-        if let Some(outcome) = known {
-            return Admission::Known(outcome);
+            return Ok(Admission::Refused(limit));
         }
         if self.ids.contains(&request.id) {
-            return Admission::InFlight;
+            return Ok(Admission::InFlight);
         }
-        match self.conflicts.check(request.read_version, &request.reads) {
-            Checked::Clean => {}
-            Checked::Conflict => return Admission::Conflict,
-            Checked::TooOld => return Admission::TooOld,
+        let refused = match self.conflicts.check(request.read_version, &request.reads) {
+            Checked::Clean => None,
+            Checked::Conflict => Some(Admission::Conflict),
+            Checked::TooOld => Some(Admission::TooOld),
+        };
+        if let Some(refused) = refused {
+            // What a commit that came before met may be itself.
+            return Ok(known()?.map_or(refused, Admission::Known));
         }
         self.conflicts
             .register(request.mutations.iter().map(Mutation::write_range));
         self.ids.insert(request.id);
         self.in_flight.push_back(request.id);
-        Admission::Propose(Command::Commit {
+        Ok(Admission::Propose(Command::Commit {
             term: self.term,
             id: request.id,
             mutations: request.mutations.clone(),
-        })
+        }))
     }
 
     /// A command that some committer admitted in `term` was applied. Called for every one, in the order of the log.
@@ -100,5 +106,62 @@ impl Committer {
         debug_assert_eq!(first, Some(id), "log order is the order of admission");
         self.ids.remove(&id);
         self.conflicts.applied(version);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::txn::KeyRange;
+
+    /// Reads and writes one key.
+    fn request(id: u8, read_version: Version) -> CommitRequest {
+        let (key, value) = (b"/user/a".to_vec(), Vec::new());
+        CommitRequest {
+            id: TxnId([id; 16]),
+            read_version,
+            reads: vec![KeyRange::point(key.clone())],
+            mutations: vec![Mutation::Set { key, value }],
+        }
+    }
+
+    #[test]
+    fn a_commit_asked_for_again_does_not_conflict_with_itself() {
+        let mut committer = Committer::new(100);
+        let start = Version::end_of_entry(1);
+        committer.begin_term(1, start);
+        let admit = |committer: &mut Committer, id, at, known| {
+            let known = || Ok::<_, Infallible>(known);
+            match committer.admit(&request(id, at), known) {
+                Ok(admission) => admission,
+                Err(never) => match never {},
+            }
+        };
+        let first = admit(&mut committer, 1, start, None);
+        assert!(matches!(first, Admission::Propose(_)));
+        assert_eq!(admit(&mut committer, 1, start, None), Admission::InFlight);
+        let at = Version {
+            epoch: 0,
+            index: 2,
+            position: 0,
+        };
+        committer.applied(1, TxnId([1; 16]), at);
+        let known = Some(Outcome::Committed(at));
+        assert_eq!(
+            admit(&mut committer, 1, start, known),
+            Admission::Known(Outcome::Committed(at))
+        );
+        assert_eq!(
+            admit(&mut committer, 1, Version::MIN, known),
+            Admission::Known(Outcome::Committed(at))
+        );
+        assert_eq!(admit(&mut committer, 2, start, None), Admission::Conflict);
+        let clean = admit(&mut committer, 1, at, known);
+        assert!(
+            matches!(clean, Admission::Propose(_)),
+            "applying it will tell"
+        );
     }
 }

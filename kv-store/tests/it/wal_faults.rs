@@ -74,6 +74,53 @@ fn an_append_that_does_not_fit_on_the_disk_is_not_there_and_the_next_one_is() {
 }
 
 #[test]
+fn room_ahead_of_the_records_makes_fsyncs_fast_and_changes_nothing() {
+    let disk = SimDisk::default();
+    let mut log = open(&disk);
+    let num_bytes = |disk: &SimDisk| -> Vec<usize> {
+        let files = disk.files();
+        files.values().map(|bytes| bytes.len()).collect()
+    };
+    log.append(GROUP, &[entry(1, 100)]).unwrap();
+    let with_room = num_bytes(&disk);
+    assert_eq!(with_room, [64 * 1024]);
+    log.append(GROUP, &[entry(2, 1000)]).unwrap();
+    log.sync().unwrap();
+    assert_eq!(
+        num_bytes(&disk),
+        with_room,
+        "an append makes no file longer"
+    );
+    // The next append is the last that this file has room for.
+    log.append(GROUP, &[entry(3, 62_000)]).unwrap();
+    disk.fail_next(Fault::SetLen);
+    let error = log.append(GROUP, &[entry(4, 1000)]).unwrap_err();
+    assert!(
+        matches!(error, WalError::Io { action: "cut", .. }),
+        "{error}"
+    );
+    log.append(GROUP, &[entry(4, 1000)]).unwrap();
+    assert!(
+        num_bytes(&disk)[0] < 64 * 1024,
+        "a file that is done has no room"
+    );
+    log.sync().unwrap();
+    for left in [
+        disk.after_kill(),
+        disk.after_power_loss(Nothing, Nothing, &mut Random::new(1)),
+    ] {
+        let log = open(&left);
+        assert_eq!(last_index(&log), 4);
+        assert_eq!(log.read(GROUP, 4..5).unwrap(), [entry(4, 1000)]);
+    }
+    log.close().unwrap();
+    assert!(
+        num_bytes(&disk)[1] < 2048,
+        "a log that is closed has no room"
+    );
+}
+
+#[test]
 fn a_write_that_cannot_be_taken_back_stops_the_log_until_it_is_opened_again() {
     let disk = SimDisk::default();
     let mut log = open(&disk);

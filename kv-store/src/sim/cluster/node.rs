@@ -646,8 +646,10 @@ impl Node {
 
     fn admit(&mut self, waiter: Waiter, request: &CommitRequest) -> Option<Answer> {
         let snapshot = self.applier.engine().snapshot();
-        let known = outcome(&*snapshot, request.id).expect("the model engine reads");
-        match self.committer.admit(request, known) {
+        let admission = self
+            .committer
+            .admit(request, || outcome(&*snapshot, request.id));
+        match admission.expect("the model engine reads") {
             Admission::Propose(command) => {
                 self.proposals.push(command);
                 self.waiting.entry(request.id).or_default().push(waiter);
