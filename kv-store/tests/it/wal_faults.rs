@@ -92,7 +92,7 @@ fn room_ahead_of_the_records_makes_fsyncs_fast_and_changes_nothing() {
         "an append makes no file longer"
     );
     // The next append is the last that this file has room for.
-    log.append(GROUP, &[entry(3, 62_000)]).unwrap();
+    log.append(GROUP, &[entry(3, 63_500)]).unwrap();
     disk.fail_next(Fault::SetLen);
     let error = log.append(GROUP, &[entry(4, 1000)]).unwrap_err();
     assert!(
