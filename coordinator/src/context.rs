@@ -1,4 +1,4 @@
-//! What one statement works with, from planning to its last row.
+//! The surroundings of one statement: its session, its names, its memory, its entry in the process list.
 
 use std::{
     sync::Arc,
@@ -14,6 +14,7 @@ use crate::{
     memory::QueryPool,
     pace::Pace,
     processes::{Listed, Process},
+    temporary::Tables,
 };
 
 /// Everything one statement needs, from planning to its last row.
@@ -26,6 +27,8 @@ pub struct QueryContext {
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The session's temporary tables that those names mean.
+    pub(crate) temporary: Tables,
     /// Which of the session's settings these are.
     pub(crate) settings_version: u64,
     pub(crate) pool: Arc<QueryPool>,

@@ -9,7 +9,10 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -36,6 +39,8 @@ pub struct BatchStream {
     schema: SchemaRef,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
     driver: Option<AbortOnDropHandle<()>>,
+    /// Whether the end of the run has been counted.
+    counted: Arc<AtomicBool>,
     /// Stops what a thread is inside of when the stream goes.
     _stop: DropGuard,
     ctx: Arc<QueryContext>,
@@ -51,11 +56,7 @@ impl BatchStream {
 impl Drop for BatchStream {
     /// A driver that has not ended is aborted with the stream and gets no chance to say so itself.
     fn drop(&mut self) {
-        if self
-            .driver
-            .as_ref()
-            .is_some_and(|driver| !driver.is_finished())
-        {
+        if !self.counted.swap(true, Ordering::AcqRel) {
             finished(
                 &self.ctx,
                 Some(&QueryError::Cancelled { id: self.ctx.id() }),
@@ -102,6 +103,8 @@ pub(crate) fn drive(
     let schema = placed.schema();
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let running = Arc::clone(ctx);
+    let counted = Arc::new(AtomicBool::new(false));
+    let count = Arc::clone(&counted);
     let stop = StopSignal {
         cancelled: ctx.process().cancel.child_token(),
         deadline: deadline.map(|deadline| deadline.at),
@@ -111,7 +114,9 @@ pub(crate) fn drive(
     let driver = async move {
         let mut client = Duration::ZERO;
         let outcome = produce(&running, &placed, deadline, stop, &sender, &mut client).await;
-        finished(&running, outcome.as_ref().err(), client);
+        if !count.swap(true, Ordering::AcqRel) {
+            finished(&running, outcome.as_ref().err(), client);
+        }
         drop(run);
         if let Err(error) = outcome {
             // The client may have left: then nobody waits for the reason.
@@ -124,6 +129,7 @@ pub(crate) fn drive(
         schema,
         batches,
         driver: Some(driver),
+        counted,
         _stop: dropped,
         ctx: Arc::clone(ctx),
     })
@@ -236,8 +242,10 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: D
     let process = ctx.process();
     let elapsed = process.elapsed().saturating_sub(client);
     metrics::QUERY_SECONDS.observe(elapsed.as_secs_f64());
-    if let (None, Some(pace)) = (error, &ctx.pace) {
-        pace.took(elapsed);
+    match (&ctx.pace, error) {
+        (Some(pace), None) => pace.took(elapsed),
+        (Some(pace), Some(_)) => pace.forget(),
+        (None, _) => {}
     }
     metrics::queries_total(match error {
         None => "done",

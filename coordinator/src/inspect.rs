@@ -2,7 +2,10 @@
 
 use catalog::external;
 use datafusion::{
-    common::tree_node::{TreeNode, TreeNodeRecursion},
+    common::{
+        Result,
+        tree_node::{TreeNode, TreeNodeRecursion},
+    },
     logical_expr::{Expr, LogicalPlan, Volatility},
 };
 
@@ -21,6 +24,16 @@ pub(crate) fn reads_paths(plan: &LogicalPlan) -> bool {
     any_node(plan, |node| match node {
         LogicalPlan::TableScan(scan) => external::looks_like_path(scan.table_name.table()),
         _ => false,
+    })
+}
+
+/// Shows every part of every expression to `visit`, outermost first.
+pub(crate) fn each_expression(
+    plan: &LogicalPlan,
+    mut visit: impl FnMut(&Expr) -> TreeNodeRecursion,
+) -> Result<TreeNodeRecursion> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| expression.apply(|inner| Ok(visit(inner))))
     })
 }
 

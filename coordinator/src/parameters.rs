@@ -78,7 +78,7 @@ pub(crate) fn number(sql: &str) -> Result<Numbered, QueryError> {
 }
 
 /// `$3` -> 2, the index of its value.
-fn position(id: &str) -> Option<usize> {
+pub(crate) fn position(id: &str) -> Option<usize> {
     id.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
 }
 

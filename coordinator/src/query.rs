@@ -4,7 +4,7 @@
 //! Between the two a client learns the schema, and may take its time to ask for the rows.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,9 @@ use crate::{
     place::{self, Placed},
     plan,
 };
+
+/// How long the rows of a query that was begun ahead wait for whoever is to ask for them.
+const AHEAD_MAX: Duration = Duration::from_secs(1);
 
 /// SQL text -> something that can run.
 pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryError> {
@@ -55,33 +58,51 @@ pub(crate) async fn plan_optimised(
     ctx: Arc<QueryContext>,
     plan: LogicalPlan,
 ) -> Result<Prepared, QueryError> {
-    let placed = to_tasks_optimised(&ctx, &plan).await?;
-    Ok(prepared(ctx, Bound::Query(plan), Some(placed)))
+    let placed = to_tasks_optimised(&ctx, plan.clone()).await?;
+    ctx.process().planned();
+    let work = Work::Query {
+        schema: placed.schema(),
+        logical: Logical::Optimised(Box::new(plan)),
+        first: Arc::new(Mutex::new(Some(First::Placed(placed)))),
+    };
+    Ok(Prepared { ctx, work })
 }
 
 /// A query that has been through the optimiser, planned and run while its client is still on its way to ask for rows.
 pub(crate) fn begin_ahead(ctx: &Arc<QueryContext>, plan: LogicalPlan) -> Prepared {
     let schema = Arc::clone(plan.schema().inner());
     let logical = Box::new(plan.clone());
-    // The deadline of a call is not that of the call which will ask for the rows.
-    let (running, deadline) = (Arc::clone(ctx), ctx.deadline(None));
+    let running = Arc::clone(ctx);
     let begun = async move {
-        let to_tasks = async { to_tasks_optimised(&running, &plan::fold(&running, plan)?).await };
-        let placed = planning(&running, deadline, to_tasks).await;
+        let placed = planning(&running, None, to_tasks_optimised(&running, plan)).await;
         let placed =
             placed.inspect_err(|error| drive::finished(&running, Some(error), Duration::ZERO))?;
         running.process().planned();
-        drive::drive(&running, placed, deadline)
+        drive::drive(&running, placed, None)
     };
-    let first = First::Begun(ctx.engine.spawn(begun));
+    let begun = ctx.engine.spawn(begun);
+    let first = Arc::new_cyclic(|first| {
+        let patience = ctx.engine.spawn(give_up(Weak::clone(first)));
+        Mutex::new(Some(First::Begun {
+            begun,
+            _patience: patience,
+        }))
+    });
     Prepared {
         ctx: Arc::clone(ctx),
         work: Work::Query {
             schema,
-            logical,
-            first: Mutex::new(Some(first)),
+            logical: Logical::Optimised(logical),
+            first,
         },
     }
+}
+
+/// Stops a query that was begun ahead and is not asked for. It begins again when it is.
+async fn give_up(begun: Weak<Mutex<Option<First>>>) {
+    tokio::time::sleep(AHEAD_MAX).await;
+    let first = begun.upgrade().and_then(|first| first.lock().take());
+    drop(first);
 }
 
 /// Planning, in its span, until the statement must stop.
@@ -109,8 +130,8 @@ pub(crate) fn prepared(ctx: Arc<QueryContext>, bound: Bound, placed: Option<Plac
                 Some(placed) => placed.schema(),
                 None => Arc::clone(logical.schema().inner()),
             },
-            logical: Box::new(logical),
-            first: Mutex::new(placed.map(First::Placed)),
+            logical: Logical::Bound(Box::new(logical)),
+            first: Arc::new(Mutex::new(placed.map(First::Placed))),
         },
         (Bound::Command(command), _) => Work::Command(Arc::new(command)),
     };
@@ -133,11 +154,19 @@ pub(crate) async fn to_tasks(
     logical: &LogicalPlan,
 ) -> Result<Placed, QueryError> {
     let optimised = plan::optimise(ctx, logical)?; //   LogicalPlan   -> LogicalPlan
-    to_tasks_optimised(ctx, &optimised).await
+    planned_to_tasks(ctx, &optimised).await
 }
 
-async fn to_tasks_optimised(ctx: &QueryContext, plan: &LogicalPlan) -> Result<Placed, QueryError> {
-    let physical = plan::plan(ctx, plan).await?; //     LogicalPlan   -> ExecutionPlan
+/// The same for an optimised plan that values were put into.
+async fn to_tasks_optimised(ctx: &QueryContext, plan: LogicalPlan) -> Result<Placed, QueryError> {
+    planned_to_tasks(ctx, &plan::fold(ctx, plan)?).await
+}
+
+async fn planned_to_tasks(
+    ctx: &QueryContext,
+    optimised: &LogicalPlan,
+) -> Result<Placed, QueryError> {
+    let physical = plan::plan(ctx, optimised).await?; // LogicalPlan   -> ExecutionPlan
     let staged = cut::cut(ctx, physical)?; //           ExecutionPlan -> stages
     let compiled = compile::compile(ctx, staged)?; //   stage         -> fragment modules, or a recorded reason
     place::place(ctx, compiled) //                      stage         -> task per worker
@@ -152,14 +181,20 @@ impl Prepared {
             Work::Query { logical, first, .. } => {
                 let first = first.lock().take();
                 let placed = match first {
-                    Some(First::Begun(begun)) => {
+                    // What was begun has no deadline.
+                    Some(First::Begun { begun, .. }) if deadline.is_none() => {
                         return ctx.ended(begun.await).map(Answer::Rows);
                     }
                     Some(First::Placed(placed)) => placed,
-                    None => {
+                    _ => {
                         let (again, logical) = (Arc::clone(&ctx), logical.clone());
-                        ctx.on_query_threads(async move { to_tasks(&again, &logical).await })
-                            .await?
+                        let planned = async move {
+                            match logical {
+                                Logical::Bound(plan) => to_tasks(&again, &plan).await,
+                                Logical::Optimised(plan) => to_tasks_optimised(&again, *plan).await,
+                            }
+                        };
+                        ctx.on_query_threads(planned).await?
                     }
                 };
                 Ok(Answer::Rows(drive::drive(&ctx, placed, deadline)?)) // task -> record batches
@@ -224,18 +259,27 @@ pub struct Prepared {
 enum Work {
     Query {
         schema: SchemaRef,
-        logical: Box<LogicalPlan>,
+        logical: Logical,
         /// Taken by the first run.
-        first: Mutex<Option<First>>,
+        first: Arc<Mutex<Option<First>>>,
     },
     Command(Arc<Command>),
 }
 
-/// How far a query is that nobody has asked the rows of.
+#[derive(Debug, Clone)]
+enum Logical {
+    Bound(Box<LogicalPlan>),
+    Optimised(Box<LogicalPlan>),
+}
+
+/// How far a query is whose rows nobody has asked for.
 #[derive(Debug)]
 enum First {
     Placed(Placed),
-    Begun(AbortOnDropHandle<Result<BatchStream, QueryError>>),
+    Begun {
+        begun: AbortOnDropHandle<Result<BatchStream, QueryError>>,
+        _patience: AbortOnDropHandle<()>,
+    },
 }
 
 /// What running a statement gives.

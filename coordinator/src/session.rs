@@ -98,7 +98,8 @@ impl Session {
         understood.await
     }
 
-    /// Plans a statement with values for its parameters, a column each; runs nothing. A query gives the rows of all
+    /// Plans a statement with values for its parameters, a column each. A query that was quick the last time is begun, and
+    /// what is wrong with it is said by [`Prepared::run`]; nothing else runs. A query gives the rows of all
     /// rows of values, an INSERT writes all of them at once.
     pub async fn prepare_with(
         self: &Arc<Self>,
@@ -112,7 +113,10 @@ impl Session {
             return Ok(query::prepare_urgent(ctx, command));
         }
         let (statement, for_plan) = (Arc::clone(statement), Arc::clone(&ctx));
-        if let Some(begun) = statement.begin_ahead(&ctx, values.as_ref()) {
+        // A limit counts from the call that asks for the rows.
+        let limited = ctx.deadline(options.deadline).is_some();
+        let begun = (!limited).then(|| statement.begin_ahead(&ctx, values.as_ref()));
+        if let Some(begun) = begun.flatten() {
             return Ok(begun);
         }
         let planned = async move { statement.prepare(for_plan, values.as_ref()).await };
@@ -199,10 +203,11 @@ impl Session {
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let snapshot = self.engine.store().snapshot();
+        let temporary = self.temporary.all();
         let names = Names::new(
             shared,
             Arc::clone(&snapshot),
-            self.temporary.all(),
+            Arc::clone(&temporary),
             self.identity.admin,
         );
         state.register_catalog_list(Arc::new(names));
@@ -224,6 +229,7 @@ impl Session {
             timeout: settings.statement_timeout(),
             state,
             snapshot,
+            temporary,
             settings_version,
             pace,
             listed,

@@ -20,7 +20,7 @@ use crate::{
     pace::Pace,
     parameters,
     place::Placed,
-    plan, query,
+    query,
     template::Template,
     temporary::Tables,
 };
@@ -100,7 +100,7 @@ impl Versions {
             session: Arc::downgrade(&ctx.session),
             settings: ctx.settings_version,
             snapshot: Arc::clone(&ctx.snapshot),
-            temporary: ctx.session.temporary().all(),
+            temporary: Arc::clone(&ctx.temporary),
         }
     }
 
@@ -108,7 +108,7 @@ impl Versions {
         Weak::ptr_eq(&self.session, &Arc::downgrade(&ctx.session))
             && self.settings == ctx.settings_version
             && Arc::ptr_eq(&self.snapshot, &ctx.snapshot)
-            && Arc::ptr_eq(&self.temporary, &ctx.session.temporary().all())
+            && Arc::ptr_eq(&self.temporary, &ctx.temporary)
     }
 }
 
@@ -189,7 +189,7 @@ impl Statement {
         let template = understood.template(&ctx);
         match template.filter(|template| template.takes(&values)) {
             Some(template) => {
-                let plan = plan::fold(&ctx, template.with_values(&ctx, &values)?)?;
+                let plan = template.with_values(&ctx, &values)?;
                 query::plan_optimised(ctx, plan).await
             }
             None => {

@@ -5,10 +5,13 @@
 //!
 //! That is for plans about which a value can decide nothing: one pipeline over at most one table (a value can turn an
 //! outer join into an inner one), no `LIMIT ?` (it makes a sort a top-k), no function of the time (its value becomes part
-//! of the plan), and values of the very types that the plan was coerced to.
+//! of the plan), and parameters that are of one type in all their places, which is that of the values.
 
 use arrow::{array::RecordBatch, datatypes::DataType};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::{
+    common::tree_node::TreeNodeRecursion,
+    logical_expr::{Cast, Expr, LogicalPlan, TryCast, expr::Placeholder},
+};
 
 use crate::{QueryContext, QueryError, inspect, parameters};
 
@@ -25,8 +28,10 @@ impl Template {
         plan: &LogicalPlan,
         types: &[Option<DataType>],
     ) -> Option<Self> {
-        let types: Option<Vec<_>> = types.iter().cloned().collect();
-        let types = types.filter(|_| is_one_pipeline(plan) && !inspect::depends_on_time(plan))?;
+        let types: Vec<_> = types.iter().cloned().collect::<Option<_>>()?;
+        if !is_one_pipeline(plan) || !all_have(plan, &types) || inspect::depends_on_time(plan) {
+            return None;
+        }
         // An error with parameters may be none with values.
         let optimised = ctx.state.optimize(plan).ok()?;
         Some(Self { optimised, types })
@@ -49,6 +54,36 @@ impl Template {
     }
 }
 
+/// Whether each place of each parameter wants the type that its values have. `$1` may stand in several places, and the
+/// plan is coerced for each of them.
+fn all_have(plan: &LogicalPlan, types: &[DataType]) -> bool {
+    let mut all = true;
+    let mut check = |parameter: &Placeholder, wanted: Option<&DataType>| {
+        let given = parameters::position(&parameter.id).and_then(|index| types.get(index));
+        all &= given.is_some() && given == wanted;
+    };
+    let walked = inspect::each_expression(plan, |expression| match expression {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => {
+            match expr.as_ref() {
+                Expr::Placeholder(parameter) => {
+                    check(parameter, Some(field.data_type()));
+                    TreeNodeRecursion::Jump
+                }
+                _ => TreeNodeRecursion::Continue,
+            }
+        }
+        Expr::Placeholder(parameter) => {
+            check(
+                parameter,
+                parameter.field.as_ref().map(|field| field.data_type()),
+            );
+            TreeNodeRecursion::Continue
+        }
+        _ => TreeNodeRecursion::Continue,
+    });
+    walked.is_ok() && all
+}
+
 fn is_one_pipeline(plan: &LogicalPlan) -> bool {
     let is_step = |node: &LogicalPlan| match node {
         LogicalPlan::Projection(_)
@@ -68,7 +103,10 @@ fn is_one_pipeline(plan: &LogicalPlan) -> bool {
         && !inspect::any_expression(plan, |expression| {
             matches!(
                 expression,
-                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)
+                Expr::ScalarSubquery(_)
+                    | Expr::InSubquery(_)
+                    | Expr::SetComparison(_)
+                    | Expr::Exists(_)
             )
         })
 }

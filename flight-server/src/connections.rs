@@ -94,8 +94,12 @@ impl Accepted {
     async fn serve(mut self, stream: TcpStream) {
         // A second descriptor, because HTTP/2 keeps the first.
         let socket = stream.as_fd().try_clone_to_owned().map(Socket::from);
-        let (Ok(socket), Ok(())) = (socket, stream.set_nodelay(true)) else {
-            return;
+        let socket = match socket.and_then(|socket| stream.set_nodelay(true).map(|()| socket)) {
+            Ok(socket) => socket,
+            Err(error) => {
+                warn!(peer = %self.peer, %error, "a connection could not be served");
+                return;
+            }
         };
         match self.tls.take() {
             None if speaks_http2(&stream, self.peer, &self.stop).await => {

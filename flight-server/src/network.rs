@@ -29,10 +29,11 @@ impl NetworkThreads {
     /// Errors: threads that do not start.
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
         let stop = CancellationToken::new();
+        let running = stop.clone().drop_guard();
         let threads = (0..threads.max(1)).map(|_| Thread::start(stop.clone()));
         Ok(Self {
             threads: threads.collect::<io::Result<_>>()?,
-            _running: stop.drop_guard(),
+            _running: running,
         })
     }
 

@@ -62,6 +62,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         config.flight,
         Arc::clone(&authenticator),
     );
+    let threads = NetworkThreads::start(std::thread::available_parallelism()?.get())?;
     let ready = Ready {
         flight: flight_listener.local_addr()?,
         http: http_listener.local_addr()?,
@@ -77,12 +78,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         stop_http.clone(),
     ));
     tokio::spawn(connections::expire(front.clone(), stop_flight.clone()));
-    let cores = std::thread::available_parallelism()?;
     let flight = tokio::spawn(connections::serve(
         flight_listener,
         front,
         tls,
-        NetworkThreads::start(cores.get())?,
+        threads,
         stop_flight.clone(),
     ));
 

@@ -26,7 +26,7 @@ const REDEEMED_MAX: Duration = Duration::from_secs(30);
 /// What a ticket gives.
 #[derive(Debug, Clone)]
 pub(super) enum Ticketed {
-    /// A query, run at each redemption.
+    /// A query, run at each redemption unless it was begun ahead of the first.
     Query(Arc<Prepared>),
     /// A command that has run already; redeeming it only reads the answer.
     Done(Arc<Outcome>),
@@ -89,6 +89,8 @@ impl Tickets {
 
     pub(super) fn give(&self, owner: &Identity, what: Ticketed, schema: SchemaRef) -> Uuid {
         let id = Uuid::new_v4();
+        // What goes is dropped outside the lock: it may hold a query.
+        let mut _gone = None;
         let mut kept = self.kept.lock();
         if kept.len() >= self.limits.results_max
             && let Some(oldest) = kept
@@ -96,7 +98,7 @@ impl Tickets {
                 .min_by_key(|(_, kept)| kept.used)
                 .map(|(id, _)| *id)
         {
-            kept.remove(&oldest);
+            _gone = kept.remove(&oldest);
         }
         kept.insert(
             id,
