@@ -3,14 +3,12 @@
 //! Every operator either compiles or is recorded here with the reason why it stays native.
 //! `SET murre.compile` decides: `always` compiles what can be, `never` nothing, `auto` what pays ([`gain`]).
 
-mod gain;
-
 use std::sync::Arc;
 
 use datafusion::{common::DataFusionError, physical_plan::ExecutionPlan};
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache, ModuleError, Modules},
-    lower::{self, Assemble, Lowered, Operator, Piece, Reason},
+    lower::{self, Assemble, Lowered, Operator, Piece, Reason, gain},
 };
 
 use crate::{

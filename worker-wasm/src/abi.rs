@@ -1,4 +1,4 @@
-//! ABI v1: what a fragment module and its host agree on, defined once and used by both sides.
+//! ABI v2: what a fragment module and its host agree on, defined once and used by both sides.
 //!
 //! One linear memory of 32-bit addresses, imported as `murre.memory`, holds everything. It has three windows, whose
 //! places the host chooses and which a module never assumes:
@@ -14,15 +14,19 @@
 //! mean: call again with the same arguments and the same input window; how far it got is in the state area.
 //! MORE from `pull` means that rows are out, valid until the next call; without rows: time to breathe, call again.
 //!
+//! Columns that a module says it reads late ([`control::LATE_COLUMNS`]) are not copied with their batch. NEED_VALUES from
+//! `push` and `pull` asks for their values of some rows, those that filters and joins have left: a value that no row needs
+//! is never copied. A value lies at its row's place, so whoever reads it need not know when it came.
+//!
 //! Units: addresses and sizes in bytes, rows as counts, everything little-endian.
 //! Invariant: all state lives in memory. Its layout depends on the plan's shape alone, never on facts, so that the
 //! general module takes over the memory of a specialised one between two calls.
 
 /// Raised when a module made for the older number could misread what this host writes, or the other way round.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 2;
+pub const CODEGEN_VERSION: u32 = 3;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
@@ -68,6 +72,12 @@ pub const BATCH_ROWS_MAX: usize = 65_536;
 /// Buffers in the input window start at multiples of this, text in the heap too, and may be read this far behind their end.
 pub const BUFFER_ALIGN: usize = 128;
 
+/// Columns that can come late: as many as a word has bits, the first ones of an input.
+pub const LATE_COLUMNS_MAX: usize = 64;
+
+/// [`control::ANSWERED`] of a batch all of whose values are there: nothing need be asked for.
+pub const WHOLE: u32 = u32::MAX;
+
 /// What a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
@@ -81,14 +91,22 @@ pub enum Status {
     NeedMemory = 2,
     /// The error cell says why. No further call is allowed.
     Error = 3,
+    /// `control::WANTED` says which values of the pushed batch are to be copied; call again when they are there.
+    NeedValues = 4,
 }
 
 impl Status {
     /// `None` for what no module of ours returns.
     pub fn from_code(code: i32) -> Option<Self> {
-        [Self::Done, Self::More, Self::NeedMemory, Self::Error]
-            .into_iter()
-            .find(|status| *status as i32 == code)
+        [
+            Self::Done,
+            Self::More,
+            Self::NeedMemory,
+            Self::Error,
+            Self::NeedValues,
+        ]
+        .into_iter()
+        .find(|status| *status as i32 == code)
     }
 }
 
@@ -152,6 +170,19 @@ pub mod control {
     pub const INPUT_COLUMNS: u32 = 64;
     /// Per table [`super::table_link::BYTES`] bytes, see there.
     pub const TABLES: u32 = 96;
+    /// With NEED_VALUES: `u64`, one bit for each column that is wanted. The guest writes this field and the next three.
+    pub const WANTED: u32 = 608;
+    /// Address of the number of the first row wanted, a `u32`; numbers ascend.
+    pub const WANTED_ROWS: u32 = 616;
+    /// Bytes from one row number to the next.
+    pub const WANTED_STEP: u32 = 620;
+    /// How many rows are wanted.
+    pub const WANTED_COUNT: u32 = 624;
+    /// How many times NEED_VALUES was answered for the pushed batch, or [`super::WHOLE`]. The host writes it with a batch and
+    /// with each answer.
+    pub const ANSWERED: u32 = 628;
+    /// Per input a `u64`, one bit for each column that is not copied with a batch. The guest writes them in `open`.
+    pub const LATE_COLUMNS: u32 = 632;
     /// Where the state area starts.
     pub const BYTES: u32 = 1024;
 }
@@ -259,13 +290,13 @@ mod tests {
 
     #[test]
     fn codes_survive_the_round_trip_and_strangers_do_not() {
-        for status in 0..4 {
+        for status in 0..5 {
             assert_eq!(Status::from_code(status).map(|s| s as i32), Some(status));
         }
         for reason in 1..6 {
             assert_eq!(Reason::from_code(reason).map(|r| r as i32), Some(reason));
         }
-        assert_eq!(Status::from_code(4), None);
+        assert_eq!(Status::from_code(5), None);
         assert_eq!(Status::from_code(-1), None);
         assert_eq!(Reason::from_code(0), None);
     }

@@ -29,6 +29,9 @@ const BLOCK_BITS: i32 = BLOCK_ROWS.trailing_zeros().cast_signed();
 const CHUNKS_MAX: i32 = 65_536;
 const FIRST_CAPACITY: i32 = 4096;
 
+/// Slots of a directory that stays in a processor's own caches.
+const CACHED_CAPACITY: i32 = 32_768;
+
 /// Bytes cleared and entries inserted in one call while growing: well below 5 ms.
 const CLEAR_BYTES: i32 = 4 << 20;
 const INSERT_ENTRIES: i32 = 65_536;
@@ -218,6 +221,25 @@ impl HashTable {
             start: f.let_(field(self.directory)),
             mask: f.let_(field(self.capacity) - 1),
         }
+    }
+
+    /// 1 where the directory is so large that looking up a row misses the caches.
+    pub(crate) fn is_large(&self) -> Value<I32> {
+        field(self.capacity).gt_u(CACHED_CAPACITY)
+    }
+
+    /// Reads what finding a row's keys will read first, into the caches; something that depends on it.
+    pub(crate) fn touch(
+        &self,
+        f: &mut Function,
+        directory: Directory,
+        keys: &[Datum],
+    ) -> Value<I32> {
+        let hash = hash(f, keys);
+        let slot: Local<I32> = f.let_(hash.get() & directory.mask);
+        // A free slot leads to address 0, which can be read.
+        let entry: Value<I32> = directory.address(slot).load(0);
+        entry.load::<I32>(0)
     }
 
     /// The entry of a row's keys, a new one with accumulators cleared by `start` where there is none.

@@ -12,6 +12,7 @@ mod emit;
 mod expr;
 mod hash_table;
 mod join;
+mod late;
 mod memory;
 mod merge;
 mod module;

@@ -10,11 +10,14 @@
 //! What one pipeline has stored the next one reads while the input is being finished, unless the next one emits.
 
 mod joined;
+mod late;
 
+use self::late::Late;
 use super::{
     builder::{Finished, Function, I32, I64, Local, Value, select},
     emit::Emission,
     expr::{self, Binding, Datum, Row},
+    late::announce,
     memory::{self, StateArea, field, set_field},
     module::STATUS,
     probe::Probing,
@@ -48,10 +51,13 @@ pub(crate) struct Compiled<'a> {
     position: u32,
     /// `u32`: rows in the selection, while position is not 0.
     selected: u32,
+    /// `u32`: nobody reads it.
+    touched: u32,
     /// What is done before the loop.
     selection: Option<Selection>,
     /// The joins, if there are any.
     probing: Option<Probing<'a>>,
+    late: Late,
 }
 
 #[derive(Debug)]
@@ -133,14 +139,14 @@ impl<'a> Compiled<'a> {
             Some(store) => CompiledSink::Store(store),
             None => CompiledSink::Emit(Emission::new(columns, state)),
         };
-        let position = state.place(8);
+        let position = state.place(12);
         let (selection, operators) =
             Selection::split(context, pipeline.source, &pipeline.operators, state);
         let joins_before = earlier
             .iter()
             .map(|of| verifier::joins(of.pipeline).count());
         let joins_before = joins_before.sum::<usize>() as u32;
-        let probing = Probing::new(
+        let mut probing = Probing::new(
             context,
             pipeline,
             &operators,
@@ -148,6 +154,7 @@ impl<'a> Compiled<'a> {
             joins_before,
             state,
         );
+        let late = Late::new(context, pipeline, selection.as_ref(), probing.as_mut());
         Self {
             pipeline,
             operators,
@@ -155,8 +162,10 @@ impl<'a> Compiled<'a> {
             stored,
             position,
             selected: position + 4,
+            touched: position + 8,
             selection,
             probing,
+            late,
         }
     }
 
@@ -166,6 +175,9 @@ impl<'a> Compiled<'a> {
 
     /// Its part of `open(params)`.
     pub(crate) fn open(&self, f: &mut Function) {
+        if let Source::Input(input) = self.pipeline.source {
+            announce(f, input, self.late.all);
+        }
         if let Some(probing) = &self.probing {
             probing.open(f);
         }
@@ -190,6 +202,7 @@ impl<'a> Compiled<'a> {
             self.push_joined(&mut f, context, input, rows, &params, probing, store);
             return f.finish();
         }
+        let survivors = self.select(&mut f, context, input, rows, &params);
         if let CompiledSink::Store(store) = &self.sink {
             // What is left of a batch that was begun has its room already.
             f.if_(field(self.position).eqz(), |f| {
@@ -197,7 +210,6 @@ impl<'a> Compiled<'a> {
                 store.begin_batch(f, batch, input, rows, &params);
             });
         }
-        let survivors = self.select(&mut f, context, input, rows, &params);
         if let CompiledSink::Emit(emission) = &self.sink {
             emission.ensure(&mut f, rows);
         }
@@ -210,7 +222,7 @@ impl<'a> Compiled<'a> {
             param_types: &context.fragment.params,
             index,
         };
-        let survivor = |f: &mut Function| {
+        let survivor = |f: &mut Function, position: Local<I32>| {
             let survivor = match survivors {
                 Some(survivors) => (survivors.vector.get() + (position.get() << 2)).load(0),
                 None => position.get(),
@@ -221,7 +233,7 @@ impl<'a> Compiled<'a> {
             CompiledSink::Emit(emission) => {
                 let out = emission.begin(&mut f);
                 f.count_up(position, selected, |f| {
-                    survivor(f);
+                    survivor(f, position);
                     apply(f, row, &self.operators, &mut |f, row| {
                         emission.put(f, &out, row);
                     });
@@ -243,9 +255,25 @@ impl<'a> Compiled<'a> {
                         let most = BLOCK_ROWS;
                         let length = select::<I32>(left.get().lt_u(most), left, most);
                         let end: Local<I32> = f.let_(position.get() + length);
+                        let row = row.take().expect("the body is written once");
+                        // Rows behind further operators may be few, or computed dearly.
+                        if let Some(large) =
+                            store.is_touched().filter(|_| self.operators.is_empty())
+                        {
+                            f.if_(large, |f| {
+                                let ahead: Local<I32> = f.let_(position);
+                                let touched: Local<I32> = f.let_(0);
+                                f.count_up(ahead, end, |f| {
+                                    survivor(f, ahead);
+                                    let found = store.touch(f, &block, &row);
+                                    f.set(touched, touched.get() ^ found);
+                                });
+                                // Kept, or the reading would be left out as useless.
+                                set_field(f, self.touched, touched);
+                            });
+                        }
                         f.count_up(position, end, |f| {
-                            survivor(f);
-                            let row = row.take().expect("the body is written once");
+                            survivor(f, position);
                             apply(f, row, &self.operators, &mut |f, row| {
                                 store.put(f, &accumulators, &block, row);
                             });
@@ -274,7 +302,8 @@ impl<'a> Compiled<'a> {
         let selection = self.selection.as_ref()?;
         let survivors = selection.ensure(f, rows);
         f.if_(field(self.position).eqz(), |f| {
-            selection.run(f, context, input, rows, params, survivors);
+            let behind = self.late.behind_selection;
+            selection.run(f, context, input, rows, params, survivors, behind);
         });
         Some(survivors)
     }

@@ -6,6 +6,7 @@
 //! ```
 //!
 //! Looking up many rows before the candidates of any are read lets their cache misses overlap.
+//! Columns that are only read behind the look-up come late, for the rows in the vector (see [`super::late`]).
 //! A walk stops where its budget is spent (see [`super::join`]) and goes on in the next block, which may be in a later call.
 //! Where the sink stores, `push` drives all this; where it emits, `push` only notes how many rows there are and `pull`
 //! drives, so that a row with millions of matches fills one batch after the other.
@@ -16,6 +17,7 @@ use super::{
     emit::{Emission, Out},
     expr::{Datum, Row},
     join::{Lookup, Walk},
+    late::{self, Columns},
     memory::{StateArea, field, set_field},
     pipeline::{Buffers, Context, apply},
     sink::{BLOCK_ROWS, Block, Store},
@@ -43,6 +45,10 @@ pub(crate) struct Probing<'a> {
     /// `u32` fields: rows in the vector, and how many of them are through.
     vector_rows: u32,
     vector_next: u32,
+    /// 1 when the late columns of the rows in the vector are there.
+    vector_filled: u32,
+    /// Columns that are read behind the look-up only.
+    late: Columns,
     /// See [`Walk::resume`].
     resume: u32,
     /// Rows of the batch that `pull` has to drive.
@@ -103,7 +109,7 @@ impl<'a> Probing<'a> {
             columns = behind;
         }
         let is_project = |operator: &&Operator| matches!(operator, Operator::Project(_));
-        let vector_rows = state.place(24);
+        let vector_rows = state.place(28);
         Some(Self {
             lookups,
             projects: before.iter().filter(is_project).cloned().collect(),
@@ -116,7 +122,19 @@ impl<'a> Probing<'a> {
             pending: vector_rows + 12,
             finished: vector_rows + 16,
             kept: vector_rows + 20,
+            vector_filled: vector_rows + 24,
+            late: Columns::default(),
         })
+    }
+
+    /// Columns of the input that are read before a row is looked up.
+    pub(crate) fn lookup_columns(&self) -> Columns {
+        Columns::read_by_lookup(&self.before, self.lookups[0].join)
+    }
+
+    /// Takes it on to ask for columns that come behind the look-up.
+    pub(crate) fn read_late(&mut self, columns: Columns) {
+        self.late = columns;
     }
 
     /// In `open`.
@@ -214,6 +232,7 @@ impl<'a> Probing<'a> {
                     f.branch_if(done, batch.selected.get().le_u(batch.position));
                     self.look_up(f, walk, batch, &row, vector, vector_rows);
                     f.set(vector_next, 0);
+                    set_field(f, self.vector_filled, 0);
                 });
                 for (address, local) in [
                     (batch.position_field, batch.position),
@@ -223,6 +242,7 @@ impl<'a> Probing<'a> {
                 ] {
                     set_field(f, address, local);
                 }
+                self.fill_vector(f, walk, vector, vector_rows, target);
                 let block = self.begin_block(f, walk, target);
                 f.block(|f, leave| {
                     f.repeat(|f, again| {
@@ -252,6 +272,36 @@ impl<'a> Probing<'a> {
         ] {
             set_field(f, address, 0);
         }
+    }
+
+    /// Asks for the late columns of the rows in the vector, unless they are there.
+    fn fill_vector(
+        &self,
+        f: &mut Function,
+        walk: &Walk,
+        vector: Local<I32>,
+        vector_rows: Local<I32>,
+        target: &Target<'_, 'a>,
+    ) {
+        if self.late.is_empty() {
+            return;
+        }
+        let missing = field(self.vector_filled).eqz() & late::is_whole().eqz();
+        f.if_(missing & vector_rows.get().gt_u(0), |f| {
+            self.save(f, walk);
+            match target {
+                Target::Store(store, accumulators, _) => store.end(f, accumulators),
+                // What is out goes out first: the call that comes back begins with none.
+                Target::Emit(_, out, _, enough) => f.branch_if(*enough, out.rows()),
+            }
+            set_field(f, self.vector_filled, 1);
+            let rows = late::Rows {
+                numbers: vector,
+                step: ENTRY_BYTES,
+                count: vector_rows,
+            };
+            late::ask(f, self.late, rows);
+        });
     }
 
     /// Fills the vector with the next rows of a batch that may have candidates, or need none.

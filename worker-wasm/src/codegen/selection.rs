@@ -1,9 +1,11 @@
 //! The rows of a batch that pass the leading filters, found before the fused loop and without branches.
 //!
 //! ```text
-//! 16 rows at a time -> bits -> row numbers | every row -> row numbers     what vectors cannot do: over what is left
+//! first step     16 rows at a time -> bits -> row numbers | every row -> row numbers
+//! further steps  row by row over what is left, with columns that come late, see [`super::late`]
 //! ```
 //!
+//! Each step reads columns that none before it has read. Comparisons that vectors can do come first.
 //! Only what cannot raise an error comes here: it runs for all rows, and in any order.
 
 use wasm_encoder::ValType;
@@ -11,21 +13,35 @@ use wasm_encoder::ValType;
 use super::{
     builder::{Function, I32, Local, Value, select},
     expr::{self, Datum, Row},
-    memory::StateArea,
+    late::{self, Columns},
+    memory::{StateArea, field, set_field},
     pipeline::{Buffers, Context, bind},
     vector::{self, Predicate},
 };
 use crate::fragment::{Expr, Operator, Source, verifier};
 
+/// Steps of a selection; what would be one more is done in the last one.
+const STEPS_MAX: usize = 4;
+
 /// Leading filters, by how they are computed.
 #[derive(Debug)]
 pub(crate) struct Selection {
-    /// For vectors.
-    vectors: Vec<Expr>,
-    /// For one row at a time.
-    scalar: Option<Expr>,
+    steps: Vec<Step>,
     /// The row numbers, 4 bytes each.
     rows: Buffers,
+    /// `u32`: rows that the steps so far have left.
+    left: u32,
+}
+
+/// Filters that read the same columns.
+#[derive(Debug, Default)]
+struct Step {
+    /// What it is the first to read.
+    columns: Columns,
+    /// For vectors, in the first step.
+    vectors: Vec<Expr>,
+    /// For one row at a time.
+    scalars: Vec<Expr>,
 }
 
 /// The surviving rows, in locals.
@@ -46,6 +62,7 @@ impl Selection {
     ) -> (Option<Self>, Vec<Operator>) {
         // The place is there for every variant of a shape, whatever its facts allow.
         let rows = Buffers::new(state, &[4]);
+        let left = state.place(4);
         let (Source::Input(input), [Operator::Filter(first), rest @ ..]) = (source, operators)
         else {
             return (None, operators.to_vec());
@@ -63,9 +80,9 @@ impl Selection {
         };
         let mut items = conjuncts(first);
         let safe = safe_prefix(context, input, &mut scratch, &row, &items);
-        let left: Vec<_> = items.drain(safe..).cloned().collect();
-        if !left.is_empty() {
-            rest.insert(0, Operator::Filter(and(left)));
+        let behind: Vec<_> = items.drain(safe..).cloned().collect();
+        if !behind.is_empty() {
+            rest.insert(0, Operator::Filter(and(behind)));
         }
         if items.is_empty() {
             return (None, rest);
@@ -73,13 +90,28 @@ impl Selection {
         let mut is_vector = |item: &&Expr| Predicate::new(&mut scratch, &row, item).is_some();
         let (vectors, scalars): (Vec<&Expr>, Vec<&Expr>) =
             items.into_iter().partition(|item| is_vector(item));
-        let scalars: Vec<_> = scalars.into_iter().cloned().collect();
-        let selection = Self {
-            vectors: vectors.into_iter().cloned().collect(),
-            scalar: (!scalars.is_empty()).then(|| and(scalars)),
-            rows,
-        };
+        let can_be_late = Columns::of(&context.fragment.inputs[input]);
+        let mut steps: Vec<Step> = Vec::new();
+        for item in vectors {
+            let step = step_of(&mut steps, item, can_be_late);
+            match step {
+                0 => steps[step].vectors.push(item.clone()),
+                _ => steps[step].scalars.push(item.clone()),
+            }
+        }
+        for item in scalars {
+            let step = step_of(&mut steps, item, can_be_late);
+            steps[step].scalars.push(item.clone());
+        }
+        let selection = Self { steps, rows, left };
         (Some(selection), rest)
+    }
+
+    /// Columns that the steps read, in all and of the first one.
+    pub(crate) fn columns(&self) -> (Columns, Columns) {
+        let all = self.steps.iter().map(|step| step.columns);
+        let all = all.fold(Columns::default(), Columns::with);
+        (all, self.steps[0].columns)
     }
 
     /// Room for the numbers of a batch's rows, or leaves the call with NEED_MEMORY.
@@ -91,7 +123,12 @@ impl Selection {
         }
     }
 
-    /// Fills in the survivors of a batch.
+    /// Fills in the survivors of a batch, and asks for what is read `behind`. Where a call comes back it goes on with the
+    /// step whose values have come; doing a step twice changes nothing.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a batch is, and what is done with it"
+    )]
     pub(crate) fn run(
         &self,
         f: &mut Function,
@@ -100,6 +137,7 @@ impl Selection {
         rows: Local<I32>,
         params: &[Datum],
         survivors: Survivors,
+        behind: Columns,
     ) {
         let row = Row {
             columns: bind(f, &context.fragment.inputs[input], input),
@@ -107,23 +145,89 @@ impl Selection {
             param_types: &context.fragment.params,
             index: f.local(),
         };
-        let predicates = self.vectors.iter().map(|item| {
-            Predicate::new(f, &row, item).expect("it was one when the pipeline was planned")
-        });
-        let predicates: Vec<_> = predicates.collect();
-        f.set(row.index, 0);
-        if !predicates.is_empty() {
-            let all = Predicate::All(predicates);
-            by_vectors(f, &all, row.index, rows, survivors);
-            if let Some(scalar) = &self.scalar {
-                refine(f, scalar, &row, survivors);
-            }
-        } else if let Some(scalar) = &self.scalar {
-            f.count_up(row.index, rows, |f| {
-                append_if(f, scalar, &row, survivors);
+        let asks = self.steps[1..].iter().map(|step| step.columns);
+        let asks: Vec<_> = asks.chain([behind]).collect();
+        if asks.iter().all(|columns| columns.is_empty()) {
+            return self.first_step(f, &row, rows, survivors);
+        }
+        let whole: Local<I32> = f.let_(late::is_whole());
+        let done: Local<I32> = f.let_(select::<I32>(whole, 0, late::answered()));
+        f.set(survivors.count, select::<I32>(done, field(self.left), 0));
+        for (number, ask) in (0..).zip(&asks) {
+            f.if_(done.get().eq(number), |f| {
+                match number {
+                    0 => self.first_step(f, &row, rows, survivors),
+                    _ => self.refine(f, number as usize, &row, survivors),
+                }
+                set_field(f, self.left, survivors.count);
+                f.set(done, number + 1);
+                if !ask.is_empty() {
+                    f.if_(survivors.count.get().gt_u(0) & whole.get().eqz(), |f| {
+                        let rows = late::Rows {
+                            numbers: survivors.vector,
+                            step: 4,
+                            count: survivors.count,
+                        };
+                        late::ask(f, *ask, rows);
+                    });
+                }
             });
         }
     }
+
+    fn first_step(&self, f: &mut Function, row: &Row<'_>, rows: Local<I32>, survivors: Survivors) {
+        let step = &self.steps[0];
+        let predicates = step.vectors.iter().map(|item| {
+            Predicate::new(f, row, item).expect("it was one when the pipeline was planned")
+        });
+        let predicates: Vec<_> = predicates.collect();
+        f.set(row.index, 0);
+        f.set(survivors.count, 0);
+        if predicates.is_empty() {
+            let predicate = and(step.scalars.clone());
+            f.count_up(row.index, rows, |f| {
+                append_if(f, &predicate, row, survivors);
+            });
+        } else {
+            by_vectors(f, &Predicate::All(predicates), row.index, rows, survivors);
+            self.refine(f, 0, row, survivors);
+        }
+    }
+
+    /// Keeps of the survivors those that pass the scalar filters of a step, in place.
+    fn refine(&self, f: &mut Function, step: usize, row: &Row<'_>, survivors: Survivors) {
+        let step = &self.steps[step];
+        if step.scalars.is_empty() {
+            return;
+        }
+        let predicate = and(step.scalars.clone());
+        let Survivors { vector, count } = survivors;
+        let (all, next) = (f.let_(count), f.local::<I32>());
+        f.set(next, 0);
+        f.set(count, 0);
+        f.count_up(next, all, |f| {
+            f.set(row.index, (vector.get() + (next.get() << 2)).load::<I32>(0));
+            append_if(f, &predicate, row, survivors);
+        });
+    }
+}
+
+/// The first step that has read all columns of a predicate, which is a new one where none has.
+fn step_of(steps: &mut Vec<Step>, item: &Expr, can_be_late: Columns) -> usize {
+    let reads = Columns::read_by([item]).among(can_be_late);
+    let mut read = Columns::default();
+    for (number, step) in steps.iter().enumerate() {
+        read = read.with(step.columns);
+        if reads.without(read).is_empty() {
+            return number;
+        }
+    }
+    if steps.len() < STEPS_MAX {
+        steps.push(Step::default());
+    }
+    let last = steps.len() - 1;
+    steps[last].columns = steps[last].columns.with(reads.without(read));
+    last
 }
 
 /// The operands of a conjunction.
@@ -214,18 +318,6 @@ fn append_bits(f: &mut Function, bits: Local<I32>, start: Local<I32>, survivors:
             f.set(count, (end.get() - vector).shr_u(2));
         },
     );
-}
-
-/// Keeps of the survivors those for which a predicate is true, in place.
-fn refine(f: &mut Function, predicate: &Expr, row: &Row<'_>, survivors: Survivors) {
-    let Survivors { vector, count } = survivors;
-    let (all, next) = (f.let_(count), f.local::<I32>());
-    f.set(next, 0);
-    f.set(count, 0);
-    f.count_up(next, all, |f| {
-        f.set(row.index, (vector.get() + (next.get() << 2)).load::<I32>(0));
-        append_if(f, predicate, row, survivors);
-    });
 }
 
 /// Every row is written, and only a survivor moves on: no branch that could be mispredicted.

@@ -141,6 +141,24 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// See [`Aggregation::is_touched`].
+    pub(crate) fn is_touched(&self) -> Option<Value<I32>> {
+        match self {
+            Self::Aggregate(aggregation) => aggregation.is_touched(),
+            Self::Sort(_) | Self::Build(_) => None,
+        }
+    }
+
+    /// See [`Aggregation::touch`].
+    pub(crate) fn touch(&self, f: &mut Function, block: &Block, row: &Row<'_>) -> Value<I32> {
+        match (self, block) {
+            (Self::Aggregate(aggregation), Block::Aggregate(block)) => {
+                aggregation.touch(f, block, row)
+            }
+            _ => Value::from(0),
+        }
+    }
+
     pub(crate) fn put(
         &self,
         f: &mut Function,

@@ -40,6 +40,7 @@ pub use stop::StopSignal;
 use crate::{
     fragment::Sink,
     lower::{Part, Piece},
+    scan,
 };
 use code::Code;
 use stream::Run;
@@ -51,6 +52,8 @@ pub struct FragmentExec {
     piece: Piece,
     /// The code of its parts, by their numbers.
     modules: Arc<[Arc<Modules>]>,
+    /// What its parts read, by their numbers: their sources, or the same with narrow decimals.
+    scans: Arc<[Arc<dyn ExecutionPlan>]>,
     /// What the tables that its parts build have in common, by the numbers of the parts.
     tables: Arc<[TableState]>,
     schema: SchemaRef,
@@ -67,8 +70,14 @@ impl FragmentExec {
                 piece.parts().len()
             );
         }
+        let scans = piece.parts().into_iter().map(|part| {
+            let feeds = part.bound.columns.first();
+            scan::narrowed(&part.source, feeds.map_or(&[], Vec::as_slice))
+        });
+        let scans: Vec<_> = scans.collect::<Result<_>>()?;
         Ok(Self {
             schema: piece.part.native.schema(),
+            scans: scans.into(),
             tables: TableState::of_all(&piece.part).into(),
             modules: modules.into(),
             piece,

@@ -1,4 +1,4 @@
-//! The code of one fragment: the module for the expected facts now, the general one when a batch first needs it.
+//! The code of one fragment: the module for the expected facts now, wider ones when a batch first needs them.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -43,7 +43,8 @@ pub struct Modules {
     expected: LoadedModule,
     encoded: Encoded,
     load_time: Duration,
-    general: OnceLock<LoadedModule>,
+    /// For the facts that types give, and for none.
+    wider: [OnceLock<LoadedModule>; 2],
 }
 
 impl Modules {
@@ -55,7 +56,7 @@ impl Modules {
             encoded,
             load_time: start.elapsed(),
             runtime,
-            general: OnceLock::new(),
+            wider: Default::default(),
         })
     }
 
@@ -81,13 +82,23 @@ impl Modules {
         &self.expected
     }
 
-    /// The module that takes every batch. Two threads that need it first both compile it.
-    pub(crate) fn general(&self) -> Result<&LoadedModule, ModuleError> {
-        if let Some(general) = self.general.get() {
-            return Ok(general);
+    /// The next module for batches that have broken the facts of the one before, by its number; the last one takes every
+    /// batch. Two threads that need it first both compile it.
+    pub(crate) fn wider(&self, number: &mut usize) -> Result<&LoadedModule, ModuleError> {
+        let fragment = self.module().fragment();
+        let wider = match number {
+            0 => fragment.by_types(),
+            _ => fragment.general(),
+        };
+        let place = &self.wider[(*number).min(1)];
+        *number += 1;
+        if wider == *fragment && *number < self.wider.len() {
+            return self.wider(number);
         }
-        let module = compile(&self.module().fragment().general())?;
-        let loaded = self.runtime.load(&module)?;
-        Ok(self.general.get_or_init(|| loaded))
+        if let Some(known) = place.get() {
+            return Ok(known);
+        }
+        let loaded = self.runtime.load(&compile(&wider)?)?;
+        Ok(place.get_or_init(|| loaded))
     }
 }

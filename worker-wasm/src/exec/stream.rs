@@ -61,6 +61,8 @@ pub(super) struct Run {
     /// `None` when it has ended.
     input: Option<SendableRecordBatchStream>,
     instance: Instance,
+    /// Modules that rely on less which the instance has gone through, see [`Modules::wider`](super::Modules).
+    wider: usize,
     /// Those that are probed.
     tables: Vec<Arc<JoinTable>>,
     /// The table of which a join keeps rows, by its number, and what its rows have met.
@@ -111,6 +113,7 @@ impl Run {
             .then(|| BatchCoalescer::new(Arc::clone(&loose), batch_rows));
         Ok(Self {
             instance: instance.map_err(blame::translate)?,
+            wider: 0,
             tables,
             marks,
             partition,
@@ -178,6 +181,7 @@ impl Run {
                 self.report_memory();
                 let opened = self.code.open(&self.tables, self.partition, &self.context);
                 self.instance = opened.map_err(blame::translate)?;
+                self.wider = 0;
                 self.reported_rows = 0;
                 self.state = State::Reading;
             }
@@ -253,19 +257,18 @@ impl Run {
         })?;
         self.metrics.bytes_in.add(slice_bytes(&columns));
         let stop = &self.stop;
-        let pushed = self.instance.push(0, &columns, &mut || stop.check());
-        match pushed {
-            Err(RunError::Fact { .. }) => {
-                self.metrics.general.add(1);
-                let general = self.code.modules.general();
-                let general = general.map_err(|source| RunError::Function {
-                    source: source.into(),
-                })?;
-                self.instance
-                    .take_over(self.code.modules.runtime(), general)?;
-                self.instance.push(0, &columns, &mut || stop.check())
+        loop {
+            match self.instance.push(0, &columns, &mut || stop.check()) {
+                Err(RunError::Fact { .. }) => {
+                    widen(
+                        &self.code,
+                        &self.metrics,
+                        &mut self.instance,
+                        &mut self.wider,
+                    )?;
+                }
+                other => return other,
             }
-            other => other,
         }
     }
 
@@ -273,8 +276,20 @@ impl Run {
         let _timer = self.metrics.baseline.elapsed_compute().timer();
         let stop = &self.stop;
         let rows_max = u32::try_from(self.batch_rows).unwrap_or(u32::MAX);
-        let rows = self.instance.pull(rows_max, &mut || stop.check());
-        let rows = rows.map_err(blame::translate)?;
+        let rows = loop {
+            match self.instance.pull(rows_max, &mut || stop.check()) {
+                Err(RunError::Fact { .. }) => {
+                    widen(
+                        &self.code,
+                        &self.metrics,
+                        &mut self.instance,
+                        &mut self.wider,
+                    )
+                    .map_err(blame::translate)?;
+                }
+                other => break other.map_err(blame::translate)?,
+            }
+        };
         let guest_rows = self.instance.guest_rows();
         self.metrics
             .guest_rows
@@ -290,6 +305,21 @@ impl Run {
     }
 }
 
+/// Goes on with a module that relies on less.
+fn widen(
+    code: &Code,
+    metrics: &Metrics,
+    instance: &mut Instance,
+    number: &mut usize,
+) -> Result<(), RunError> {
+    metrics.general.add(1);
+    let wider = code.modules.wider(number);
+    let wider = wider.map_err(|source| RunError::Function {
+        source: source.into(),
+    })?;
+    instance.take_over(code.modules.runtime(), wider)
+}
+
 /// The error that the replaced operators give over the part that the guest refused.
 async fn explain(
     code: &Code,
@@ -302,6 +332,10 @@ async fn explain(
     if !matches!(error, RunError::Data { .. }) || !part.tables.is_empty() {
         return blame::translate(error);
     }
+    // The scan may have handed out narrower columns than the plan has.
+    let Ok(rows) = named(rows, &part.source.schema()) else {
+        return blame::translate(error);
+    };
     let natives = blame::replay(&part.native, &part.source, rows, context).await;
     natives.unwrap_or_else(|| blame::translate(error))
 }

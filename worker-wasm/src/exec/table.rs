@@ -102,7 +102,7 @@ pub(super) fn start(
     let tables = tables.collect::<Result<_>>()?;
     Ok(Reads {
         tables,
-        source: part.source.execute(partition, Arc::clone(context))?,
+        source: node.scans[part.number].execute(partition, Arc::clone(context))?,
     })
 }
 

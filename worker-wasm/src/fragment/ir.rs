@@ -297,6 +297,17 @@ pub enum CompareOp {
 }
 
 impl Fragment {
+    /// The same shape with those facts alone that hold for all values of as many digits as their types allow.
+    pub fn by_types(&self) -> Self {
+        let mut by_types = self.general();
+        for input in &mut by_types.inputs {
+            for column in &mut input.columns {
+                column.facts.range = column.ty.range();
+            }
+        }
+        by_types
+    }
+
     /// The same shape without facts about columns: its module takes every batch of the types.
     pub fn general(&self) -> Self {
         let mut general = self.clone();

@@ -60,6 +60,10 @@ pub enum Storage {
     View,
 }
 
+/// Digits that always fit the lane, whatever they are.
+const DIGITS_I32: u8 = 9;
+const DIGITS_I64: u8 = 18;
+
 impl Type {
     /// The type of an Arrow array's values; a dictionary is what its values are.
     pub fn from_arrow(data_type: &DataType) -> Option<Self> {
@@ -107,9 +111,27 @@ impl Type {
         }
     }
 
-    /// Whether a column of this type takes such an array.
+    /// Whether a column of this type takes such an array: also a decimal in fewer bits than it has in a plan.
     pub fn accepts(&self, data_type: &DataType) -> bool {
-        Self::from_arrow(data_type).as_ref() == Some(self)
+        let narrow = match data_type {
+            DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+                Some(Self::Decimal {
+                    precision: *precision,
+                    scale: *scale,
+                })
+            }
+            _ => None,
+        };
+        narrow.or_else(|| Self::from_arrow(data_type)).as_ref() == Some(self)
+    }
+
+    /// The range that all values have which have no more digits than the type allows.
+    pub fn range(&self) -> Range {
+        match self {
+            Self::Decimal { precision, .. } if *precision <= DIGITS_I32 => Range::I32,
+            Self::Decimal { precision, .. } if *precision <= DIGITS_I64 => Range::I64,
+            _ => Range::Full,
+        }
     }
 
     /// How values lie in an Arrow array of this type.

@@ -22,6 +22,7 @@ mod call;
 mod emit;
 mod expr;
 mod facts;
+pub mod gain;
 mod hosted;
 mod join;
 mod literal;

@@ -4,10 +4,12 @@
 //! open -> push .. -> finish -> done      after each push and after finish: pull until it gives none
 //! ```
 //!
-//! Between any two calls into the guest the caller's check runs, and memory is granted as the account allows.
-//! A batch that breaks a fact is refused before the guest sees it; then [`Instance::take_over`] lets the general module
+//! Between any two calls into the guest the caller's check runs, memory is granted as the account allows, and values that
+//! come late are copied (`late`).
+//! Values that break a fact are refused before the guest sees them; then [`Instance::take_over`] lets the general module
 //! go on in the same memory.
 
+mod late;
 mod tables;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -18,7 +20,7 @@ use wasmtime::{Memory, Store, TypedFunc, WasmParams};
 use super::{
     engine::{LoadedModule, Runtime},
     host::{HostFunctions, HostState},
-    input,
+    input::Pushed,
     ledger::{Ledger, MemoryAccount},
     memory::{Arena, SharedArena},
     output,
@@ -58,6 +60,12 @@ pub struct Instance {
     ledger: Ledger,
     /// Of a fragment that builds a table, once its memory is asked for.
     growing: Option<GrowingTable>,
+    /// The batch in the input window, which the guest may ask more of.
+    pushed: Option<Pushed>,
+    /// Row numbers that values are asked for, kept for their memory.
+    wanted: Vec<u32>,
+    /// Whether batches are copied whole, as another module than the one that was opened reads them.
+    whole: bool,
     /// Those that are probed, which stay as long as they are mapped here.
     tables: Vec<Arc<JoinTable>>,
     /// Inputs that have not ended.
@@ -124,6 +132,9 @@ impl Instance {
             arena,
             ledger: Ledger::new(account),
             growing: None,
+            pushed: None,
+            wanted: Vec::new(),
+            whole: false,
             tables: tables.to_vec(),
             unfinished: loaded.module.fragment().inputs.len(),
             calls,
@@ -154,7 +165,8 @@ impl Instance {
 
     /// Gives a batch of at most [`abi::BATCH_ROWS_MAX`] rows to an input. `check` runs between calls and may stop them.
     ///
-    /// Errors: [`RunError::Fact`], after which nothing of the batch was consumed; every other error ends the instance.
+    /// Errors: [`RunError::Fact`], after which another module may [take over](Self::take_over) and is pushed the same batch,
+    /// of which it consumes what is left; every other error ends the instance.
     pub fn push(
         &mut self,
         input: usize,
@@ -177,17 +189,7 @@ impl Instance {
         if batch.num_rows() > abi::BATCH_ROWS_MAX {
             return Err(self.shape(format!("{} rows at once", batch.num_rows())));
         }
-        {
-            let Self { arena, ledger, .. } = self;
-            let mut arena = lock(arena);
-            let arena = arena.as_mut().expect("the store keeps its memory");
-            let descriptors = input::copy_in(arena, input, columns, batch, ledger)?;
-            write(
-                arena,
-                control::INPUT_COLUMNS + 4 * input as u32,
-                descriptors,
-            );
-        }
+        self.copy_in(input, columns, batch)?;
         self.run(&push, batch.num_rows() as u32, check)?;
         Ok(())
     }
@@ -198,11 +200,15 @@ impl Instance {
             return Err(self.shape(format!("it has no input {input}")));
         };
         self.run(&finish, (), check)?;
+        self.pushed = None;
         self.unfinished = self.unfinished.saturating_sub(1);
         Ok(())
     }
 
     /// The next rows, or none until more is pushed. Of groups at most `rows_max`; of a pushed batch all that are left.
+    ///
+    /// Errors: [`RunError::Fact`], after which another module may [take over](Self::take_over) and go on; every other error
+    /// ends the instance.
     pub fn pull(
         &mut self,
         rows_max: u32,
@@ -244,7 +250,8 @@ impl Instance {
         })?;
         self.calls = calls;
         self.module = loaded.module.clone();
-        Ok(())
+        self.whole = true;
+        self.copy_again()
     }
 
     /// Accessible private memory behind a cleared control block and state area.
@@ -346,6 +353,7 @@ impl Instance {
                 Some(Status::NeedMemory) => {
                     self.grant_heap(self.read(control::NEEDED).into())?;
                 }
+                Some(Status::NeedValues) => self.copy_late()?,
                 Some(status) if status == Status::Done || status == enough => return Ok(status),
                 Some(_) => {}
                 None => return Err(self.broken(format!("a call returned {code}"))),

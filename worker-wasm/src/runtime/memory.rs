@@ -18,6 +18,11 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 use crate::abi::{PAGE_BYTES, Windows};
 
+/// Private memory from here on is made of huge pages where the system has them: a heap that grows so large is written once
+/// and read at random, and a fault for each small page of it costs more than writing it.
+const HUGE_FROM: u64 = 8 << 20;
+const HUGE_PAGE_BYTES: u64 = 2 << 20;
+
 /// A reserved piece of address space with the windows of one guest memory.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -65,6 +70,7 @@ impl Arena {
             build_bytes: 0,
         };
         arena.make_accessible(windows.private_end, windows.inputs_end)?;
+        arena.advise(HUGE_FROM, windows.private_end, libc::MADV_HUGEPAGE);
         Ok(arena)
     }
 
@@ -76,8 +82,14 @@ impl Arena {
     pub(crate) fn grow_private(&mut self, end: u64) -> io::Result<()> {
         assert!(end <= self.windows.private_end);
         if end > self.accessible_bytes {
-            self.make_accessible(self.accessible_bytes, end)?;
-            self.accessible_bytes = end;
+            // A huge page is accessible as a whole, or it is none.
+            let reach = match end > HUGE_FROM {
+                true => end.next_multiple_of(HUGE_PAGE_BYTES),
+                false => end,
+            };
+            let reach = reach.min(self.windows.private_end);
+            self.make_accessible(self.accessible_bytes, reach)?;
+            self.accessible_bytes = reach;
         }
         self.private_bytes = self.private_bytes.max(end);
         Ok(())
@@ -152,6 +164,18 @@ impl Arena {
         self.private_bytes.max(private) + self.inputs_bytes.max(inputs)
     }
 
+    /// Tells the system about a range that nobody is using. It may do nothing.
+    fn advise(&self, start: u64, end: u64, advice: libc::c_int) {
+        // SAFETY: the range lies in our own reservation and no guest runs in it: the arena has no owner now.
+        unsafe {
+            libc::madvise(
+                (self.base + start as usize) as *mut libc::c_void,
+                end.saturating_sub(start) as usize,
+                advice,
+            )
+        };
+    }
+
     fn make_accessible(&self, start: u64, end: u64) -> io::Result<()> {
         self.protect(start, end, libc::PROT_READ | libc::PROT_WRITE)
     }
@@ -175,18 +199,8 @@ impl Arena {
     /// Takes the arena from its owner. Of each window, what is above `warm_bytes` goes back to the system and reads as zero
     /// when used again.
     fn vacate(&mut self, warm_bytes: u64) {
-        let give_back = |start: u64, end: u64| {
-            // SAFETY: the range lies in our own reservation and no guest runs in it: the arena has no owner now.
-            unsafe {
-                libc::madvise(
-                    (self.base + start as usize) as *mut libc::c_void,
-                    (end - start) as usize,
-                    libc::MADV_DONTNEED,
-                )
-            };
-        };
         if self.accessible_bytes > warm_bytes {
-            give_back(warm_bytes, self.accessible_bytes);
+            self.advise(warm_bytes, self.accessible_bytes, libc::MADV_DONTNEED);
             // Where the system refuses, the next owner's stray accesses there read zeros instead of trapping.
             if self
                 .protect(warm_bytes, self.accessible_bytes, libc::PROT_NONE)
@@ -197,7 +211,8 @@ impl Arena {
         }
         let inputs = self.windows.private_end;
         if self.inputs_bytes > warm_bytes {
-            give_back(inputs + warm_bytes, inputs + self.inputs_bytes);
+            let (start, end) = (inputs + warm_bytes, inputs + self.inputs_bytes);
+            self.advise(start, end, libc::MADV_DONTNEED);
         }
         self.private_bytes = 0;
         self.inputs_bytes = 0;

@@ -11,6 +11,7 @@ mod output;
 mod table;
 mod table_keys;
 mod text;
+mod values;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
 pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};

@@ -10,7 +10,7 @@ use arrow::{
     buffer::{Buffer, NullBuffer, ScalarBuffer},
 };
 
-use super::memory::Arena;
+use super::{memory::Arena, values::Rows};
 use crate::abi::view;
 
 const VIEW_BYTES: usize = view::BYTES as usize;
@@ -38,16 +38,23 @@ pub(super) struct LongText {
 }
 
 impl LongText {
-    pub(super) fn of(texts: &StringViewArray) -> Self {
+    /// Of some rows of an array.
+    pub(super) fn of(texts: &StringViewArray, rows: &Rows<'_>) -> Self {
         let (mut bytes, mut longest) = (0, 0);
         let none = Range {
             start: u32::MAX,
             end: 0,
         };
         let mut ranges = vec![none; texts.data_buffers().len()];
-        let mut note = |view: u128| {
+        // Columns of codes and flags come with the pages of their file, into which none of their views leads.
+        let views = texts.views().iter();
+        let all_short =
+            views.fold(0, |longest, view| longest.max(*view as u32)) <= view::INLINE_BYTES_MAX;
+        let nulls = texts.nulls().filter(|nulls| nulls.null_count() > 0);
+        let mut note = |row: usize| {
+            let view = texts.views()[row];
             let length = view as u32;
-            if length > view::INLINE_BYTES_MAX {
+            if length > view::INLINE_BYTES_MAX && nulls.is_none_or(|nulls| nulls.is_valid(row)) {
                 let (buffer, offset) = place(view);
                 let range = &mut ranges[buffer];
                 range.start = range.start.min(offset);
@@ -56,12 +63,10 @@ impl LongText {
                 longest = longest.max(length);
             }
         };
-        match texts.nulls().filter(|nulls| nulls.null_count() > 0) {
-            _ if texts.data_buffers().is_empty() => {}
-            None => texts.views().iter().for_each(|view| note(*view)),
-            Some(nulls) => nulls
-                .valid_indices()
-                .for_each(|row| note(texts.views()[row])),
+        match rows {
+            _ if all_short => {}
+            Rows::Range(range) => range.clone().for_each(&mut note),
+            Rows::Each(rows) => rows.iter().for_each(|row| note(*row as usize)),
         }
         let spread: usize = ranges.iter().map(|range| range.len()).sum();
         Self {
@@ -88,18 +93,25 @@ impl LongText {
         }
     }
 
-    /// Writes the views, and the text that does not fit them to `long`, whose address is `address`.
+    /// Writes the views of the rows, and the text that does not fit them to `long`, whose address is `address`.
     pub(super) fn write(
         &self,
         texts: &StringViewArray,
+        rows: &Rows<'_>,
         views: &mut [u8],
         long: &mut [u8],
         address: u32,
     ) {
         let slots = views.as_chunks_mut::<VIEW_BYTES>().0;
-        let slots = slots.iter_mut().zip(texts.views());
-        if texts.data_buffers().is_empty() && texts.null_count() == 0 {
-            slots.for_each(|(slot, view)| *slot = view.to_le_bytes());
+        if let Rows::Range(range) = rows
+            && self.bytes == 0
+            && texts.null_count() == 0
+        {
+            let slots = slots[range.clone()].iter_mut();
+            let views = &texts.views()[range.clone()];
+            slots
+                .zip(views)
+                .for_each(|(slot, view)| *slot = view.to_le_bytes());
             return;
         }
         let starts = match self.whole {
@@ -107,10 +119,10 @@ impl LongText {
             false => Vec::new(),
         };
         let mut next = 0;
-        for (row, (slot, view)) in slots.enumerate() {
+        let mut put = |row: usize| {
             // What the views of nulls say is arbitrary, and generated code may follow them.
             let mut view = match texts.is_valid(row) {
-                true => *view,
+                true => texts.views()[row],
                 false => 0,
             };
             if view as u32 > view::INLINE_BYTES_MAX {
@@ -127,7 +139,11 @@ impl LongText {
                 view &= (1 << ADDRESS_BITS) - 1;
                 view |= u128::from(there) << ADDRESS_BITS;
             }
-            *slot = view.to_le_bytes();
+            slots[row] = view.to_le_bytes();
+        };
+        match rows {
+            Rows::Range(range) => range.clone().for_each(&mut put),
+            Rows::Each(rows) => rows.iter().for_each(|row| put(*row as usize)),
         }
     }
 
@@ -207,12 +223,13 @@ mod tests {
     fn round_trip(texts: &StringViewArray) -> (ArrayRef, usize) {
         let mut arena = Arena::reserve(Windows::SMALL, 0).unwrap();
         let start = Windows::SMALL.private_end;
-        let long = LongText::of(texts);
+        let all = Rows::Range(0..texts.len());
+        let long = LongText::of(texts, &all);
         let views_bytes = texts.len() * VIEW_BYTES;
         let bytes = (views_bytes + long.copied_bytes()) as u64;
         let window = arena.bytes_mut(start, bytes).unwrap();
         let (views, text) = window.split_at_mut(views_bytes);
-        long.write(texts, views, text, start as u32 + views_bytes as u32);
+        long.write(texts, &all, views, text, start as u32 + views_bytes as u32);
         let views = arena.bytes(start, views_bytes as u64).unwrap();
         let out = read_views(&arena, views, texts.nulls().cloned()).unwrap();
         (out, long.copied_bytes())

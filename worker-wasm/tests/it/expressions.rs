@@ -311,7 +311,7 @@ fn kind(expr: &Expr) -> &'static str {
 fn random_expressions_agree_with_arrow() {
     let mix = Mix::default();
     let count = if std::env::var("MURRE_LONG").is_ok() {
-        10_000
+        60_000
     } else {
         1200
     };
@@ -422,7 +422,7 @@ fn random_expressions_agree_with_arrow() {
 fn random_filters_keep_the_rows_that_are_true() {
     let mix = Mix::default();
     let count = if std::env::var("MURRE_LONG").is_ok() {
-        10_000
+        40_000
     } else {
         800
     };

@@ -9,6 +9,7 @@ mod golden;
 mod host;
 mod join_plans;
 mod joins;
+mod late;
 mod plans;
 mod random;
 mod random_plans;

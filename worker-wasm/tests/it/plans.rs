@@ -484,7 +484,8 @@ async fn a_batch_that_breaks_a_fact_goes_to_the_general_module() {
         .await
         .unwrap();
     assert_eq!(sorted(&actual), sorted(&expected));
-    assert_eq!(metric(&lowered, "broken_facts"), 1);
+    // Neither small numbers, as they are expected, nor what the type allows.
+    assert_eq!(metric(&lowered, "broken_facts"), 2);
     assert_eq!(metric(&lowered, "guest_rows"), 5);
 }
 

@@ -8,7 +8,7 @@ mod result;
 mod update;
 
 use super::{
-    builder::{Function, I32, I64, Local},
+    builder::{Function, I32, I64, Local, Value},
     distinct::Distinct,
     expr::{self, Row, Scalar},
     hash_table::{Directory, HashTable},
@@ -288,6 +288,24 @@ impl<'a> Aggregation<'a> {
                 expr::store(f, base, cell.offset, *value, cell.storage);
             }
         }
+    }
+
+    /// Whether rows of a block are better looked for before any of them is added, and 1 where that is so now.
+    pub(crate) fn is_touched(&self) -> Option<Value<I32>> {
+        match (&self.groups, &self.small_keys) {
+            (Groups::Keyed(table, _), None) => Some(table.is_large()),
+            _ => None,
+        }
+    }
+
+    /// Reads where a row's group is, so that many cache misses overlap; something that depends on it.
+    pub(crate) fn touch(&self, f: &mut Function, block: &Block, row: &Row<'_>) -> Value<I32> {
+        let (Groups::Keyed(table, _), Some(directory)) = (&self.groups, block.directory) else {
+            return Value::from(0);
+        };
+        let keys = self.aggregate.keys.iter();
+        let keys: Vec<_> = keys.map(|key| row.value(f, key)).collect();
+        table.touch(f, directory, &keys)
     }
 
     /// Adds a row to its group.

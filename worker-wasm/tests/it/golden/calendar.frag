@@ -341,6 +341,9 @@
     i64.load offset=40 align=1
     i64.store offset=1064 align=1
     i32.const 0
+    i64.const 0
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )

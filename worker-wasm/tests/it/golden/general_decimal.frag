@@ -103,6 +103,9 @@
   )
   (func (;15;) (type 15) (param i32) (result i32)
     i32.const 0
+    i64.const 0
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )

@@ -115,11 +115,14 @@
     i64.load offset=8 align=1
     i64.store offset=1032 align=1
     i32.const 0
+    i64.const 11
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -127,7 +130,7 @@
     local.set 2
     local.get 2
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1200 align=1
     i32.gt_u
     if ;; label = @1
       local.get 2
@@ -149,10 +152,10 @@
       end
       i32.const 0
       local.get 4
-      i32.store offset=1188 align=1
+      i32.store offset=1204 align=1
       i32.const 0
       local.get 3
-      i32.store offset=1184 align=1
+      i32.store offset=1200 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -161,18 +164,18 @@
     i32.load offset=8 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1152 align=1
     local.set 7
     i32.const 0
-    i32.load offset=1140 align=1
+    i32.load offset=1156 align=1
     local.set 8
     i32.const 0
-    i32.load offset=1144 align=1
+    i32.load offset=1160 align=1
     local.set 9
     i32.const 0
     local.set 10
     i32.const 0
-    i32.load offset=1160 align=1
+    i32.load offset=1176 align=1
     local.set 11
     i32.const 8
     local.set 12
@@ -234,365 +237,416 @@
       local.get 17
       i32.load offset=96 align=1
       local.set 21
-      local.get 1
-      i32x4.splat
+      i32.const 0
+      i32.load offset=628 align=1
+      i32.const -1
+      i32.eq
       local.set 23
       i32.const 0
-      local.set 22
-      block ;; label = @2
-        loop ;; label = @3
-          local.get 0
-          local.get 22
-          i32.le_u
-          br_if 1 (;@2;)
-          local.get 20
-          local.get 22
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 23
-          i32x4.lt_s
-          local.get 20
-          local.get 22
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=16 align=1
-          local.get 23
-          i32x4.lt_s
-          i16x8.narrow_i32x4_s
-          local.get 20
-          local.get 22
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=32 align=1
-          local.get 23
-          i32x4.lt_s
-          local.get 20
-          local.get 22
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=48 align=1
-          local.get 23
-          i32x4.lt_s
-          i16x8.narrow_i32x4_s
-          i8x16.narrow_i16x8_s
-          i8x16.bitmask
-          local.set 24
-          local.get 0
-          local.get 22
-          i32.sub
-          local.set 25
-          local.get 24
-          i32.const 1
-          local.get 25
-          i32.shl
-          i32.const 1
-          i32.sub
-          i32.const 65535
-          local.get 25
-          i32.const 16
-          i32.lt_u
-          select
-          i32.and
-          local.set 24
-          local.get 24
-          if ;; label = @4
-            local.get 15
-            local.get 16
-            i32.const 2
-            i32.shl
+      i32.const 0
+      i32.load offset=628 align=1
+      local.get 23
+      select
+      local.set 24
+      i32.const 0
+      i32.load offset=1136 align=1
+      i32.const 0
+      local.get 24
+      select
+      local.set 16
+      local.get 24
+      i32.const 0
+      i32.eq
+      if ;; label = @2
+        local.get 1
+        i32x4.splat
+        local.set 25
+        i32.const 0
+        local.set 22
+        i32.const 0
+        local.set 16
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 0
+            local.get 22
+            i32.le_u
+            br_if 1 (;@3;)
+            local.get 20
+            local.get 22
+            i32.const 4
+            i32.mul
             i32.add
+            v128.load align=1
+            local.get 25
+            i32x4.lt_s
+            local.get 20
+            local.get 22
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=16 align=1
+            local.get 25
+            i32x4.lt_s
+            i16x8.narrow_i32x4_s
+            local.get 20
+            local.get 22
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=32 align=1
+            local.get 25
+            i32x4.lt_s
+            local.get 20
+            local.get 22
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=48 align=1
+            local.get 25
+            i32x4.lt_s
+            i16x8.narrow_i32x4_s
+            i8x16.narrow_i16x8_s
+            i8x16.bitmask
             local.set 26
-            local.get 24
+            local.get 0
+            local.get 22
+            i32.sub
+            local.set 27
+            local.get 26
+            i32.const 1
+            local.get 27
+            i32.shl
+            i32.const 1
+            i32.sub
             i32.const 65535
-            i32.eq
+            local.get 27
+            i32.const 16
+            i32.lt_u
+            select
+            i32.and
+            local.set 26
+            local.get 26
             if ;; label = @5
-              local.get 26
-              local.get 22
-              i32x4.splat
-              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-              i32x4.add
-              v128.store align=1
-              local.get 26
-              local.get 22
-              i32x4.splat
-              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-              i32x4.add
-              v128.store offset=16 align=1
-              local.get 26
-              local.get 22
-              i32x4.splat
-              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-              i32x4.add
-              v128.store offset=32 align=1
-              local.get 26
-              local.get 22
-              i32x4.splat
-              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-              i32x4.add
-              v128.store offset=48 align=1
-              local.get 16
-              i32.const 16
-              i32.add
-              local.set 16
-            else
-              local.get 26
-              local.get 22
-              i32.const 0
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 0
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 1
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 1
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 2
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 2
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 3
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 3
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 4
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 4
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 5
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 5
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 6
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 6
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 7
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 7
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 8
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 8
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 9
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 9
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 10
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 10
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 11
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 11
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 12
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 12
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 13
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 13
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 14
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 14
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
-              local.get 22
-              i32.const 15
-              i32.add
-              i32.store align=1
-              local.get 26
-              local.get 24
-              i32.const 15
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 26
-              local.get 26
               local.get 15
-              i32.sub
+              local.get 16
               i32.const 2
-              i32.shr_u
-              local.set 16
+              i32.shl
+              i32.add
+              local.set 28
+              local.get 26
+              i32.const 65535
+              i32.eq
+              if ;; label = @6
+                local.get 28
+                local.get 22
+                i32x4.splat
+                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+                i32x4.add
+                v128.store align=1
+                local.get 28
+                local.get 22
+                i32x4.splat
+                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+                i32x4.add
+                v128.store offset=16 align=1
+                local.get 28
+                local.get 22
+                i32x4.splat
+                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+                i32x4.add
+                v128.store offset=32 align=1
+                local.get 28
+                local.get 22
+                i32x4.splat
+                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+                i32x4.add
+                v128.store offset=48 align=1
+                local.get 16
+                i32.const 16
+                i32.add
+                local.set 16
+              else
+                local.get 28
+                local.get 22
+                i32.const 0
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 0
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 1
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 1
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 2
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 2
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 3
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 3
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 4
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 4
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 5
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 5
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 6
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 6
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 7
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 7
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 8
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 8
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 9
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 9
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 10
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 10
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 11
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 11
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 12
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 12
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 13
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 13
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 14
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 14
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 22
+                i32.const 15
+                i32.add
+                i32.store align=1
+                local.get 28
+                local.get 26
+                i32.const 15
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 28
+                local.get 28
+                local.get 15
+                i32.sub
+                i32.const 2
+                i32.shr_u
+                local.set 16
+              end
             end
+            local.get 22
+            i32.const 16
+            i32.add
+            local.set 22
+            br 0 (;@4;)
           end
-          local.get 22
-          i32.const 16
-          i32.add
-          local.set 22
-          br 0 (;@3;)
+        end
+        i32.const 0
+        local.get 16
+        i32.store offset=1136 align=1
+        i32.const 1
+        local.set 24
+        local.get 16
+        i32.const 0
+        i32.gt_u
+        local.get 23
+        i32.eqz
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          i64.const 2
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 15
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 4
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 16
+          i32.store offset=624 align=1
+          i32.const 4
+          return
         end
       end
     end
@@ -602,114 +656,114 @@
     i32.const 0
     i32.load offset=1104 align=1
     select
-    local.set 27
+    local.set 29
     i32.const 0
     i32.load offset=1104 align=1
-    local.set 28
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 29
-    local.get 29
-    i32.load align=1
     local.set 30
-    local.get 29
-    i32.load offset=32 align=1
-    local.set 31
-    local.get 29
+    i32.const 0
     i32.load offset=64 align=1
+    local.set 31
+    local.get 31
+    i32.load align=1
     local.set 32
-    local.get 29
-    i32.load offset=96 align=1
+    local.get 31
+    i32.load offset=32 align=1
     local.set 33
+    local.get 31
+    i32.load offset=64 align=1
+    local.set 34
+    local.get 31
+    i32.load offset=96 align=1
+    local.set 35
     i32.const 0
-    i32.load offset=1188 align=1
+    i32.load offset=1204 align=1
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1200 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 35
-    i32.const 0
-    i32.load offset=1152 align=1
-    local.set 36
-    i32.const 0
-    i32.load offset=1156 align=1
     local.set 37
+    i32.const 0
+    i32.load offset=1168 align=1
+    local.set 38
+    i32.const 0
+    i32.load offset=1172 align=1
+    local.set 39
     block ;; label = @1
       loop ;; label = @2
-        local.get 36
-        local.get 37
+        local.get 38
+        local.get 39
         i32.le_u
         if ;; label = @3
-          local.get 27
-          local.get 28
+          local.get 29
+          local.get 30
           i32.le_u
           br_if 2 (;@1;)
-          local.get 27
-          local.get 28
+          local.get 29
+          local.get 30
           i32.sub
-          local.set 38
-          local.get 28
-          local.get 38
+          local.set 40
+          local.get 30
+          local.get 40
           i32.const 1024
-          local.get 38
+          local.get 40
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 39
+          local.set 41
           i32.const 0
-          local.set 36
-          local.get 28
-          local.get 39
+          local.set 38
+          local.get 30
+          local.get 41
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               local.get 15
-              local.get 28
+              local.get 30
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.set 34
-              local.get 31
-              local.get 34
+              local.set 36
+              local.get 33
+              local.get 36
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 40
+              local.set 42
               i64.const 2685821657736338717
-              local.set 41
-              local.get 41
-              local.get 40
+              local.set 43
+              local.get 43
+              local.get 42
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 43
-              local.set 42
-              local.get 42
-              local.get 43
-              i64.xor
-              local.set 41
-              local.get 41
-              i32.wrap_i64
+              local.set 45
               local.set 44
+              local.get 44
+              local.get 45
+              i64.xor
+              local.set 43
+              local.get 43
+              i32.wrap_i64
+              local.set 46
               local.get 5
               i32.const 64
               i32.add
-              local.get 44
+              local.get 46
               local.get 6
               i32.shr_u
               i32.const 3
               i32.shl
               i32.add
-              local.set 45
-              local.get 45
+              local.set 47
+              local.get 47
               i64.load offset=8 align=1
-              local.set 46
+              local.set 48
               i64.const 1
-              local.get 44
+              local.get 46
               i32.const 0
               i32.shr_u
               i32.const 15
@@ -717,7 +771,7 @@
               i64.extend_i32_u
               i64.shl
               i64.const 1
-              local.get 44
+              local.get 46
               i32.const 4
               i32.shr_u
               i32.const 15
@@ -727,84 +781,131 @@
               i64.or
               i64.const 32
               i64.shl
-              local.set 47
-              local.get 45
+              local.set 49
+              local.get 47
               i32.load align=1
-              local.set 48
+              local.set 50
               local.get 5
-              local.get 46
-              i32.wrap_i64
               local.get 48
-              local.get 46
-              local.get 47
+              i32.wrap_i64
+              local.get 50
+              local.get 48
+              local.get 49
               i64.and
-              local.get 47
+              local.get 49
               i64.eq
               select
               i32.add
-              local.set 49
+              local.set 51
               local.get 5
-              local.get 48
+              local.get 50
               i32.add
-              local.set 48
-              local.get 35
-              local.get 36
+              local.set 50
+              local.get 37
+              local.get 38
               i32.const 12
               i32.mul
               i32.add
-              local.set 50
-              local.get 50
-              local.get 34
-              i32.store align=1
-              local.get 50
-              local.get 48
-              i32.store offset=4 align=1
-              local.get 50
-              local.get 49
-              i32.store offset=8 align=1
+              local.set 52
+              local.get 52
               local.get 36
-              local.get 48
-              local.get 49
+              i32.store align=1
+              local.get 52
+              local.get 50
+              i32.store offset=4 align=1
+              local.get 52
+              local.get 51
+              i32.store offset=8 align=1
+              local.get 38
+              local.get 50
+              local.get 51
               i32.lt_u
               i32.add
-              local.set 36
-              local.get 28
+              local.set 38
+              local.get 30
               i32.const 1
               i32.add
-              local.set 28
-              local.get 28
-              local.get 39
+              local.set 30
+              local.get 30
+              local.get 41
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.set 37
+          local.set 39
+          i32.const 0
+          i32.const 0
+          i32.store offset=1192 align=1
         end
         i32.const 0
-        local.get 28
+        local.get 30
         i32.store offset=1104 align=1
         i32.const 0
-        local.get 27
+        local.get 29
         i32.store offset=1108 align=1
         i32.const 0
-        local.get 36
-        i32.store offset=1152 align=1
+        local.get 38
+        i32.store offset=1168 align=1
         i32.const 0
-        local.get 37
-        i32.store offset=1156 align=1
+        local.get 39
+        i32.store offset=1172 align=1
+        i32.const 0
+        i32.load offset=1192 align=1
+        i32.eqz
+        i32.const 0
+        i32.load offset=628 align=1
+        i32.const -1
+        i32.eq
+        i32.eqz
+        i32.and
+        local.get 38
+        i32.const 0
+        i32.gt_u
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          local.get 11
+          i32.store offset=1176 align=1
+          i32.const 0
+          local.get 7
+          i32.store offset=1152 align=1
+          i32.const 0
+          local.get 8
+          i32.store offset=1156 align=1
+          i32.const 0
+          local.get 9
+          i32.store offset=1160 align=1
+          i32.const 0
+          i32.const 1
+          i32.store offset=1192 align=1
+          i32.const 0
+          i64.const 9
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 37
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 12
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 38
+          i32.store offset=624 align=1
+          i32.const 4
+          return
+        end
         i32.const 0
         local.get 11
-        i32.store offset=1160 align=1
+        i32.store offset=1176 align=1
         i32.const 0
         local.get 7
-        i32.store offset=1136 align=1
+        i32.store offset=1152 align=1
         i32.const 0
         local.get 8
-        i32.store offset=1140 align=1
+        i32.store offset=1156 align=1
         i32.const 0
         local.get 9
-        i32.store offset=1144 align=1
+        i32.store offset=1160 align=1
         local.get 12
         i32.eqz
         if ;; label = @3
@@ -817,15 +918,15 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 51
-          local.get 51
+          local.set 53
+          local.get 53
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 51
+          local.get 53
           i32.store offset=1040 align=1
         end
         i32.const 0
@@ -838,8 +939,8 @@
         if ;; label = @3
           i32.const 24576
           call 4
-          local.set 52
-          local.get 52
+          local.set 54
+          local.get 54
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -854,7 +955,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 52
+          local.get 54
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -871,16 +972,16 @@
         local.set 12
         block ;; label = @3
           loop ;; label = @4
-            local.get 36
-            local.get 37
+            local.get 38
+            local.get 39
             i32.le_u
             br_if 1 (;@3;)
-            local.get 35
             local.get 37
+            local.get 39
             i32.const 12
             i32.mul
             i32.add
-            local.set 53
+            local.set 55
             local.get 11
             i32.eqz
             if ;; label = @5
@@ -892,25 +993,25 @@
               i32.const 1
               i32.sub
               local.set 10
-              local.get 53
+              local.get 55
               i32.load offset=4 align=1
               local.set 7
-              local.get 53
+              local.get 55
               i32.load offset=8 align=1
               local.set 8
               i32.const 0
               local.set 9
             end
-            local.get 53
+            local.get 55
             i32.load align=1
-            local.set 34
-            local.get 31
-            local.get 34
+            local.set 36
+            local.get 33
+            local.get 36
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 54
+            local.set 56
             block ;; label = @5
               local.get 9
               br_if 0 (;@5;)
@@ -944,17 +1045,17 @@
                     local.set 10
                   end
                   i32.const 1
-                  local.set 55
+                  local.set 57
                   local.get 7
                   i64.load offset=8 align=1
-                  local.set 56
-                  local.get 55
+                  local.set 58
+                  local.get 57
+                  local.get 58
                   local.get 56
-                  local.get 54
                   i64.eq
                   i32.and
-                  local.set 55
-                  local.get 55
+                  local.set 57
+                  local.get 57
                   if ;; label = @8
                     i32.const 1
                     local.set 9
@@ -970,84 +1071,84 @@
             end
             local.get 9
             if ;; label = @5
-              local.get 30
-              local.get 34
+              local.get 32
+              local.get 36
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 57
-              local.get 32
-              local.get 34
-              i32.const 4
-              i32.mul
-              i32.add
-              i32.load align=1
-              local.set 58
-              local.get 33
-              local.get 34
-              i32.const 4
-              i32.mul
-              i32.add
-              i32.load align=1
               local.set 59
-              i64.const 2685821657736338717
+              local.get 34
+              local.get 36
+              i32.const 4
+              i32.mul
+              i32.add
+              i32.load align=1
               local.set 60
-              local.get 60
-              local.get 57
+              local.get 35
+              local.get 36
+              i32.const 4
+              i32.mul
+              i32.add
+              i32.load align=1
+              local.set 61
+              i64.const 2685821657736338717
+              local.set 62
+              local.get 62
+              local.get 59
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 62
-              local.set 61
-              local.get 61
-              local.get 62
-              i64.xor
-              local.set 60
-              local.get 60
-              i32.wrap_i64
+              local.set 64
               local.set 63
+              local.get 63
+              local.get 64
+              i64.xor
+              local.set 62
+              local.get 62
+              i32.wrap_i64
+              local.set 65
               i32.const 0
               i32.load offset=1048 align=1
-              local.set 64
+              local.set 66
               i32.const 0
               i32.load offset=1040 align=1
-              local.get 64
+              local.get 66
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 64
+              local.get 66
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 65
+              local.set 67
+              local.get 67
               local.get 65
-              local.get 63
               i32.store align=1
-              local.get 65
-              local.get 57
-              i64.store offset=16 align=1
-              local.get 65
-              local.get 58
-              i32.store offset=4 align=1
-              local.get 65
+              local.get 67
               local.get 59
+              i64.store offset=16 align=1
+              local.get 67
+              local.get 60
+              i32.store offset=4 align=1
+              local.get 67
+              local.get 61
               i32.store offset=8 align=1
               i32.const 0
-              local.get 64
+              local.get 66
               i32.const 1
               i32.add
               i32.store offset=1048 align=1
             end
-            local.get 37
+            local.get 39
             i32.const 1
             i32.add
-            local.set 37
+            local.set 39
             br 0 (;@4;)
           end
         end
@@ -1059,16 +1160,16 @@
     i32.store offset=1104 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1152 align=1
+    i32.store offset=1168 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1156 align=1
+    i32.store offset=1172 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1160 align=1
+    i32.store offset=1176 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1164 align=1
+    i32.store offset=1180 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1083,13 +1184,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1168 align=1
+      i32.store offset=1184 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1100,27 +1201,27 @@
       i32.load offset=8 align=1
       local.set 2
       i32.const 0
-      i32.load offset=1136 align=1
+      i32.load offset=1152 align=1
       local.set 3
       i32.const 0
-      i32.load offset=1140 align=1
+      i32.load offset=1156 align=1
       local.set 4
       i32.const 0
-      i32.load offset=1144 align=1
+      i32.load offset=1160 align=1
       local.set 5
       i32.const 0
       local.set 6
       i32.const 0
-      i32.load offset=1160 align=1
+      i32.load offset=1176 align=1
       local.set 7
       i32.const 8
       local.set 8
       i32.const 0
       i32.const 1
-      i32.store offset=1200 align=1
+      i32.store offset=1216 align=1
     end
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1505,7 +1606,7 @@
       end
       i32.const 0
       i32.const 2
-      i32.store offset=1200 align=1
+      i32.store offset=1216 align=1
     end
     i32.const 0
     return

@@ -136,6 +136,9 @@
   (func (;15;) (type 15) (param i32) (result i32)
     (local i32 i32 i32 i32 i32)
     i32.const 0
+    i64.const 2
+    i64.store offset=632 align=1
+    i32.const 0
     i32.load offset=96 align=1
     local.set 1
     local.get 1
@@ -162,7 +165,7 @@
     local.get 1
     i32.load align=1
     i32.const 0
-    i32.load offset=1228 align=1
+    i32.load offset=1244 align=1
     i32.sub
     local.set 4
     local.get 4
@@ -175,17 +178,17 @@
     i32.const 0
     i32.load offset=100 align=1
     i32.const 0
-    i32.load offset=1228 align=1
+    i32.load offset=1244 align=1
     i32.add
     i32.const 0
     local.get 5
     memory.fill
     i32.const 0
     i32.const 0
-    i32.load offset=1228 align=1
+    i32.load offset=1244 align=1
     local.get 5
     i32.add
-    i32.store offset=1228 align=1
+    i32.store offset=1244 align=1
     local.get 5
     local.get 4
     i32.lt_u
@@ -200,7 +203,7 @@
   (func (;16;) (type 16) (param i32) (result i32)
     i32.const 0
     local.get 0
-    i32.store offset=1244 align=1
+    i32.store offset=1260 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -215,7 +218,7 @@
   (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1248 align=1
+    i32.store offset=1264 align=1
     i32.const 0
     return
     unreachable
@@ -255,7 +258,7 @@
     local.set 3
     local.get 3
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1280 align=1
     i32.gt_u
     if ;; label = @1
       local.get 3
@@ -277,10 +280,10 @@
       end
       i32.const 0
       local.get 5
-      i32.store offset=1268 align=1
+      i32.store offset=1284 align=1
       i32.const 0
       local.get 4
-      i32.store offset=1264 align=1
+      i32.store offset=1280 align=1
     end
     i32.const 0
     i32.load offset=1156 align=1
@@ -379,18 +382,18 @@
     i32.add
     local.set 20
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     local.set 21
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     local.set 22
     i32.const 0
-    i32.load offset=1224 align=1
+    i32.load offset=1240 align=1
     local.set 23
     i32.const 0
     local.set 24
     i32.const 0
-    i32.load offset=1240 align=1
+    i32.load offset=1256 align=1
     local.set 25
     i32.const 8
     local.set 26
@@ -398,7 +401,7 @@
     local.set 27
     block ;; label = @1
       i32.const 0
-      i32.load offset=1244 align=1
+      i32.load offset=1260 align=1
       local.set 28
       local.get 28
       if ;; label = @2
@@ -418,18 +421,18 @@
         i32.load offset=32 align=1
         local.set 33
         i32.const 0
-        i32.load offset=1268 align=1
+        i32.load offset=1284 align=1
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         i32.const 0
         i32.mul
         i32.add
         local.set 35
         i32.const 0
-        i32.load offset=1232 align=1
+        i32.load offset=1248 align=1
         local.set 36
         i32.const 0
-        i32.load offset=1236 align=1
+        i32.load offset=1252 align=1
         local.set 37
         block ;; label = @3
           loop ;; label = @4
@@ -593,6 +596,9 @@
               end
               i32.const 0
               local.set 37
+              i32.const 0
+              i32.const 0
+              i32.store offset=1272 align=1
             end
             i32.const 0
             local.get 29
@@ -602,22 +608,68 @@
             i32.store offset=1188 align=1
             i32.const 0
             local.get 36
-            i32.store offset=1232 align=1
+            i32.store offset=1248 align=1
             i32.const 0
             local.get 37
-            i32.store offset=1236 align=1
+            i32.store offset=1252 align=1
+            i32.const 0
+            i32.load offset=1272 align=1
+            i32.eqz
+            i32.const 0
+            i32.load offset=628 align=1
+            i32.const -1
+            i32.eq
+            i32.eqz
+            i32.and
+            local.get 36
+            i32.const 0
+            i32.gt_u
+            i32.and
+            if ;; label = @5
+              i32.const 0
+              local.get 25
+              i32.store offset=1256 align=1
+              i32.const 0
+              local.get 21
+              i32.store offset=1232 align=1
+              i32.const 0
+              local.get 22
+              i32.store offset=1236 align=1
+              i32.const 0
+              local.get 23
+              i32.store offset=1240 align=1
+              local.get 16
+              br_if 4 (;@1;)
+              i32.const 0
+              i32.const 1
+              i32.store offset=1272 align=1
+              i32.const 0
+              i64.const 2
+              i64.store offset=608 align=1
+              i32.const 0
+              local.get 35
+              i32.store offset=616 align=1
+              i32.const 0
+              i32.const 12
+              i32.store offset=620 align=1
+              i32.const 0
+              local.get 36
+              i32.store offset=624 align=1
+              i32.const 4
+              return
+            end
             i32.const 0
             local.get 25
-            i32.store offset=1240 align=1
+            i32.store offset=1256 align=1
             i32.const 0
             local.get 21
-            i32.store offset=1216 align=1
+            i32.store offset=1232 align=1
             i32.const 0
             local.get 22
-            i32.store offset=1220 align=1
+            i32.store offset=1236 align=1
             i32.const 0
             local.get 23
-            i32.store offset=1224 align=1
+            i32.store offset=1240 align=1
             local.get 0
             local.get 16
             i32.const 1
@@ -889,25 +941,25 @@
         i32.store offset=1184 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1232 align=1
+        i32.store offset=1248 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1236 align=1
+        i32.store offset=1252 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1240 align=1
+        i32.store offset=1256 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1244 align=1
+        i32.store offset=1260 align=1
       end
       i32.const 0
-      i32.load offset=1252 align=1
+      i32.load offset=1268 align=1
       local.set 72
       local.get 17
       i32.load align=1
       local.set 73
       i32.const 0
-      i32.load offset=1248 align=1
+      i32.load offset=1264 align=1
       i32.const 0
       i32.load offset=104 align=1
       i32.and
@@ -916,23 +968,23 @@
           loop ;; label = @4
             i32.const 0
             local.get 72
-            i32.store offset=1252 align=1
+            i32.store offset=1268 align=1
             local.get 73
             local.get 72
             i32.le_u
             br_if 1 (;@3;)
             i32.const 0
             local.get 25
-            i32.store offset=1240 align=1
+            i32.store offset=1256 align=1
             i32.const 0
             local.get 21
-            i32.store offset=1216 align=1
+            i32.store offset=1232 align=1
             i32.const 0
             local.get 22
-            i32.store offset=1220 align=1
+            i32.store offset=1236 align=1
             i32.const 0
             local.get 23
-            i32.store offset=1224 align=1
+            i32.store offset=1240 align=1
             local.get 0
             local.get 16
             i32.const 1

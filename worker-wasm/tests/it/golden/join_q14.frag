@@ -170,11 +170,14 @@
     i64.load offset=56 align=1
     i64.store offset=1080 align=1
     i32.const 0
+    i64.const 7
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
+    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -191,7 +194,7 @@
     local.set 5
     local.get 5
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1264 align=1
     i32.gt_u
     if ;; label = @1
       local.get 5
@@ -213,10 +216,10 @@
       end
       i32.const 0
       local.get 7
-      i32.store offset=1252 align=1
+      i32.store offset=1268 align=1
       i32.const 0
       local.get 6
-      i32.store offset=1248 align=1
+      i32.store offset=1264 align=1
     end
     i32.const 1088
     local.set 8
@@ -245,18 +248,18 @@
     i32.load offset=8 align=1
     local.set 16
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1216 align=1
     local.set 17
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=1220 align=1
     local.set 18
     i32.const 0
-    i32.load offset=1208 align=1
+    i32.load offset=1224 align=1
     local.set 19
     i32.const 0
     local.set 20
     i32.const 0
-    i32.load offset=1224 align=1
+    i32.load offset=1240 align=1
     local.set 21
     i32.const 8
     local.set 22
@@ -318,405 +321,456 @@
       local.get 27
       i32.load offset=96 align=1
       local.set 31
-      local.get 1
-      i32x4.splat
+      i32.const 0
+      i32.load offset=628 align=1
+      i32.const -1
+      i32.eq
       local.set 33
-      local.get 2
-      i32x4.splat
+      i32.const 0
+      i32.const 0
+      i32.load offset=628 align=1
+      local.get 33
+      select
       local.set 34
       i32.const 0
-      local.set 32
-      block ;; label = @2
-        loop ;; label = @3
-          local.get 0
-          local.get 32
-          i32.le_u
-          br_if 1 (;@2;)
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 33
-          i32x4.ge_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=16 align=1
-          local.get 33
-          i32x4.ge_s
-          i16x8.narrow_i32x4_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=32 align=1
-          local.get 33
-          i32x4.ge_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=48 align=1
-          local.get 33
-          i32x4.ge_s
-          i16x8.narrow_i32x4_s
-          i8x16.narrow_i16x8_s
-          i8x16.bitmask
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 34
-          i32x4.lt_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=16 align=1
-          local.get 34
-          i32x4.lt_s
-          i16x8.narrow_i32x4_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=32 align=1
-          local.get 34
-          i32x4.lt_s
-          local.get 31
-          local.get 32
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=48 align=1
-          local.get 34
-          i32x4.lt_s
-          i16x8.narrow_i32x4_s
-          i8x16.narrow_i16x8_s
-          i8x16.bitmask
-          i32.and
-          local.set 35
-          local.get 0
-          local.get 32
-          i32.sub
-          local.set 36
-          local.get 35
-          i32.const 1
-          local.get 36
-          i32.shl
-          i32.const 1
-          i32.sub
-          i32.const 65535
-          local.get 36
-          i32.const 16
-          i32.lt_u
-          select
-          i32.and
-          local.set 35
-          local.get 35
-          if ;; label = @4
-            local.get 25
-            local.get 26
-            i32.const 2
-            i32.shl
+      i32.load offset=1200 align=1
+      i32.const 0
+      local.get 34
+      select
+      local.set 26
+      local.get 34
+      i32.const 0
+      i32.eq
+      if ;; label = @2
+        local.get 1
+        i32x4.splat
+        local.set 35
+        local.get 2
+        i32x4.splat
+        local.set 36
+        i32.const 0
+        local.set 32
+        i32.const 0
+        local.set 26
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 0
+            local.get 32
+            i32.le_u
+            br_if 1 (;@3;)
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
             i32.add
-            local.set 37
+            v128.load align=1
             local.get 35
+            i32x4.ge_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=16 align=1
+            local.get 35
+            i32x4.ge_s
+            i16x8.narrow_i32x4_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=32 align=1
+            local.get 35
+            i32x4.ge_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=48 align=1
+            local.get 35
+            i32x4.ge_s
+            i16x8.narrow_i32x4_s
+            i8x16.narrow_i16x8_s
+            i8x16.bitmask
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load align=1
+            local.get 36
+            i32x4.lt_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=16 align=1
+            local.get 36
+            i32x4.lt_s
+            i16x8.narrow_i32x4_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=32 align=1
+            local.get 36
+            i32x4.lt_s
+            local.get 31
+            local.get 32
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=48 align=1
+            local.get 36
+            i32x4.lt_s
+            i16x8.narrow_i32x4_s
+            i8x16.narrow_i16x8_s
+            i8x16.bitmask
+            i32.and
+            local.set 37
+            local.get 0
+            local.get 32
+            i32.sub
+            local.set 38
+            local.get 37
+            i32.const 1
+            local.get 38
+            i32.shl
+            i32.const 1
+            i32.sub
             i32.const 65535
-            i32.eq
+            local.get 38
+            i32.const 16
+            i32.lt_u
+            select
+            i32.and
+            local.set 37
+            local.get 37
             if ;; label = @5
-              local.get 37
-              local.get 32
-              i32x4.splat
-              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-              i32x4.add
-              v128.store align=1
-              local.get 37
-              local.get 32
-              i32x4.splat
-              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-              i32x4.add
-              v128.store offset=16 align=1
-              local.get 37
-              local.get 32
-              i32x4.splat
-              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-              i32x4.add
-              v128.store offset=32 align=1
-              local.get 37
-              local.get 32
-              i32x4.splat
-              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-              i32x4.add
-              v128.store offset=48 align=1
-              local.get 26
-              i32.const 16
-              i32.add
-              local.set 26
-            else
-              local.get 37
-              local.get 32
-              i32.const 0
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 0
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 1
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 1
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 2
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 2
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 3
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 3
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 4
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 4
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 5
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 5
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 6
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 6
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 7
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 7
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 8
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 8
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 9
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 9
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 10
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 10
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 11
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 11
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 12
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 12
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 13
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 13
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 14
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 14
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
-              local.get 32
-              i32.const 15
-              i32.add
-              i32.store align=1
-              local.get 37
-              local.get 35
-              i32.const 15
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 37
-              local.get 37
               local.get 25
-              i32.sub
+              local.get 26
               i32.const 2
-              i32.shr_u
-              local.set 26
+              i32.shl
+              i32.add
+              local.set 39
+              local.get 37
+              i32.const 65535
+              i32.eq
+              if ;; label = @6
+                local.get 39
+                local.get 32
+                i32x4.splat
+                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+                i32x4.add
+                v128.store align=1
+                local.get 39
+                local.get 32
+                i32x4.splat
+                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+                i32x4.add
+                v128.store offset=16 align=1
+                local.get 39
+                local.get 32
+                i32x4.splat
+                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+                i32x4.add
+                v128.store offset=32 align=1
+                local.get 39
+                local.get 32
+                i32x4.splat
+                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+                i32x4.add
+                v128.store offset=48 align=1
+                local.get 26
+                i32.const 16
+                i32.add
+                local.set 26
+              else
+                local.get 39
+                local.get 32
+                i32.const 0
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 0
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 1
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 1
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 2
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 2
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 3
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 3
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 4
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 4
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 5
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 5
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 6
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 6
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 7
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 7
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 8
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 8
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 9
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 9
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 10
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 10
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 11
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 11
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 12
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 12
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 13
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 13
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 14
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 14
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 32
+                i32.const 15
+                i32.add
+                i32.store align=1
+                local.get 39
+                local.get 37
+                i32.const 15
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 39
+                local.get 39
+                local.get 25
+                i32.sub
+                i32.const 2
+                i32.shr_u
+                local.set 26
+              end
             end
+            local.get 32
+            i32.const 16
+            i32.add
+            local.set 32
+            br 0 (;@4;)
           end
-          local.get 32
-          i32.const 16
-          i32.add
-          local.set 32
-          br 0 (;@3;)
+        end
+        i32.const 0
+        local.get 26
+        i32.store offset=1200 align=1
+        i32.const 1
+        local.set 34
+        local.get 26
+        i32.const 0
+        i32.gt_u
+        local.get 33
+        i32.eqz
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          i64.const 1
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 25
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 4
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 26
+          i32.store offset=624 align=1
+          i32.const 4
+          return
         end
       end
     end
@@ -726,114 +780,114 @@
     i32.const 0
     i32.load offset=1168 align=1
     select
-    local.set 38
+    local.set 40
     i32.const 0
     i32.load offset=1168 align=1
-    local.set 39
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 40
-    local.get 40
-    i32.load align=1
     local.set 41
-    local.get 40
-    i32.load offset=32 align=1
-    local.set 42
-    local.get 40
+    i32.const 0
     i32.load offset=64 align=1
+    local.set 42
+    local.get 42
+    i32.load align=1
     local.set 43
-    local.get 40
-    i32.load offset=96 align=1
+    local.get 42
+    i32.load offset=32 align=1
     local.set 44
+    local.get 42
+    i32.load offset=64 align=1
+    local.set 45
+    local.get 42
+    i32.load offset=96 align=1
+    local.set 46
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1268 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1264 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 46
-    i32.const 0
-    i32.load offset=1216 align=1
-    local.set 47
-    i32.const 0
-    i32.load offset=1220 align=1
     local.set 48
+    i32.const 0
+    i32.load offset=1232 align=1
+    local.set 49
+    i32.const 0
+    i32.load offset=1236 align=1
+    local.set 50
     block ;; label = @1
       loop ;; label = @2
-        local.get 47
-        local.get 48
+        local.get 49
+        local.get 50
         i32.le_u
         if ;; label = @3
-          local.get 38
-          local.get 39
+          local.get 40
+          local.get 41
           i32.le_u
           br_if 2 (;@1;)
-          local.get 38
-          local.get 39
+          local.get 40
+          local.get 41
           i32.sub
-          local.set 49
-          local.get 39
-          local.get 49
+          local.set 51
+          local.get 41
+          local.get 51
           i32.const 1024
-          local.get 49
+          local.get 51
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 50
+          local.set 52
           i32.const 0
-          local.set 47
-          local.get 39
-          local.get 50
+          local.set 49
+          local.get 41
+          local.get 52
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               local.get 25
-              local.get 39
+              local.get 41
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.set 45
-              local.get 41
-              local.get 45
+              local.set 47
+              local.get 43
+              local.get 47
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 51
+              local.set 53
               i64.const 2685821657736338717
-              local.set 52
-              local.get 52
-              local.get 51
+              local.set 54
+              local.get 54
+              local.get 53
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 54
-              local.set 53
-              local.get 53
-              local.get 54
-              i64.xor
-              local.set 52
-              local.get 52
-              i32.wrap_i64
+              local.set 56
               local.set 55
+              local.get 55
+              local.get 56
+              i64.xor
+              local.set 54
+              local.get 54
+              i32.wrap_i64
+              local.set 57
               local.get 15
               i32.const 64
               i32.add
-              local.get 55
+              local.get 57
               local.get 16
               i32.shr_u
               i32.const 3
               i32.shl
               i32.add
-              local.set 56
-              local.get 56
+              local.set 58
+              local.get 58
               i64.load offset=8 align=1
-              local.set 57
+              local.set 59
               i64.const 1
-              local.get 55
+              local.get 57
               i32.const 0
               i32.shr_u
               i32.const 15
@@ -841,7 +895,7 @@
               i64.extend_i32_u
               i64.shl
               i64.const 1
-              local.get 55
+              local.get 57
               i32.const 4
               i32.shr_u
               i32.const 15
@@ -851,105 +905,172 @@
               i64.or
               i64.const 32
               i64.shl
-              local.set 58
-              local.get 56
+              local.set 60
+              local.get 58
               i32.load align=1
-              local.set 59
+              local.set 61
               local.get 15
-              local.get 57
-              i32.wrap_i64
               local.get 59
-              local.get 57
-              local.get 58
+              i32.wrap_i64
+              local.get 61
+              local.get 59
+              local.get 60
               i64.and
-              local.get 58
+              local.get 60
               i64.eq
               select
               i32.add
-              local.set 60
+              local.set 62
               local.get 15
-              local.get 59
+              local.get 61
               i32.add
-              local.set 59
-              local.get 46
-              local.get 47
+              local.set 61
+              local.get 48
+              local.get 49
               i32.const 12
               i32.mul
               i32.add
-              local.set 61
-              local.get 61
-              local.get 45
-              i32.store align=1
-              local.get 61
-              local.get 59
-              i32.store offset=4 align=1
-              local.get 61
-              local.get 60
-              i32.store offset=8 align=1
+              local.set 63
+              local.get 63
               local.get 47
-              local.get 59
-              local.get 60
+              i32.store align=1
+              local.get 63
+              local.get 61
+              i32.store offset=4 align=1
+              local.get 63
+              local.get 62
+              i32.store offset=8 align=1
+              local.get 49
+              local.get 61
+              local.get 62
               i32.lt_u
               i32.add
-              local.set 47
-              local.get 39
+              local.set 49
+              local.get 41
               i32.const 1
               i32.add
-              local.set 39
-              local.get 39
-              local.get 50
+              local.set 41
+              local.get 41
+              local.get 52
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.set 48
+          local.set 50
+          i32.const 0
+          i32.const 0
+          i32.store offset=1256 align=1
         end
         i32.const 0
-        local.get 39
+        local.get 41
         i32.store offset=1168 align=1
         i32.const 0
-        local.get 38
+        local.get 40
         i32.store offset=1172 align=1
         i32.const 0
-        local.get 47
-        i32.store offset=1216 align=1
+        local.get 49
+        i32.store offset=1232 align=1
         i32.const 0
-        local.get 48
-        i32.store offset=1220 align=1
+        local.get 50
+        i32.store offset=1236 align=1
+        i32.const 0
+        i32.load offset=1256 align=1
+        i32.eqz
+        i32.const 0
+        i32.load offset=628 align=1
+        i32.const -1
+        i32.eq
+        i32.eqz
+        i32.and
+        local.get 49
+        i32.const 0
+        i32.gt_u
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          local.get 21
+          i32.store offset=1240 align=1
+          i32.const 0
+          local.get 17
+          i32.store offset=1216 align=1
+          i32.const 0
+          local.get 18
+          i32.store offset=1220 align=1
+          i32.const 0
+          local.get 19
+          i32.store offset=1224 align=1
+          i32.const 1088
+          local.set 64
+          local.get 64
+          local.get 9
+          i64.store align=1
+          local.get 64
+          local.get 10
+          i64.store offset=8 align=1
+          local.get 64
+          local.get 11
+          i32.store8 offset=16
+          local.get 64
+          local.get 12
+          i64.store offset=24 align=1
+          local.get 64
+          local.get 13
+          i64.store offset=32 align=1
+          local.get 64
+          local.get 14
+          i32.store8 offset=40
+          i32.const 0
+          i32.const 1
+          i32.store offset=1256 align=1
+          i32.const 0
+          i64.const 6
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 48
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 12
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 49
+          i32.store offset=624 align=1
+          i32.const 4
+          return
+        end
         i32.const 0
         local.get 21
-        i32.store offset=1224 align=1
+        i32.store offset=1240 align=1
         i32.const 0
         local.get 17
-        i32.store offset=1200 align=1
+        i32.store offset=1216 align=1
         i32.const 0
         local.get 18
-        i32.store offset=1204 align=1
+        i32.store offset=1220 align=1
         i32.const 0
         local.get 19
-        i32.store offset=1208 align=1
+        i32.store offset=1224 align=1
         local.get 22
         i32.eqz
         if ;; label = @3
           i32.const 1088
-          local.set 62
-          local.get 62
+          local.set 65
+          local.get 65
           local.get 9
           i64.store align=1
-          local.get 62
+          local.get 65
           local.get 10
           i64.store offset=8 align=1
-          local.get 62
+          local.get 65
           local.get 11
           i32.store8 offset=16
-          local.get 62
+          local.get 65
           local.get 12
           i64.store offset=24 align=1
-          local.get 62
+          local.get 65
           local.get 13
           i64.store offset=32 align=1
-          local.get 62
+          local.get 65
           local.get 14
           i32.store8 offset=40
           i32.const 1
@@ -963,16 +1084,16 @@
         local.set 22
         block ;; label = @3
           loop ;; label = @4
-            local.get 47
-            local.get 48
+            local.get 49
+            local.get 50
             i32.le_u
             br_if 1 (;@3;)
-            local.get 46
             local.get 48
+            local.get 50
             i32.const 12
             i32.mul
             i32.add
-            local.set 63
+            local.set 66
             local.get 21
             i32.eqz
             if ;; label = @5
@@ -980,25 +1101,25 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 63
+              local.get 66
               i32.load offset=4 align=1
               local.set 17
-              local.get 63
+              local.get 66
               i32.load offset=8 align=1
               local.set 18
               i32.const 0
               local.set 19
             end
-            local.get 63
+            local.get 66
             i32.load align=1
-            local.set 45
-            local.get 41
-            local.get 45
+            local.set 47
+            local.get 43
+            local.get 47
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 64
+            local.set 67
             block ;; label = @5
               loop ;; label = @6
                 local.get 18
@@ -1029,144 +1150,144 @@
                   local.set 20
                 end
                 i32.const 1
-                local.set 65
+                local.set 68
                 local.get 17
                 i64.load offset=8 align=1
-                local.set 66
-                local.get 65
-                local.get 66
-                local.get 64
+                local.set 69
+                local.get 68
+                local.get 69
+                local.get 67
                 i64.eq
                 i32.and
-                local.set 65
-                local.get 65
+                local.set 68
+                local.get 68
                 if ;; label = @7
-                  local.get 42
-                  local.get 45
+                  local.get 44
+                  local.get 47
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 67
-                  local.get 43
-                  local.get 45
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 68
-                  i64.const 100
-                  local.set 69
-                  local.get 3
-                  local.get 69
-                  i64.mul
                   local.set 70
-                  local.get 70
-                  local.get 70
-                  i64.const 63
-                  i64.shr_s
-                  local.set 72
+                  local.get 45
+                  local.get 47
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
                   local.set 71
-                  local.get 68
-                  local.get 68
-                  i64.const 63
-                  i64.shr_s
-                  local.set 74
-                  local.set 73
-                  local.get 71
+                  i64.const 100
+                  local.set 72
+                  local.get 3
                   local.get 72
+                  i64.mul
+                  local.set 73
                   local.get 73
-                  local.get 74
-                  i64.sub128
-                  local.set 76
-                  local.set 75
-                  local.get 67
-                  local.get 67
+                  local.get 73
                   i64.const 63
                   i64.shr_s
-                  local.set 78
+                  local.set 75
+                  local.set 74
+                  local.get 71
+                  local.get 71
+                  i64.const 63
+                  i64.shr_s
                   local.set 77
-                  local.get 77
+                  local.set 76
+                  local.get 74
                   local.get 75
-                  i64.mul_wide_u
-                  local.set 82
-                  local.set 81
-                  local.get 81
-                  local.get 82
-                  local.get 78
-                  local.get 75
-                  i64.mul
-                  i64.add
-                  local.get 77
                   local.get 76
+                  local.get 77
+                  i64.sub128
+                  local.set 79
+                  local.set 78
+                  local.get 70
+                  local.get 70
+                  i64.const 63
+                  i64.shr_s
+                  local.set 81
+                  local.set 80
+                  local.get 80
+                  local.get 78
+                  i64.mul_wide_u
+                  local.set 85
+                  local.set 84
+                  local.get 84
+                  local.get 85
+                  local.get 81
+                  local.get 78
                   i64.mul
                   i64.add
-                  local.set 80
-                  local.set 79
-                  i64.const 0
-                  i64.const 0
-                  local.set 84
+                  local.get 80
+                  local.get 79
+                  i64.mul
+                  i64.add
                   local.set 83
+                  local.set 82
+                  i64.const 0
+                  i64.const 0
+                  local.set 87
+                  local.set 86
                   i32.const 1
-                  local.set 85
-                  i32.const 0
                   local.set 88
+                  i32.const 0
+                  local.set 91
                   block ;; label = @8
                     local.get 17
                     i32.load8_u offset=16
-                    local.set 89
-                    local.get 89
+                    local.set 92
+                    local.get 92
                     if ;; label = @9
-                      local.get 79
-                      local.get 80
-                      local.set 87
-                      local.set 86
+                      local.get 82
+                      local.get 83
+                      local.set 90
+                      local.set 89
                       i32.const 0
-                      local.set 88
+                      local.set 91
                       br 1 (;@8;)
                     end
                     local.get 4
                     local.get 4
                     i64.const 63
                     i64.shr_s
-                    local.set 91
+                    local.set 94
+                    local.set 93
+                    local.get 93
+                    local.get 94
                     local.set 90
-                    local.get 90
-                    local.get 91
-                    local.set 87
-                    local.set 86
+                    local.set 89
                     i32.const 0
-                    local.set 88
+                    local.set 91
                     br 0 (;@8;)
                   end
                   i32.const 1
-                  local.set 92
-                  local.get 92
+                  local.set 95
+                  local.get 95
                   local.set 11
                   local.get 9
                   local.get 10
-                  local.get 86
-                  local.get 87
-                  i64.add128
-                  local.set 94
-                  local.set 93
-                  local.get 93
-                  local.get 94
-                  local.set 10
-                  local.set 9
-                  i32.const 1
-                  local.set 95
-                  local.get 95
-                  local.set 14
-                  local.get 12
-                  local.get 13
-                  local.get 79
-                  local.get 80
+                  local.get 89
+                  local.get 90
                   i64.add128
                   local.set 97
                   local.set 96
                   local.get 96
                   local.get 97
+                  local.set 10
+                  local.set 9
+                  i32.const 1
+                  local.set 98
+                  local.get 98
+                  local.set 14
+                  local.get 12
+                  local.get 13
+                  local.get 82
+                  local.get 83
+                  i64.add128
+                  local.set 100
+                  local.set 99
+                  local.get 99
+                  local.get 100
                   local.set 13
                   local.set 12
                 end
@@ -1177,10 +1298,10 @@
                 br 0 (;@6;)
               end
             end
-            local.get 48
+            local.get 50
             i32.const 1
             i32.add
-            local.set 48
+            local.set 50
             br 0 (;@4;)
           end
         end
@@ -1192,34 +1313,34 @@
     i32.store offset=1168 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1216 align=1
+    i32.store offset=1232 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1220 align=1
+    i32.store offset=1236 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1224 align=1
+    i32.store offset=1240 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1228 align=1
+    i32.store offset=1244 align=1
     i32.const 1088
-    local.set 98
-    local.get 98
+    local.set 101
+    local.get 101
     local.get 9
     i64.store align=1
-    local.get 98
+    local.get 101
     local.get 10
     i64.store offset=8 align=1
-    local.get 98
+    local.get 101
     local.get 11
     i32.store8 offset=16
-    local.get 98
+    local.get 101
     local.get 12
     i64.store offset=24 align=1
-    local.get 98
+    local.get 101
     local.get 13
     i64.store offset=32 align=1
-    local.get 98
+    local.get 101
     local.get 14
     i32.store8 offset=40
     i32.const 0
@@ -1236,13 +1357,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1392 align=1
+    i32.load offset=1424 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1232 align=1
+      i32.store offset=1248 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1282,18 +1403,18 @@
       i32.load offset=8 align=1
       local.set 12
       i32.const 0
-      i32.load offset=1200 align=1
+      i32.load offset=1216 align=1
       local.set 13
       i32.const 0
-      i32.load offset=1204 align=1
+      i32.load offset=1220 align=1
       local.set 14
       i32.const 0
-      i32.load offset=1208 align=1
+      i32.load offset=1224 align=1
       local.set 15
       i32.const 0
       local.set 16
       i32.const 0
-      i32.load offset=1224 align=1
+      i32.load offset=1240 align=1
       local.set 17
       i32.const 8
       local.set 18
@@ -1319,10 +1440,10 @@
       i32.store8 offset=40
       i32.const 0
       i32.const 1
-      i32.store offset=1392 align=1
+      i32.store offset=1424 align=1
     end
     i32.const 0
-    i32.load offset=1392 align=1
+    i32.load offset=1424 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1331,7 +1452,7 @@
       i32.store offset=1152 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=1392 align=1
+      i32.store offset=1424 align=1
     end
     i32.const 0
     return
@@ -1341,7 +1462,7 @@
     (local i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1363,10 +1484,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1332 align=1
+      i32.store offset=1348 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1328 align=1
+      i32.store offset=1344 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1381,49 +1502,49 @@
     i64.load offset=1072 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 18
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 34
     i32.mul
     i32.add
     local.set 11
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1348 align=1
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1344 align=1
     i32.const 35
     i32.mul
     i32.add
@@ -1538,44 +1659,44 @@
     end
     i32.const 0
     local.get 7
-    i32.store offset=1264 align=1
+    i32.store offset=1280 align=1
     local.get 8
     local.get 13
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1268 align=1
+    i32.store offset=1284 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1280 align=1
+    i32.store offset=1296 align=1
     i32.const 0
     local.get 10
-    i32.store offset=1296 align=1
+    i32.store offset=1312 align=1
     local.get 11
     local.get 13
     local.get 12
     call 5
     i32.const 0
     local.get 12
-    i32.store offset=1300 align=1
+    i32.store offset=1316 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1312 align=1
+    i32.store offset=1328 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1344 align=1
+    i32.store offset=1360 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1360 align=1
     local.set 29
     i32.const 0
     i32.const 0
-    i32.store offset=1344 align=1
+    i32.store offset=1360 align=1
     i32.const 0
     local.get 29
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1264
+    i32.const 1280
     i32.store offset=28 align=1
     local.get 29
     i32.const 1

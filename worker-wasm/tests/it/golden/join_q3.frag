@@ -162,11 +162,14 @@
     i64.load offset=40 align=1
     i64.store offset=1064 align=1
     i32.const 0
+    i64.const 7
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=1092 align=1
     if ;; label = @1
@@ -331,7 +334,7 @@
     local.set 16
     local.get 16
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 16
@@ -353,10 +356,10 @@
       end
       i32.const 0
       local.get 18
-      i32.store offset=1220 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 17
-      i32.store offset=1216 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -365,18 +368,18 @@
     i32.load offset=8 align=1
     local.set 20
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1184 align=1
     local.set 21
     i32.const 0
-    i32.load offset=1172 align=1
+    i32.load offset=1188 align=1
     local.set 22
     i32.const 0
-    i32.load offset=1176 align=1
+    i32.load offset=1192 align=1
     local.set 23
     i32.const 0
     local.set 24
     i32.const 0
-    i32.load offset=1192 align=1
+    i32.load offset=1208 align=1
     local.set 25
     i32.const 8
     local.set 26
@@ -438,365 +441,416 @@
       local.get 31
       i32.load offset=96 align=1
       local.set 35
-      local.get 13
-      i32x4.splat
+      i32.const 0
+      i32.load offset=628 align=1
+      i32.const -1
+      i32.eq
       local.set 37
       i32.const 0
-      local.set 36
-      block ;; label = @2
-        loop ;; label = @3
-          local.get 0
-          local.get 36
-          i32.le_u
-          br_if 1 (;@2;)
-          local.get 35
-          local.get 36
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 37
-          i32x4.gt_s
-          local.get 35
-          local.get 36
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=16 align=1
-          local.get 37
-          i32x4.gt_s
-          i16x8.narrow_i32x4_s
-          local.get 35
-          local.get 36
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=32 align=1
-          local.get 37
-          i32x4.gt_s
-          local.get 35
-          local.get 36
-          i32.const 4
-          i32.mul
-          i32.add
-          v128.load offset=48 align=1
-          local.get 37
-          i32x4.gt_s
-          i16x8.narrow_i32x4_s
-          i8x16.narrow_i16x8_s
-          i8x16.bitmask
-          local.set 38
-          local.get 0
-          local.get 36
-          i32.sub
-          local.set 39
-          local.get 38
-          i32.const 1
-          local.get 39
-          i32.shl
-          i32.const 1
-          i32.sub
-          i32.const 65535
-          local.get 39
-          i32.const 16
-          i32.lt_u
-          select
-          i32.and
-          local.set 38
-          local.get 38
-          if ;; label = @4
-            local.get 29
-            local.get 30
-            i32.const 2
-            i32.shl
+      i32.const 0
+      i32.load offset=628 align=1
+      local.get 37
+      select
+      local.set 38
+      i32.const 0
+      i32.load offset=1168 align=1
+      i32.const 0
+      local.get 38
+      select
+      local.set 30
+      local.get 38
+      i32.const 0
+      i32.eq
+      if ;; label = @2
+        local.get 13
+        i32x4.splat
+        local.set 39
+        i32.const 0
+        local.set 36
+        i32.const 0
+        local.set 30
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 0
+            local.get 36
+            i32.le_u
+            br_if 1 (;@3;)
+            local.get 35
+            local.get 36
+            i32.const 4
+            i32.mul
             i32.add
+            v128.load align=1
+            local.get 39
+            i32x4.gt_s
+            local.get 35
+            local.get 36
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=16 align=1
+            local.get 39
+            i32x4.gt_s
+            i16x8.narrow_i32x4_s
+            local.get 35
+            local.get 36
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=32 align=1
+            local.get 39
+            i32x4.gt_s
+            local.get 35
+            local.get 36
+            i32.const 4
+            i32.mul
+            i32.add
+            v128.load offset=48 align=1
+            local.get 39
+            i32x4.gt_s
+            i16x8.narrow_i32x4_s
+            i8x16.narrow_i16x8_s
+            i8x16.bitmask
             local.set 40
-            local.get 38
+            local.get 0
+            local.get 36
+            i32.sub
+            local.set 41
+            local.get 40
+            i32.const 1
+            local.get 41
+            i32.shl
+            i32.const 1
+            i32.sub
             i32.const 65535
-            i32.eq
+            local.get 41
+            i32.const 16
+            i32.lt_u
+            select
+            i32.and
+            local.set 40
+            local.get 40
             if ;; label = @5
-              local.get 40
-              local.get 36
-              i32x4.splat
-              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-              i32x4.add
-              v128.store align=1
-              local.get 40
-              local.get 36
-              i32x4.splat
-              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-              i32x4.add
-              v128.store offset=16 align=1
-              local.get 40
-              local.get 36
-              i32x4.splat
-              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-              i32x4.add
-              v128.store offset=32 align=1
-              local.get 40
-              local.get 36
-              i32x4.splat
-              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-              i32x4.add
-              v128.store offset=48 align=1
-              local.get 30
-              i32.const 16
-              i32.add
-              local.set 30
-            else
-              local.get 40
-              local.get 36
-              i32.const 0
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 0
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 1
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 1
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 2
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 2
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 3
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 3
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 4
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 4
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 5
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 5
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 6
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 6
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 7
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 7
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 8
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 8
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 9
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 9
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 10
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 10
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 11
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 11
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 12
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 12
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 13
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 13
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 14
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 14
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
-              local.get 36
-              i32.const 15
-              i32.add
-              i32.store align=1
-              local.get 40
-              local.get 38
-              i32.const 15
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 40
-              local.get 40
               local.get 29
-              i32.sub
+              local.get 30
               i32.const 2
-              i32.shr_u
-              local.set 30
+              i32.shl
+              i32.add
+              local.set 42
+              local.get 40
+              i32.const 65535
+              i32.eq
+              if ;; label = @6
+                local.get 42
+                local.get 36
+                i32x4.splat
+                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+                i32x4.add
+                v128.store align=1
+                local.get 42
+                local.get 36
+                i32x4.splat
+                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+                i32x4.add
+                v128.store offset=16 align=1
+                local.get 42
+                local.get 36
+                i32x4.splat
+                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+                i32x4.add
+                v128.store offset=32 align=1
+                local.get 42
+                local.get 36
+                i32x4.splat
+                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+                i32x4.add
+                v128.store offset=48 align=1
+                local.get 30
+                i32.const 16
+                i32.add
+                local.set 30
+              else
+                local.get 42
+                local.get 36
+                i32.const 0
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 0
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 1
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 1
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 2
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 2
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 3
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 3
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 4
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 4
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 5
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 5
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 6
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 6
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 7
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 7
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 8
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 8
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 9
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 9
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 10
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 10
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 11
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 11
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 12
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 12
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 13
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 13
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 14
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 14
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 36
+                i32.const 15
+                i32.add
+                i32.store align=1
+                local.get 42
+                local.get 40
+                i32.const 15
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 42
+                local.get 42
+                local.get 29
+                i32.sub
+                i32.const 2
+                i32.shr_u
+                local.set 30
+              end
             end
+            local.get 36
+            i32.const 16
+            i32.add
+            local.set 36
+            br 0 (;@4;)
           end
-          local.get 36
-          i32.const 16
-          i32.add
-          local.set 36
-          br 0 (;@3;)
+        end
+        i32.const 0
+        local.get 30
+        i32.store offset=1168 align=1
+        i32.const 1
+        local.set 38
+        local.get 30
+        i32.const 0
+        i32.gt_u
+        local.get 37
+        i32.eqz
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          i64.const 1
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 29
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 4
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 30
+          i32.store offset=624 align=1
+          i32.const 4
+          return
         end
       end
     end
@@ -806,114 +860,114 @@
     i32.const 0
     i32.load offset=1136 align=1
     select
-    local.set 41
+    local.set 43
     i32.const 0
     i32.load offset=1136 align=1
-    local.set 42
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 43
-    local.get 43
-    i32.load align=1
     local.set 44
-    local.get 43
-    i32.load offset=32 align=1
-    local.set 45
-    local.get 43
+    i32.const 0
     i32.load offset=64 align=1
+    local.set 45
+    local.get 45
+    i32.load align=1
     local.set 46
-    local.get 43
-    i32.load offset=96 align=1
+    local.get 45
+    i32.load offset=32 align=1
     local.set 47
+    local.get 45
+    i32.load offset=64 align=1
+    local.set 48
+    local.get 45
+    i32.load offset=96 align=1
+    local.set 49
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1236 align=1
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 49
-    i32.const 0
-    i32.load offset=1184 align=1
-    local.set 50
-    i32.const 0
-    i32.load offset=1188 align=1
     local.set 51
+    i32.const 0
+    i32.load offset=1200 align=1
+    local.set 52
+    i32.const 0
+    i32.load offset=1204 align=1
+    local.set 53
     block ;; label = @1
       loop ;; label = @2
-        local.get 50
-        local.get 51
+        local.get 52
+        local.get 53
         i32.le_u
         if ;; label = @3
-          local.get 41
-          local.get 42
+          local.get 43
+          local.get 44
           i32.le_u
           br_if 2 (;@1;)
-          local.get 41
-          local.get 42
+          local.get 43
+          local.get 44
           i32.sub
-          local.set 52
-          local.get 42
-          local.get 52
+          local.set 54
+          local.get 44
+          local.get 54
           i32.const 1024
-          local.get 52
+          local.get 54
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 53
+          local.set 55
           i32.const 0
-          local.set 50
-          local.get 42
-          local.get 53
+          local.set 52
+          local.get 44
+          local.get 55
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               local.get 29
-              local.get 42
+              local.get 44
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.set 48
-              local.get 44
-              local.get 48
+              local.set 50
+              local.get 46
+              local.get 50
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 54
+              local.set 56
               i64.const 2685821657736338717
-              local.set 55
-              local.get 55
-              local.get 54
+              local.set 57
+              local.get 57
+              local.get 56
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 57
-              local.set 56
-              local.get 56
-              local.get 57
-              i64.xor
-              local.set 55
-              local.get 55
-              i32.wrap_i64
+              local.set 59
               local.set 58
+              local.get 58
+              local.get 59
+              i64.xor
+              local.set 57
+              local.get 57
+              i32.wrap_i64
+              local.set 60
               local.get 19
               i32.const 64
               i32.add
-              local.get 58
+              local.get 60
               local.get 20
               i32.shr_u
               i32.const 3
               i32.shl
               i32.add
-              local.set 59
-              local.get 59
+              local.set 61
+              local.get 61
               i64.load offset=8 align=1
-              local.set 60
+              local.set 62
               i64.const 1
-              local.get 58
+              local.get 60
               i32.const 0
               i32.shr_u
               i32.const 15
@@ -921,7 +975,7 @@
               i64.extend_i32_u
               i64.shl
               i64.const 1
-              local.get 58
+              local.get 60
               i32.const 4
               i32.shr_u
               i32.const 15
@@ -931,84 +985,131 @@
               i64.or
               i64.const 32
               i64.shl
-              local.set 61
-              local.get 59
+              local.set 63
+              local.get 61
               i32.load align=1
-              local.set 62
+              local.set 64
               local.get 19
-              local.get 60
-              i32.wrap_i64
               local.get 62
-              local.get 60
-              local.get 61
+              i32.wrap_i64
+              local.get 64
+              local.get 62
+              local.get 63
               i64.and
-              local.get 61
+              local.get 63
               i64.eq
               select
               i32.add
-              local.set 63
+              local.set 65
               local.get 19
-              local.get 62
+              local.get 64
               i32.add
-              local.set 62
-              local.get 49
-              local.get 50
+              local.set 64
+              local.get 51
+              local.get 52
               i32.const 12
               i32.mul
               i32.add
-              local.set 64
-              local.get 64
-              local.get 48
-              i32.store align=1
-              local.get 64
-              local.get 62
-              i32.store offset=4 align=1
-              local.get 64
-              local.get 63
-              i32.store offset=8 align=1
+              local.set 66
+              local.get 66
               local.get 50
-              local.get 62
-              local.get 63
+              i32.store align=1
+              local.get 66
+              local.get 64
+              i32.store offset=4 align=1
+              local.get 66
+              local.get 65
+              i32.store offset=8 align=1
+              local.get 52
+              local.get 64
+              local.get 65
               i32.lt_u
               i32.add
-              local.set 50
-              local.get 42
+              local.set 52
+              local.get 44
               i32.const 1
               i32.add
-              local.set 42
-              local.get 42
-              local.get 53
+              local.set 44
+              local.get 44
+              local.get 55
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.set 51
+          local.set 53
+          i32.const 0
+          i32.const 0
+          i32.store offset=1224 align=1
         end
         i32.const 0
-        local.get 42
+        local.get 44
         i32.store offset=1136 align=1
         i32.const 0
-        local.get 41
+        local.get 43
         i32.store offset=1140 align=1
         i32.const 0
-        local.get 50
-        i32.store offset=1184 align=1
+        local.get 52
+        i32.store offset=1200 align=1
         i32.const 0
-        local.get 51
-        i32.store offset=1188 align=1
+        local.get 53
+        i32.store offset=1204 align=1
+        i32.const 0
+        i32.load offset=1224 align=1
+        i32.eqz
+        i32.const 0
+        i32.load offset=628 align=1
+        i32.const -1
+        i32.eq
+        i32.eqz
+        i32.and
+        local.get 52
+        i32.const 0
+        i32.gt_u
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          local.get 25
+          i32.store offset=1208 align=1
+          i32.const 0
+          local.get 21
+          i32.store offset=1184 align=1
+          i32.const 0
+          local.get 22
+          i32.store offset=1188 align=1
+          i32.const 0
+          local.get 23
+          i32.store offset=1192 align=1
+          i32.const 0
+          i32.const 1
+          i32.store offset=1224 align=1
+          i32.const 0
+          i64.const 6
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 51
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 12
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 52
+          i32.store offset=624 align=1
+          i32.const 4
+          return
+        end
         i32.const 0
         local.get 25
-        i32.store offset=1192 align=1
+        i32.store offset=1208 align=1
         i32.const 0
         local.get 21
-        i32.store offset=1168 align=1
+        i32.store offset=1184 align=1
         i32.const 0
         local.get 22
-        i32.store offset=1172 align=1
+        i32.store offset=1188 align=1
         i32.const 0
         local.get 23
-        i32.store offset=1176 align=1
+        i32.store offset=1192 align=1
         local.get 26
         i32.eqz
         if ;; label = @3
@@ -1021,31 +1122,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 65
-          local.get 65
+          local.set 67
+          local.get 67
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 65
+          local.get 67
           i32.store offset=1084 align=1
         end
         i32.const 0
         i32.load offset=1080 align=1
         i32.const 1024
         i32.add
-        local.set 66
+        local.set 68
         i32.const 0
         i32.load offset=1088 align=1
-        local.get 66
+        local.get 68
         i32.lt_u
         if ;; label = @3
           i32.const 49152
           call 4
-          local.set 67
-          local.get 67
+          local.set 69
+          local.get 69
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1060,7 +1161,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 67
+          local.get 69
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1071,7 +1172,7 @@
         end
         i32.const 0
         i32.load offset=1076 align=1
-        local.get 66
+        local.get 68
         i32.const 1
         i32.shl
         i32.lt_u
@@ -1080,28 +1181,28 @@
           i32.load offset=1076 align=1
           i32.const 1
           i32.shl
-          local.set 68
-          local.get 68
+          local.set 70
+          local.get 70
           i32.const 4096
-          local.get 68
+          local.get 70
           select
-          local.set 69
-          local.get 69
+          local.set 71
+          local.get 71
           i32.const 3
           i32.shl
           call 4
-          local.set 70
-          local.get 70
+          local.set 72
+          local.get 72
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 70
+          local.get 72
           i32.store offset=1072 align=1
           i32.const 0
-          local.get 69
+          local.get 71
           i32.store offset=1076 align=1
           i32.const 0
           i32.const 0
@@ -1117,12 +1218,12 @@
         end
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 71
+        local.set 73
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 72
+        local.set 74
         i32.const 1024
         local.set 24
         local.get 26
@@ -1131,16 +1232,16 @@
         local.set 26
         block ;; label = @3
           loop ;; label = @4
-            local.get 50
-            local.get 51
+            local.get 52
+            local.get 53
             i32.le_u
             br_if 1 (;@3;)
-            local.get 49
             local.get 51
+            local.get 53
             i32.const 12
             i32.mul
             i32.add
-            local.set 73
+            local.set 75
             local.get 25
             i32.eqz
             if ;; label = @5
@@ -1148,25 +1249,25 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 73
+              local.get 75
               i32.load offset=4 align=1
               local.set 21
-              local.get 73
+              local.get 75
               i32.load offset=8 align=1
               local.set 22
               i32.const 0
               local.set 23
             end
-            local.get 73
+            local.get 75
             i32.load align=1
-            local.set 48
-            local.get 44
-            local.get 48
+            local.set 50
+            local.get 46
+            local.get 50
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 74
+            local.set 76
             block ;; label = @5
               loop ;; label = @6
                 local.get 22
@@ -1197,281 +1298,281 @@
                   local.set 24
                 end
                 i32.const 1
-                local.set 75
+                local.set 77
                 local.get 21
                 i64.load offset=16 align=1
-                local.set 76
-                local.get 75
+                local.set 78
+                local.get 77
+                local.get 78
                 local.get 76
-                local.get 74
                 i64.eq
                 i32.and
-                local.set 75
-                local.get 75
+                local.set 77
+                local.get 77
                 if ;; label = @7
-                  local.get 44
-                  local.get 48
+                  local.get 46
+                  local.get 50
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 77
+                  local.set 79
                   local.get 21
                   i32.load offset=4 align=1
-                  local.set 78
+                  local.set 80
                   local.get 21
                   i32.load offset=8 align=1
-                  local.set 79
+                  local.set 81
                   i64.const 2685821657736338717
-                  local.set 80
-                  local.get 80
-                  local.get 77
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
                   local.set 82
-                  local.set 81
-                  local.get 81
                   local.get 82
-                  i64.xor
-                  local.set 80
-                  local.get 80
-                  local.get 78
-                  i64.extend_i32_u
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 82
-                  local.set 81
-                  local.get 81
-                  local.get 82
-                  i64.xor
-                  local.set 80
-                  local.get 80
                   local.get 79
-                  i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 82
-                  local.set 81
-                  local.get 81
-                  local.get 82
-                  i64.xor
-                  local.set 80
-                  local.get 80
-                  i32.wrap_i64
+                  local.set 84
                   local.set 83
                   local.get 83
-                  local.get 72
+                  local.get 84
+                  i64.xor
+                  local.set 82
+                  local.get 82
+                  local.get 80
+                  i64.extend_i32_u
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 84
+                  local.set 83
+                  local.get 83
+                  local.get 84
+                  i64.xor
+                  local.set 82
+                  local.get 82
+                  local.get 81
+                  i64.extend_i32_u
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 84
+                  local.set 83
+                  local.get 83
+                  local.get 84
+                  i64.xor
+                  local.set 82
+                  local.get 82
+                  i32.wrap_i64
+                  local.set 85
+                  local.get 85
+                  local.get 74
                   i32.and
-                  local.set 86
+                  local.set 88
                   block ;; label = @8
                     loop ;; label = @9
-                      local.get 71
-                      local.get 86
+                      local.get 73
+                      local.get 88
                       i32.const 3
                       i32.shl
                       i32.add
                       i64.load align=1
-                      local.set 85
-                      local.get 85
+                      local.set 87
+                      local.get 87
                       i64.eqz
                       if ;; label = @10
                         i32.const 0
                         i32.load offset=1080 align=1
-                        local.set 87
+                        local.set 89
                         i32.const 0
                         i32.load offset=1084 align=1
-                        local.get 87
+                        local.get 89
                         i32.const 10
                         i32.shr_u
                         i32.const 2
                         i32.shl
                         i32.add
                         i32.load align=1
-                        local.get 87
+                        local.get 89
                         i32.const 1023
                         i32.and
                         i32.const 48
                         i32.mul
                         i32.add
-                        local.set 88
-                        local.get 88
-                        local.set 84
-                        local.get 84
-                        local.get 83
+                        local.set 90
+                        local.get 90
+                        local.set 86
+                        local.get 86
+                        local.get 85
                         i32.store align=1
-                        local.get 84
-                        local.get 77
-                        i64.store offset=8 align=1
-                        local.get 84
-                        local.get 78
-                        i32.store offset=16 align=1
-                        local.get 84
+                        local.get 86
                         local.get 79
+                        i64.store offset=8 align=1
+                        local.get 86
+                        local.get 80
+                        i32.store offset=16 align=1
+                        local.get 86
+                        local.get 81
                         i32.store offset=24 align=1
-                        local.get 84
+                        local.get 86
                         i64.const 0
                         i64.store offset=32 align=1
-                        local.get 84
+                        local.get 86
                         i64.const 0
                         i64.store offset=40 align=1
-                        local.get 71
-                        local.get 86
+                        local.get 73
+                        local.get 88
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.get 83
+                        local.get 85
                         i64.extend_i32_u
                         i64.const 32
                         i64.shl
-                        local.get 84
+                        local.get 86
                         i64.extend_i32_u
                         i64.or
                         i64.store align=1
                         i32.const 0
-                        local.get 87
+                        local.get 89
                         i32.const 1
                         i32.add
                         i32.store offset=1080 align=1
                         br 2 (;@8;)
                       end
-                      local.get 85
+                      local.get 87
                       i64.const 32
                       i64.shr_u
                       i32.wrap_i64
-                      local.get 83
+                      local.get 85
                       i32.eq
                       if ;; label = @10
-                        local.get 85
+                        local.get 87
                         i32.wrap_i64
-                        local.set 84
+                        local.set 86
                         i32.const 1
-                        local.set 89
-                        local.get 84
-                        i64.load offset=8 align=1
-                        local.set 90
-                        local.get 89
-                        local.get 90
-                        local.get 77
-                        i64.eq
-                        i32.and
-                        local.set 89
-                        local.get 84
-                        i32.load offset=16 align=1
                         local.set 91
-                        local.get 89
-                        local.get 91
-                        local.get 78
-                        i32.eq
-                        i32.and
-                        local.set 89
-                        local.get 84
-                        i32.load offset=24 align=1
+                        local.get 86
+                        i64.load offset=8 align=1
                         local.set 92
-                        local.get 89
+                        local.get 91
                         local.get 92
                         local.get 79
+                        i64.eq
+                        i32.and
+                        local.set 91
+                        local.get 86
+                        i32.load offset=16 align=1
+                        local.set 93
+                        local.get 91
+                        local.get 93
+                        local.get 80
                         i32.eq
                         i32.and
-                        local.set 89
-                        local.get 89
+                        local.set 91
+                        local.get 86
+                        i32.load offset=24 align=1
+                        local.set 94
+                        local.get 91
+                        local.get 94
+                        local.get 81
+                        i32.eq
+                        i32.and
+                        local.set 91
+                        local.get 91
                         br_if 2 (;@8;)
                       end
-                      local.get 86
+                      local.get 88
                       i32.const 1
                       i32.add
-                      local.get 72
+                      local.get 74
                       i32.and
-                      local.set 86
+                      local.set 88
                       br 0 (;@9;)
                     end
                   end
-                  local.get 84
+                  local.get 86
                   i32.const 32
                   i32.add
-                  local.set 93
-                  local.get 45
-                  local.get 48
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 94
-                  local.get 46
-                  local.get 48
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
                   local.set 95
-                  i64.const 100
+                  local.get 47
+                  local.get 50
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
                   local.set 96
-                  local.get 14
-                  local.get 96
-                  i64.mul
+                  local.get 48
+                  local.get 50
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
                   local.set 97
-                  local.get 97
-                  local.get 97
-                  i64.const 63
-                  i64.shr_s
-                  local.set 99
+                  i64.const 100
                   local.set 98
-                  local.get 95
-                  local.get 95
+                  local.get 14
+                  local.get 98
+                  i64.mul
+                  local.set 99
+                  local.get 99
+                  local.get 99
                   i64.const 63
                   i64.shr_s
                   local.set 101
                   local.set 100
-                  local.get 98
-                  local.get 99
-                  local.get 100
-                  local.get 101
-                  i64.sub128
-                  local.set 103
-                  local.set 102
-                  local.get 94
-                  local.get 94
+                  local.get 97
+                  local.get 97
                   i64.const 63
                   i64.shr_s
+                  local.set 103
+                  local.set 102
+                  local.get 100
+                  local.get 101
+                  local.get 102
+                  local.get 103
+                  i64.sub128
                   local.set 105
                   local.set 104
-                  local.get 104
-                  local.get 102
-                  i64.mul_wide_u
-                  local.set 109
-                  local.set 108
-                  local.get 108
-                  local.get 109
-                  local.get 105
-                  local.get 102
-                  i64.mul
-                  i64.add
-                  local.get 104
-                  local.get 103
-                  i64.mul
-                  i64.add
+                  local.get 96
+                  local.get 96
+                  i64.const 63
+                  i64.shr_s
                   local.set 107
                   local.set 106
-                  local.get 93
-                  i64.load align=1
-                  local.get 93
-                  i64.load offset=8 align=1
+                  local.get 106
+                  local.get 104
+                  i64.mul_wide_u
                   local.set 111
                   local.set 110
                   local.get 110
                   local.get 111
-                  local.get 106
                   local.get 107
-                  i64.add128
+                  local.get 104
+                  i64.mul
+                  i64.add
+                  local.get 106
+                  local.get 105
+                  i64.mul
+                  i64.add
+                  local.set 109
+                  local.set 108
+                  local.get 95
+                  i64.load align=1
+                  local.get 95
+                  i64.load offset=8 align=1
                   local.set 113
                   local.set 112
-                  local.get 93
                   local.get 112
-                  i64.store align=1
-                  local.get 93
                   local.get 113
+                  local.get 108
+                  local.get 109
+                  i64.add128
+                  local.set 115
+                  local.set 114
+                  local.get 95
+                  local.get 114
+                  i64.store align=1
+                  local.get 95
+                  local.get 115
                   i64.store offset=8 align=1
                 end
                 local.get 21
@@ -1481,10 +1582,10 @@
                 br 0 (;@6;)
               end
             end
-            local.get 51
+            local.get 53
             i32.const 1
             i32.add
-            local.set 51
+            local.set 53
             br 0 (;@4;)
           end
         end
@@ -1496,16 +1597,16 @@
     i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1184 align=1
+    i32.store offset=1200 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1188 align=1
+    i32.store offset=1204 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1192 align=1
+    i32.store offset=1208 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1196 align=1
+    i32.store offset=1212 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1520,13 +1621,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1552 align=1
+    i32.load offset=1600 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1200 align=1
+      i32.store offset=1216 align=1
       i32.const 0
       i32.load offset=1092 align=1
       if ;; label = @2
@@ -1694,27 +1795,27 @@
       i32.load offset=8 align=1
       local.set 16
       i32.const 0
-      i32.load offset=1168 align=1
+      i32.load offset=1184 align=1
       local.set 17
       i32.const 0
-      i32.load offset=1172 align=1
+      i32.load offset=1188 align=1
       local.set 18
       i32.const 0
-      i32.load offset=1176 align=1
+      i32.load offset=1192 align=1
       local.set 19
       i32.const 0
       local.set 20
       i32.const 0
-      i32.load offset=1192 align=1
+      i32.load offset=1208 align=1
       local.set 21
       i32.const 8
       local.set 22
       i32.const 0
       i32.const 1
-      i32.store offset=1552 align=1
+      i32.store offset=1600 align=1
     end
     i32.const 0
-    i32.load offset=1552 align=1
+    i32.load offset=1600 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1723,31 +1824,31 @@
       i32.store offset=1120 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=1552 align=1
+      i32.store offset=1600 align=1
     end
     i32.const 0
-    i32.load offset=1552 align=1
+    i32.load offset=1600 align=1
     i32.const 2
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=1296 align=1
+      i32.load offset=1312 align=1
       if ;; label = @2
         i32.const 0
-        i32.load offset=1296 align=1
+        i32.load offset=1312 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 0
-          i32.load offset=1308 align=1
+          i32.load offset=1324 align=1
           select
           local.set 23
           i32.const 0
-          i32.load offset=1300 align=1
+          i32.load offset=1316 align=1
           local.set 24
           local.get 23
           local.get 24
@@ -1768,10 +1869,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1308 align=1
+              i32.load offset=1324 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1264 align=1
+                i32.load offset=1280 align=1
                 local.get 24
                 i32.const 28
                 i32.mul
@@ -1780,7 +1881,7 @@
                 local.set 27
               else
                 i32.const 0
-                i32.load offset=1232 align=1
+                i32.load offset=1248 align=1
                 local.get 24
                 i32.const 10
                 i32.shr_u
@@ -1797,7 +1898,7 @@
                 local.set 27
               end
               i32.const 0
-              i32.load offset=1264 align=1
+              i32.load offset=1280 align=1
               local.get 24
               i32.const 28
               i32.mul
@@ -1830,7 +1931,7 @@
           end
           i32.const 0
           local.get 26
-          i32.store offset=1300 align=1
+          i32.store offset=1316 align=1
           local.get 26
           local.get 23
           i32.lt_u
@@ -1839,20 +1940,20 @@
             return
           end
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 28
           i32.mul
           local.set 29
           i32.const 0
-          i32.load offset=1268 align=1
+          i32.load offset=1284 align=1
           local.get 29
           i32.add
           i32.const 0
-          i32.load offset=1264 align=1
+          i32.load offset=1280 align=1
           local.get 29
           i32.add
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 28
           i32.mul
           local.get 29
@@ -1860,44 +1961,44 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1272 align=1
+          i32.store offset=1288 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1276 align=1
+          i32.store offset=1292 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1280 align=1
+          i32.store offset=1296 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1296 align=1
+          i32.store offset=1312 align=1
         end
         i32.const 0
-        i32.load offset=1240 align=1
+        i32.load offset=1256 align=1
         i32.const 28
         i32.mul
         local.set 30
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         local.set 31
         i32.const 0
-        i32.load offset=1268 align=1
+        i32.load offset=1284 align=1
         local.set 32
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1296 align=1
         local.set 33
         i32.const 0
-        i32.load offset=1284 align=1
+        i32.load offset=1300 align=1
         local.set 34
         i32.const 2097152
         local.set 37
         i32.const 0
-        i32.load offset=1272 align=1
+        i32.load offset=1288 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1276 align=1
+        i32.load offset=1292 align=1
         local.set 39
         block ;; label = @3
           block ;; label = @4
@@ -2141,43 +2242,43 @@
           end
           i32.const 0
           local.get 31
-          i32.store offset=1264 align=1
-          i32.const 0
-          local.get 32
-          i32.store offset=1268 align=1
-          i32.const 0
-          local.get 33
           i32.store offset=1280 align=1
           i32.const 0
-          local.get 34
+          local.get 32
           i32.store offset=1284 align=1
           i32.const 0
+          local.get 33
+          i32.store offset=1296 align=1
+          i32.const 0
+          local.get 34
+          i32.store offset=1300 align=1
+          i32.const 0
           local.get 38
-          i32.store offset=1272 align=1
+          i32.store offset=1288 align=1
           i32.const 0
           local.get 39
-          i32.store offset=1276 align=1
+          i32.store offset=1292 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 31
-        i32.store offset=1264 align=1
-        i32.const 0
-        local.get 32
-        i32.store offset=1268 align=1
-        i32.const 0
-        local.get 33
         i32.store offset=1280 align=1
         i32.const 0
-        local.get 34
+        local.get 32
         i32.store offset=1284 align=1
         i32.const 0
+        local.get 33
+        i32.store offset=1296 align=1
+        i32.const 0
+        local.get 34
+        i32.store offset=1300 align=1
+        i32.const 0
         local.get 38
-        i32.store offset=1272 align=1
+        i32.store offset=1288 align=1
         i32.const 0
         local.get 39
-        i32.store offset=1276 align=1
+        i32.store offset=1292 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -2191,34 +2292,34 @@
         local.get 51
         local.set 52
         i32.const 0
-        i32.load offset=1240 align=1
+        i32.load offset=1256 align=1
         local.get 51
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           local.set 52
         end
         i32.const 0
         local.get 52
-        i32.store offset=1240 align=1
+        i32.store offset=1256 align=1
         i32.const 0
         local.get 52
-        i32.store offset=1300 align=1
+        i32.store offset=1316 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1296 align=1
+        i32.store offset=1312 align=1
         i32.const 0
         local.get 51
         i32.const 0
         i32.ne
-        i32.store offset=1308 align=1
+        i32.store offset=1324 align=1
         local.get 51
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1300 align=1
+          i32.store offset=1316 align=1
         end
       end
       i32.const 0
@@ -2254,7 +2355,7 @@
             return
           end
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 0
           i64.load offset=1056 align=1
           i64.const 268435456
@@ -2269,21 +2370,21 @@
           i32.const 8192
           i32.add
           i32.const 0
-          i32.load offset=1308 align=1
+          i32.load offset=1324 align=1
           select
           local.set 58
           local.get 58
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 1024
           i32.add
           i32.lt_u
           if ;; label = @4
             i32.const 0
-            i32.load offset=1236 align=1
+            i32.load offset=1252 align=1
             local.set 59
             i32.const 0
-            i32.load offset=1304 align=1
+            i32.load offset=1320 align=1
             local.get 59
             i32.lt_u
             if ;; label = @5
@@ -2304,24 +2405,24 @@
               end
               i32.const 0
               local.get 61
-              i32.store offset=1264 align=1
+              i32.store offset=1280 align=1
               i32.const 0
               local.get 61
               local.get 60
               i32.add
-              i32.store offset=1268 align=1
+              i32.store offset=1284 align=1
               i32.const 0
               local.get 59
-              i32.store offset=1304 align=1
+              i32.store offset=1320 align=1
             end
             i32.const 0
             i32.const 1
-            i32.store offset=1296 align=1
+            i32.store offset=1312 align=1
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1232 align=1
+          i32.load offset=1248 align=1
           i32.eqz
           if ;; label = @4
             i32.const 262144
@@ -2335,12 +2436,12 @@
             end
             i32.const 0
             local.get 62
-            i32.store offset=1232 align=1
+            i32.store offset=1248 align=1
           end
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 1024
           i32.add
           i32.lt_u
@@ -2355,9 +2456,9 @@
               return
             end
             i32.const 0
-            i32.load offset=1232 align=1
+            i32.load offset=1248 align=1
             i32.const 0
-            i32.load offset=1236 align=1
+            i32.load offset=1252 align=1
             i32.const 10
             i32.shr_u
             i32.const 2
@@ -2367,18 +2468,18 @@
             i32.store align=1
             i32.const 0
             i32.const 0
-            i32.load offset=1236 align=1
+            i32.load offset=1252 align=1
             i32.const 1024
             i32.add
-            i32.store offset=1236 align=1
+            i32.store offset=1252 align=1
           end
           i32.const 0
           local.set 64
           i32.const 0
-          i32.load offset=1308 align=1
+          i32.load offset=1324 align=1
           if ;; label = @4
             i32.const 0
-            i32.load offset=1264 align=1
+            i32.load offset=1280 align=1
             i32.const 0
             i64.load offset=1056 align=1
             i64.const 268435456
@@ -2560,13 +2661,13 @@
                 local.get 87
                 if ;; label = @7
                   i32.const 0
-                  i32.load offset=1240 align=1
+                  i32.load offset=1256 align=1
                   local.set 88
                   i32.const 0
-                  i32.load offset=1308 align=1
+                  i32.load offset=1324 align=1
                   if ;; label = @8
                     i32.const 0
-                    i32.load offset=1264 align=1
+                    i32.load offset=1280 align=1
                     local.get 88
                     i32.const 28
                     i32.mul
@@ -2575,7 +2676,7 @@
                     local.set 89
                   else
                     i32.const 0
-                    i32.load offset=1232 align=1
+                    i32.load offset=1248 align=1
                     local.get 88
                     i32.const 10
                     i32.shr_u
@@ -2622,7 +2723,7 @@
                   local.get 88
                   i32.const 1
                   i32.add
-                  i32.store offset=1240 align=1
+                  i32.store offset=1256 align=1
                 end
                 local.get 66
                 i32.const 1
@@ -2646,18 +2747,18 @@
         end
       end
       i32.const 0
-      i32.load offset=1312 align=1
+      i32.load offset=1328 align=1
       i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1296 align=1
+        i32.load offset=1312 align=1
         i32.eqz
         if ;; label = @3
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           local.set 90
           i32.const 0
-          i32.load offset=1304 align=1
+          i32.load offset=1320 align=1
           local.get 90
           i32.lt_u
           if ;; label = @4
@@ -2678,35 +2779,35 @@
             end
             i32.const 0
             local.get 92
-            i32.store offset=1264 align=1
+            i32.store offset=1280 align=1
             i32.const 0
             local.get 92
             local.get 91
             i32.add
-            i32.store offset=1268 align=1
+            i32.store offset=1284 align=1
             i32.const 0
             local.get 90
-            i32.store offset=1304 align=1
+            i32.store offset=1320 align=1
           end
           i32.const 0
           i32.const 1
-          i32.store offset=1296 align=1
+          i32.store offset=1312 align=1
         end
         i32.const 0
-        i32.load offset=1296 align=1
+        i32.load offset=1312 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 0
-          i32.load offset=1308 align=1
+          i32.load offset=1324 align=1
           select
           local.set 93
           i32.const 0
-          i32.load offset=1300 align=1
+          i32.load offset=1316 align=1
           local.set 94
           local.get 93
           local.get 94
@@ -2727,10 +2828,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1308 align=1
+              i32.load offset=1324 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1264 align=1
+                i32.load offset=1280 align=1
                 local.get 94
                 i32.const 28
                 i32.mul
@@ -2739,7 +2840,7 @@
                 local.set 97
               else
                 i32.const 0
-                i32.load offset=1232 align=1
+                i32.load offset=1248 align=1
                 local.get 94
                 i32.const 10
                 i32.shr_u
@@ -2756,7 +2857,7 @@
                 local.set 97
               end
               i32.const 0
-              i32.load offset=1264 align=1
+              i32.load offset=1280 align=1
               local.get 94
               i32.const 28
               i32.mul
@@ -2789,7 +2890,7 @@
           end
           i32.const 0
           local.get 96
-          i32.store offset=1300 align=1
+          i32.store offset=1316 align=1
           local.get 96
           local.get 93
           i32.lt_u
@@ -2798,20 +2899,20 @@
             return
           end
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           i32.const 28
           i32.mul
           local.set 99
           i32.const 0
-          i32.load offset=1268 align=1
+          i32.load offset=1284 align=1
           local.get 99
           i32.add
           i32.const 0
-          i32.load offset=1264 align=1
+          i32.load offset=1280 align=1
           local.get 99
           i32.add
           i32.const 0
-          i32.load offset=1236 align=1
+          i32.load offset=1252 align=1
           i32.const 28
           i32.mul
           local.get 99
@@ -2819,44 +2920,44 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1272 align=1
+          i32.store offset=1288 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1276 align=1
+          i32.store offset=1292 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1280 align=1
+          i32.store offset=1296 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1284 align=1
+          i32.store offset=1300 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1296 align=1
+          i32.store offset=1312 align=1
         end
         i32.const 0
-        i32.load offset=1240 align=1
+        i32.load offset=1256 align=1
         i32.const 28
         i32.mul
         local.set 100
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         local.set 101
         i32.const 0
-        i32.load offset=1268 align=1
+        i32.load offset=1284 align=1
         local.set 102
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1296 align=1
         local.set 103
         i32.const 0
-        i32.load offset=1284 align=1
+        i32.load offset=1300 align=1
         local.set 104
         i32.const 2097152
         local.set 107
         i32.const 0
-        i32.load offset=1272 align=1
+        i32.load offset=1288 align=1
         local.set 108
         i32.const 0
-        i32.load offset=1276 align=1
+        i32.load offset=1292 align=1
         local.set 109
         block ;; label = @3
           block ;; label = @4
@@ -3100,43 +3201,43 @@
           end
           i32.const 0
           local.get 101
-          i32.store offset=1264 align=1
-          i32.const 0
-          local.get 102
-          i32.store offset=1268 align=1
-          i32.const 0
-          local.get 103
           i32.store offset=1280 align=1
           i32.const 0
-          local.get 104
+          local.get 102
           i32.store offset=1284 align=1
           i32.const 0
+          local.get 103
+          i32.store offset=1296 align=1
+          i32.const 0
+          local.get 104
+          i32.store offset=1300 align=1
+          i32.const 0
           local.get 108
-          i32.store offset=1272 align=1
+          i32.store offset=1288 align=1
           i32.const 0
           local.get 109
-          i32.store offset=1276 align=1
+          i32.store offset=1292 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 101
-        i32.store offset=1264 align=1
-        i32.const 0
-        local.get 102
-        i32.store offset=1268 align=1
-        i32.const 0
-        local.get 103
         i32.store offset=1280 align=1
         i32.const 0
-        local.get 104
+        local.get 102
         i32.store offset=1284 align=1
         i32.const 0
+        local.get 103
+        i32.store offset=1296 align=1
+        i32.const 0
+        local.get 104
+        i32.store offset=1300 align=1
+        i32.const 0
         local.get 108
-        i32.store offset=1272 align=1
+        i32.store offset=1288 align=1
         i32.const 0
         local.get 109
-        i32.store offset=1276 align=1
+        i32.store offset=1292 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -3150,42 +3251,42 @@
         local.get 121
         local.set 122
         i32.const 0
-        i32.load offset=1240 align=1
+        i32.load offset=1256 align=1
         local.get 121
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1240 align=1
+          i32.load offset=1256 align=1
           local.set 122
         end
         i32.const 0
         local.get 122
-        i32.store offset=1240 align=1
+        i32.store offset=1256 align=1
         i32.const 0
         local.get 122
-        i32.store offset=1300 align=1
+        i32.store offset=1316 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1296 align=1
+        i32.store offset=1312 align=1
         i32.const 0
         local.get 121
         i32.const 0
         i32.ne
-        i32.store offset=1308 align=1
+        i32.store offset=1324 align=1
         local.get 121
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1300 align=1
+          i32.store offset=1316 align=1
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1312 align=1
+        i32.store offset=1328 align=1
       end
       i32.const 0
       i32.const 3
-      i32.store offset=1552 align=1
+      i32.store offset=1600 align=1
     end
     i32.const 0
     return
@@ -3195,7 +3296,7 @@
     (local i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -3217,10 +3318,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1492 align=1
+      i32.store offset=1524 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1488 align=1
+      i32.store offset=1520 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -3232,49 +3333,49 @@
     i64.load offset=1056 align=1
     local.set 5
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 24
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 25
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 26
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1520 align=1
     i32.const 30
     i32.mul
     i32.add
@@ -3282,17 +3383,17 @@
     i32.const 0
     local.set 12
     i32.const 0
-    i32.load offset=1240 align=1
+    i32.load offset=1256 align=1
     i32.const 0
-    i32.load offset=1316 align=1
+    i32.load offset=1332 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1312 align=1
+    i32.load offset=1328 align=1
     select
     local.set 13
     i32.const 0
-    i32.load offset=1316 align=1
+    i32.load offset=1332 align=1
     local.set 14
     local.get 14
     local.get 13
@@ -3309,7 +3410,7 @@
     if ;; label = @1
       loop ;; label = @2
         i32.const 0
-        i32.load offset=1264 align=1
+        i32.load offset=1280 align=1
         local.get 14
         i32.const 28
         i32.mul
@@ -3395,62 +3496,62 @@
     end
     i32.const 0
     local.get 15
-    i32.store offset=1316 align=1
+    i32.store offset=1332 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1360 align=1
+    i32.store offset=1392 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1376 align=1
+    i32.store offset=1408 align=1
     i32.const 0
     local.get 7
-    i32.store offset=1392 align=1
+    i32.store offset=1424 align=1
     local.get 8
     local.get 12
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1396 align=1
-    i32.const 0
-    local.get 12
-    i32.store offset=1408 align=1
-    i32.const 0
-    local.get 10
-    i32.store offset=1424 align=1
+    i32.store offset=1428 align=1
     i32.const 0
     local.get 12
     i32.store offset=1440 align=1
     i32.const 0
-    local.get 11
+    local.get 10
     i32.store offset=1456 align=1
     i32.const 0
     local.get 12
     i32.store offset=1472 align=1
     i32.const 0
+    local.get 11
+    i32.store offset=1488 align=1
+    i32.const 0
     local.get 12
     i32.store offset=1504 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    local.get 12
+    i32.store offset=1536 align=1
+    i32.const 0
+    i32.load offset=1536 align=1
     local.set 27
     i32.const 0
     i32.const 0
-    i32.store offset=1504 align=1
+    i32.store offset=1536 align=1
     i32.const 0
     local.get 27
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1360
+    i32.const 1392
     i32.store offset=28 align=1
     local.get 27
     i32.const 0
-    i32.load offset=1240 align=1
+    i32.load offset=1256 align=1
     i32.const 0
-    i32.load offset=1316 align=1
+    i32.load offset=1332 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1312 align=1
+    i32.load offset=1328 align=1
     select
     i32.or
     if ;; label = @1

@@ -182,11 +182,14 @@
     i64.load offset=56 align=1
     i64.store offset=1080 align=1
     i32.const 0
+    i64.const 12
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i64.load offset=1024 align=1
     local.set 1
@@ -263,577 +266,660 @@
       local.get 10
       i32.load offset=96 align=1
       local.set 15
-      local.get 1
-      i64x2.splat
-      local.set 17
-      local.get 2
-      i8x16.splat
-      local.set 18
-      local.get 3
-      i8x16.splat
-      local.set 19
       i32.const 0
-      local.set 16
-      block ;; label = @2
-        loop ;; label = @3
-          local.get 0
-          local.get 16
-          i32.le_u
-          br_if 1 (;@2;)
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
+      i32.load offset=628 align=1
+      i32.const -1
+      i32.eq
+      local.set 17
+      i32.const 0
+      i32.const 0
+      i32.load offset=628 align=1
+      local.get 17
+      select
+      local.set 18
+      i32.const 0
+      i32.load offset=1184 align=1
+      i32.const 0
+      local.get 18
+      select
+      local.set 9
+      local.get 18
+      i32.const 0
+      i32.eq
+      if ;; label = @2
+        local.get 1
+        i64x2.splat
+        local.set 19
+        local.get 2
+        i8x16.splat
+        local.set 20
+        local.get 3
+        i8x16.splat
+        local.set 21
+        i32.const 0
+        local.set 16
+        i32.const 0
+        local.set 9
+        block ;; label = @3
+          loop ;; label = @4
+            local.get 0
+            local.get 16
+            i32.le_u
+            br_if 1 (;@3;)
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 0
+            i32.shl
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=16 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 2
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=32 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 4
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=48 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 6
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=64 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 8
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=80 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 10
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=96 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 12
+            i32.shl
+            i32.or
+            local.get 11
+            local.get 16
+            i32.const 8
+            i32.mul
+            i32.add
+            v128.load offset=112 align=1
+            local.get 19
+            i64x2.gt_s
+            i64x2.bitmask
+            i32.const 14
+            i32.shl
+            i32.or
+            local.get 12
+            local.get 16
+            i32.const 3
+            i32.shr_u
+            i32.add
+            i32.load16_u align=1
+            i32.and
+            local.get 13
+            local.get 16
+            i32.const 1
+            i32.mul
+            i32.add
+            v128.load align=1
+            local.get 20
+            i8x16.eq
+            i8x16.bitmask
+            local.get 13
+            local.get 16
+            i32.const 1
+            i32.mul
+            i32.add
+            v128.load align=1
+            local.get 21
+            i8x16.eq
+            i8x16.bitmask
+            i32.or
+            i32.or
+            local.set 22
+            local.get 0
+            local.get 16
+            i32.sub
+            local.set 23
+            local.get 22
+            i32.const 1
+            local.get 23
+            i32.shl
+            i32.const 1
+            i32.sub
+            i32.const 65535
+            local.get 23
+            i32.const 16
+            i32.lt_u
+            select
+            i32.and
+            local.set 22
+            local.get 22
+            if ;; label = @5
+              local.get 8
+              local.get 9
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 24
+              local.get 22
+              i32.const 65535
+              i32.eq
+              if ;; label = @6
+                local.get 24
+                local.get 16
+                i32x4.splat
+                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+                i32x4.add
+                v128.store align=1
+                local.get 24
+                local.get 16
+                i32x4.splat
+                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+                i32x4.add
+                v128.store offset=16 align=1
+                local.get 24
+                local.get 16
+                i32x4.splat
+                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+                i32x4.add
+                v128.store offset=32 align=1
+                local.get 24
+                local.get 16
+                i32x4.splat
+                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+                i32x4.add
+                v128.store offset=48 align=1
+                local.get 9
+                i32.const 16
+                i32.add
+                local.set 9
+              else
+                local.get 24
+                local.get 16
+                i32.const 0
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 0
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 1
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 1
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 2
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 2
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 3
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 3
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 4
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 4
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 5
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 5
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 6
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 6
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 7
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 7
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 8
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 8
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 9
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 9
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 10
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 10
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 11
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 11
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 12
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 12
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 13
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 13
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 14
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 14
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 16
+                i32.const 15
+                i32.add
+                i32.store align=1
+                local.get 24
+                local.get 22
+                i32.const 15
+                i32.shr_u
+                i32.const 1
+                i32.and
+                i32.const 2
+                i32.shl
+                i32.add
+                local.set 24
+                local.get 24
+                local.get 8
+                i32.sub
+                i32.const 2
+                i32.shr_u
+                local.set 9
+              end
+            end
+            local.get 16
+            i32.const 16
+            i32.add
+            local.set 16
+            br 0 (;@4;)
+          end
+        end
+        i32.const 0
+        local.get 9
+        i32.store offset=1184 align=1
+        i32.const 1
+        local.set 18
+        local.get 9
+        i32.const 0
+        i32.gt_u
+        local.get 17
+        i32.eqz
+        i32.and
+        if ;; label = @3
           i32.const 0
-          i32.shl
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=16 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 2
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=32 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
+          i64.const 4
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 8
+          i32.store offset=616 align=1
+          i32.const 0
           i32.const 4
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=48 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 6
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=64 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 8
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=80 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 10
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=96 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 12
-          i32.shl
-          i32.or
-          local.get 11
-          local.get 16
-          i32.const 8
-          i32.mul
-          i32.add
-          v128.load offset=112 align=1
-          local.get 17
-          i64x2.gt_s
-          i64x2.bitmask
-          i32.const 14
-          i32.shl
-          i32.or
-          local.get 12
-          local.get 16
-          i32.const 3
-          i32.shr_u
-          i32.add
-          i32.load16_u align=1
-          i32.and
-          local.get 13
-          local.get 16
-          i32.const 1
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 18
-          i8x16.eq
-          i8x16.bitmask
-          local.get 13
-          local.get 16
-          i32.const 1
-          i32.mul
-          i32.add
-          v128.load align=1
-          local.get 19
-          i8x16.eq
-          i8x16.bitmask
-          i32.or
-          i32.or
-          local.set 20
-          local.get 0
-          local.get 16
-          i32.sub
-          local.set 21
-          local.get 20
-          i32.const 1
-          local.get 21
-          i32.shl
-          i32.const 1
-          i32.sub
-          i32.const 65535
-          local.get 21
-          i32.const 16
-          i32.lt_u
-          select
-          i32.and
-          local.set 20
-          local.get 20
-          if ;; label = @4
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 9
+          i32.store offset=624 align=1
+          i32.const 4
+          return
+        end
+      end
+      local.get 18
+      i32.const 1
+      i32.eq
+      if ;; label = @2
+        local.get 9
+        local.set 25
+        i32.const 0
+        local.set 26
+        i32.const 0
+        local.set 9
+        local.get 26
+        local.get 25
+        i32.lt_u
+        if ;; label = @3
+          loop ;; label = @4
+            local.get 8
+            local.get 26
+            i32.const 2
+            i32.shl
+            i32.add
+            i32.load align=1
+            local.set 16
             local.get 8
             local.get 9
             i32.const 2
             i32.shl
             i32.add
-            local.set 22
-            local.get 20
-            i32.const 65535
-            i32.eq
-            if ;; label = @5
-              local.get 22
-              local.get 16
-              i32x4.splat
-              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-              i32x4.add
-              v128.store align=1
-              local.get 22
-              local.get 16
-              i32x4.splat
-              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-              i32x4.add
-              v128.store offset=16 align=1
-              local.get 22
-              local.get 16
-              i32x4.splat
-              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-              i32x4.add
-              v128.store offset=32 align=1
-              local.get 22
-              local.get 16
-              i32x4.splat
-              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-              i32x4.add
-              v128.store offset=48 align=1
-              local.get 9
-              i32.const 16
-              i32.add
-              local.set 9
-            else
-              local.get 22
-              local.get 16
-              i32.const 0
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 0
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 1
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 1
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 2
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 2
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 3
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 3
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 4
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 4
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 5
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 5
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 6
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 6
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 7
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 7
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 8
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 8
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 9
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 9
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 10
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 10
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 11
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 11
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 12
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 12
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 13
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 13
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 14
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 14
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 16
-              i32.const 15
-              i32.add
-              i32.store align=1
-              local.get 22
-              local.get 20
-              i32.const 15
-              i32.shr_u
-              i32.const 1
-              i32.and
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 22
-              local.get 22
-              local.get 8
-              i32.sub
-              i32.const 2
-              i32.shr_u
-              local.set 9
-            end
-          end
-          local.get 16
-          i32.const 16
-          i32.add
-          local.set 16
-          br 0 (;@3;)
-        end
-      end
-      local.get 9
-      local.set 23
-      i32.const 0
-      local.set 24
-      i32.const 0
-      local.set 9
-      local.get 24
-      local.get 23
-      i32.lt_u
-      if ;; label = @2
-        loop ;; label = @3
-          local.get 8
-          local.get 24
-          i32.const 2
-          i32.shl
-          i32.add
-          i32.load align=1
-          local.set 16
-          local.get 8
-          local.get 9
-          i32.const 2
-          i32.shl
-          i32.add
-          local.get 16
-          i32.store align=1
-          local.get 14
-          local.get 16
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load align=1
-          local.set 25
-          local.get 14
-          local.get 16
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.const 4
-          i32.add
-          local.get 14
-          local.get 16
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load offset=8 align=1
-          local.get 25
-          i32.const 12
-          i32.le_u
-          select
-          local.set 26
-          local.get 25
-          local.get 5
-          i32.eq
-          local.set 27
-          local.get 27
-          if ;; label = @4
-            local.get 26
-            i64.load align=1
-            i64.const 1
-            local.get 25
-            i32.const 3
-            i32.shl
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            i64.sub
-            i64.const -1
-            local.get 25
-            i32.const 8
-            i32.lt_u
-            select
-            i64.and
-            local.get 4
-            i64.load align=1
-            i64.const 1
-            local.get 5
-            i32.const 3
-            i32.shl
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            i64.sub
-            i64.const -1
-            local.get 5
-            i32.const 8
-            i32.lt_u
-            select
-            i64.and
-            i64.xor
-            i64.eqz
+            local.get 16
+            i32.store align=1
+            local.get 14
+            local.get 16
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load align=1
             local.set 27
+            local.get 14
+            local.get 16
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.const 4
+            i32.add
+            local.get 14
+            local.get 16
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load offset=8 align=1
             local.get 27
-            local.get 25
-            i32.const 8
-            i32.gt_u
-            i32.and
+            i32.const 12
+            i32.le_u
+            select
+            local.set 28
+            local.get 27
+            local.get 5
+            i32.eq
+            local.set 29
+            local.get 29
             if ;; label = @5
-              local.get 26
+              local.get 28
+              i64.load align=1
+              i64.const 1
+              local.get 27
+              i32.const 3
+              i32.shl
+              i64.extend_i32_u
+              i64.shl
+              i64.const 1
+              i64.sub
+              i64.const -1
+              local.get 27
+              i32.const 8
+              i32.lt_u
+              select
+              i64.and
               local.get 4
-              local.get 25
-              call 7
-              local.set 27
+              i64.load align=1
+              i64.const 1
+              local.get 5
+              i32.const 3
+              i32.shl
+              i64.extend_i32_u
+              i64.shl
+              i64.const 1
+              i64.sub
+              i64.const -1
+              local.get 5
+              i32.const 8
+              i32.lt_u
+              select
+              i64.and
+              i64.xor
+              i64.eqz
+              local.set 29
+              local.get 29
+              local.get 27
+              i32.const 8
+              i32.gt_u
+              i32.and
+              if ;; label = @6
+                local.get 28
+                local.get 4
+                local.get 27
+                call 7
+                local.set 29
+              end
             end
+            local.get 29
+            local.set 30
+            local.get 9
+            local.get 30
+            i32.add
+            local.set 9
+            local.get 26
+            i32.const 1
+            i32.add
+            local.set 26
+            local.get 26
+            local.get 25
+            i32.lt_u
+            br_if 0 (;@4;)
           end
-          local.get 27
-          local.set 28
+        end
+        i32.const 0
+        local.get 9
+        i32.store offset=1184 align=1
+        i32.const 2
+        local.set 18
+        local.get 9
+        i32.const 0
+        i32.gt_u
+        local.get 17
+        i32.eqz
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          i64.const 8
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 8
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 4
+          i32.store offset=620 align=1
+          i32.const 0
           local.get 9
-          local.get 28
-          i32.add
-          local.set 9
-          local.get 24
-          i32.const 1
-          i32.add
-          local.set 24
-          local.get 24
-          local.get 23
-          i32.lt_u
-          br_if 0 (;@3;)
+          i32.store offset=624 align=1
+          i32.const 4
+          return
         end
       end
     end
@@ -847,23 +933,23 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 29
-      local.get 29
+      local.set 31
+      local.get 31
       i32.const 4
       i32.mul
       call 4
-      local.set 30
-      local.get 30
+      local.set 32
+      local.get 32
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 30
+      local.get 32
       i32.store offset=1124 align=1
       i32.const 0
-      local.get 29
+      local.get 31
       i32.store offset=1120 align=1
     end
     i32.const 0
@@ -872,28 +958,28 @@
     i32.const 0
     i32.load offset=1152 align=1
     select
-    local.set 31
+    local.set 33
     i32.const 0
     i32.load offset=1152 align=1
-    local.set 32
+    local.set 34
     i32.const 0
     i32.load offset=64 align=1
-    local.set 34
-    local.get 34
-    i32.load align=1
-    local.set 35
-    local.get 34
-    i32.load offset=4 align=1
     local.set 36
-    local.get 34
-    i32.load offset=32 align=1
+    local.get 36
+    i32.load align=1
     local.set 37
-    local.get 34
-    i32.load offset=64 align=1
+    local.get 36
+    i32.load offset=4 align=1
     local.set 38
-    local.get 34
-    i32.load offset=96 align=1
+    local.get 36
+    i32.load offset=32 align=1
     local.set 39
+    local.get 36
+    i32.load offset=64 align=1
+    local.set 40
+    local.get 36
+    i32.load offset=96 align=1
+    local.set 41
     i32.const 0
     i32.load offset=1124 align=1
     i32.const 0
@@ -901,121 +987,121 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 40
+    local.set 42
     i32.const 0
-    local.set 41
-    local.get 32
-    local.get 31
+    local.set 43
+    local.get 34
+    local.get 33
     i32.lt_u
     if ;; label = @1
       loop ;; label = @2
         local.get 8
-        local.get 32
+        local.get 34
         i32.const 2
         i32.shl
         i32.add
         i32.load align=1
-        local.set 33
-        local.get 39
-        local.get 33
+        local.set 35
+        local.get 41
+        local.get 35
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
-        local.set 42
-        local.get 39
-        local.get 33
-        i32.const 4
-        i32.mul
-        i32.add
-        i32.load align=1
-        local.set 43
-        local.get 43
-        i32.eqz
         local.set 44
-        local.get 44
+        local.get 41
+        local.get 35
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 45
+        local.get 45
+        i32.eqz
+        local.set 46
+        local.get 46
         if ;; label = @3
           i32.const 1
-          local.get 33
+          local.get 35
           call 0
           return
         end
-        local.get 42
+        local.get 44
         i32.const -2147483648
         i32.eq
-        local.get 43
+        local.get 45
         i32.const -1
         i32.eq
         i32.and
-        local.set 45
-        local.get 45
+        local.set 47
+        local.get 47
         if ;; label = @3
           i32.const 2
-          local.get 33
+          local.get 35
           call 0
           return
         end
-        local.get 42
-        i32.const 1
-        local.get 43
         local.get 44
+        i32.const 1
         local.get 45
+        local.get 46
+        local.get 47
         i32.or
         select
         i32.div_s
-        local.set 46
-        local.get 39
-        local.get 33
+        local.set 48
+        local.get 41
+        local.get 35
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
-        local.set 47
-        local.get 46
-        local.get 47
-        i32.eq
-        local.set 48
+        local.set 49
         local.get 48
+        local.get 49
+        i32.eq
+        local.set 50
+        local.get 50
         if ;; label = @3
-          local.get 39
-          local.get 33
+          local.get 41
+          local.get 35
           i32.const 4
           i32.mul
           i32.add
           i32.load align=1
-          local.set 49
-          local.get 40
-          local.get 41
+          local.set 51
+          local.get 42
+          local.get 43
           i32.const 4
           i32.mul
           i32.add
-          local.set 50
-          local.get 50
-          local.get 49
+          local.set 52
+          local.get 52
+          local.get 51
           i32.store align=1
-          local.get 41
+          local.get 43
           i32.const 1
           i32.add
-          local.set 41
+          local.set 43
         end
-        local.get 32
+        local.get 34
         i32.const 1
         i32.add
-        local.set 32
-        local.get 32
-        local.get 31
+        local.set 34
+        local.get 34
+        local.get 33
         i32.lt_u
         br_if 0 (;@2;)
       end
     end
     i32.const 0
-    local.get 40
+    local.get 42
     i32.store offset=1088 align=1
     i32.const 0
-    local.get 41
+    local.get 43
     i32.store offset=1104 align=1
     i32.const 0
-    local.get 41
+    local.get 43
     i32.store offset=1136 align=1
     i32.const 0
     i32.const 0

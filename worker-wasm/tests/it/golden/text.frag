@@ -375,11 +375,14 @@
     i64.load offset=24 align=1
     i64.store offset=1048 align=1
     i32.const 0
+    i64.const 2
+    i64.store offset=632 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=1076 align=1
     if ;; label = @1
@@ -543,90 +546,6 @@
     i32.const 0
     i32.load offset=1044 align=1
     local.set 16
-    i32.const 0
-    i32.load offset=1136 align=1
-    i32.eqz
-    if ;; label = @1
-      i32.const 0
-      i32.load offset=64 align=1
-      local.set 17
-      i64.const 0
-      local.set 18
-      local.get 18
-      local.get 17
-      i32.load offset=24 align=1
-      i64.extend_i32_u
-      i64.add
-      local.set 18
-      local.get 18
-      local.get 17
-      i32.load offset=56 align=1
-      i64.extend_i32_u
-      i64.add
-      local.set 18
-      local.get 18
-      local.get 14
-      i64.extend_i32_u
-      local.get 0
-      i64.extend_i32_u
-      i64.mul
-      i64.add
-      local.set 18
-      local.get 18
-      local.get 16
-      i64.extend_i32_u
-      local.get 0
-      i64.extend_i32_u
-      i64.mul
-      i64.add
-      local.set 18
-      local.get 18
-      i64.const 2
-      i64.mul
-      local.set 18
-      i64.const 536870912
-      local.get 18
-      local.get 18
-      i64.const 536870912
-      i64.gt_u
-      select
-      i32.wrap_i64
-      local.set 19
-      i32.const 0
-      i32.load offset=1108 align=1
-      i32.const 0
-      i32.load offset=1104 align=1
-      i32.sub
-      local.get 19
-      i32.lt_u
-      if ;; label = @2
-        local.get 19
-        i32.const 1
-        i32.shl
-        i32.const 65536
-        i32.add
-        local.set 20
-        local.get 20
-        i32.const 128
-        i32.add
-        call 4
-        local.set 21
-        local.get 21
-        i32.eqz
-        if ;; label = @3
-          i32.const 2
-          return
-        end
-        i32.const 0
-        local.get 21
-        i32.store offset=1104 align=1
-        i32.const 0
-        local.get 21
-        local.get 20
-        i32.add
-        i32.store offset=1108 align=1
-      end
-    end
     local.get 0
     i32.const 0
     i32.load offset=1152 align=1
@@ -637,23 +556,23 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 22
-      local.get 22
+      local.set 17
+      local.get 17
       i32.const 4
       i32.mul
       call 4
-      local.set 23
-      local.get 23
+      local.set 18
+      local.get 18
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 23
+      local.get 18
       i32.store offset=1156 align=1
       i32.const 0
-      local.get 22
+      local.get 17
       i32.store offset=1152 align=1
     end
     i32.const 0
@@ -663,186 +582,97 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 24
+    local.set 19
     i32.const 0
-    local.set 25
+    local.set 20
     i32.const 0
     i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
       i32.load offset=64 align=1
-      local.set 26
-      local.get 26
+      local.set 21
+      local.get 21
       i32.load align=1
-      local.set 27
-      local.get 26
+      local.set 22
+      local.get 21
       i32.load offset=32 align=1
-      local.set 28
-      local.get 26
+      local.set 23
+      local.get 21
       i32.load offset=36 align=1
-      local.set 29
+      local.set 24
       i32.const 0
-      local.set 30
-      local.get 30
-      local.get 0
-      i32.lt_u
+      i32.load offset=628 align=1
+      i32.const -1
+      i32.eq
+      local.set 26
+      i32.const 0
+      i32.const 0
+      i32.load offset=628 align=1
+      local.get 26
+      select
+      local.set 27
+      i32.const 0
+      i32.load offset=1168 align=1
+      i32.const 0
+      local.get 27
+      select
+      local.set 20
+      local.get 27
+      i32.const 0
+      i32.eq
       if ;; label = @2
-        loop ;; label = @3
-          local.get 24
-          local.get 25
-          i32.const 2
-          i32.shl
-          i32.add
-          local.get 30
-          i32.store align=1
-          i32.const 0
-          local.set 31
-          i32.const 0
-          local.set 32
-          local.get 27
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load align=1
-          local.set 33
-          local.get 27
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.const 4
-          i32.add
-          local.get 27
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load offset=8 align=1
-          local.get 33
-          i32.const 12
-          i32.le_u
-          select
-          local.set 34
-          local.get 33
-          local.get 14
-          i32.eq
-          local.set 35
-          local.get 35
-          if ;; label = @4
-            local.get 34
-            i64.load align=1
-            i64.const 1
-            local.get 33
-            i32.const 3
+        i32.const 0
+        local.set 25
+        i32.const 0
+        local.set 20
+        local.get 25
+        local.get 0
+        i32.lt_u
+        if ;; label = @3
+          loop ;; label = @4
+            local.get 19
+            local.get 20
+            i32.const 2
             i32.shl
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            i64.sub
-            i64.const -1
-            local.get 33
-            i32.const 8
-            i32.lt_u
+            i32.add
+            local.get 25
+            i32.store align=1
+            local.get 22
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load align=1
+            local.set 28
+            local.get 22
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.const 4
+            i32.add
+            local.get 22
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load offset=8 align=1
+            local.get 28
+            i32.const 12
+            i32.le_u
             select
-            i64.and
-            local.get 13
-            i64.load align=1
-            i64.const 1
+            local.set 29
+            local.get 28
             local.get 14
-            i32.const 3
-            i32.shl
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            i64.sub
-            i64.const -1
-            local.get 14
-            i32.const 8
-            i32.lt_u
-            select
-            i64.and
-            i64.xor
-            i64.eqz
-            local.set 35
-            local.get 35
-            local.get 33
-            i32.const 8
-            i32.gt_u
-            i32.and
-            if ;; label = @5
-              local.get 34
-              local.get 13
-              local.get 33
-              call 7
-              local.set 35
-            end
-          end
-          local.get 35
-          local.set 36
-          local.get 31
-          local.get 36
-          i32.eqz
-          i32.or
-          local.set 31
-          local.get 28
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load align=1
-          local.set 37
-          local.get 28
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.const 4
-          i32.add
-          local.get 28
-          local.get 30
-          i32.const 16
-          i32.mul
-          i32.add
-          i32.load offset=8 align=1
-          local.get 37
-          i32.const 12
-          i32.le_u
-          select
-          local.set 38
-          local.get 29
-          local.get 30
-          i32.const 3
-          i32.shr_u
-          i32.add
-          i32.load8_u
-          local.get 30
-          i32.const 7
-          i32.and
-          i32.shr_u
-          i32.const 1
-          i32.and
-          i32.eqz
-          local.set 39
-          i32.const 0
-          local.set 40
-          local.get 16
-          local.get 37
-          i32.le_u
-          if ;; label = @4
-            local.get 38
-            local.set 41
-            local.get 16
-            local.get 16
             i32.eq
-            local.set 42
-            local.get 42
+            local.set 30
+            local.get 30
             if ;; label = @5
-              local.get 41
+              local.get 29
               i64.load align=1
               i64.const 1
-              local.get 16
+              local.get 28
               i32.const 3
               i32.shl
               i64.extend_i32_u
@@ -850,15 +680,15 @@
               i64.const 1
               i64.sub
               i64.const -1
-              local.get 16
+              local.get 28
               i32.const 8
               i32.lt_u
               select
               i64.and
-              local.get 15
+              local.get 13
               i64.load align=1
               i64.const 1
-              local.get 16
+              local.get 14
               i32.const 3
               i32.shl
               i64.extend_i32_u
@@ -866,71 +696,315 @@
               i64.const 1
               i64.sub
               i64.const -1
-              local.get 16
+              local.get 14
               i32.const 8
               i32.lt_u
               select
               i64.and
               i64.xor
               i64.eqz
-              local.set 42
-              local.get 42
-              local.get 16
+              local.set 30
+              local.get 30
+              local.get 28
               i32.const 8
               i32.gt_u
               i32.and
               if ;; label = @6
-                local.get 41
-                local.get 15
-                local.get 16
+                local.get 29
+                local.get 13
+                local.get 28
                 call 7
-                local.set 42
+                local.set 30
               end
             end
-            local.get 42
-            local.set 40
+            local.get 30
+            local.set 31
+            local.get 20
+            local.get 31
+            i32.add
+            local.set 20
+            local.get 25
+            i32.const 1
+            i32.add
+            local.set 25
+            local.get 25
+            local.get 0
+            i32.lt_u
+            br_if 0 (;@4;)
           end
-          local.get 31
-          local.get 40
-          i32.eqz
-          local.get 39
-          i32.eqz
-          i32.and
-          i32.or
-          local.set 31
-          local.get 32
-          local.get 39
-          i32.or
-          local.set 32
-          local.get 32
-          local.get 31
-          i32.eqz
-          i32.and
-          local.set 43
-          local.get 31
-          i32.eqz
-          local.set 44
-          local.get 25
-          local.get 44
-          local.get 43
-          i32.eqz
-          i32.and
-          i32.add
-          local.set 25
-          local.get 30
-          i32.const 1
-          i32.add
-          local.set 30
-          local.get 30
-          local.get 0
-          i32.lt_u
-          br_if 0 (;@3;)
         end
+        i32.const 0
+        local.get 20
+        i32.store offset=1168 align=1
+        i32.const 1
+        local.set 27
+        local.get 20
+        i32.const 0
+        i32.gt_u
+        local.get 26
+        i32.eqz
+        i32.and
+        if ;; label = @3
+          i32.const 0
+          i64.const 2
+          i64.store offset=608 align=1
+          i32.const 0
+          local.get 19
+          i32.store offset=616 align=1
+          i32.const 0
+          i32.const 4
+          i32.store offset=620 align=1
+          i32.const 0
+          local.get 20
+          i32.store offset=624 align=1
+          i32.const 4
+          return
+        end
+      end
+      local.get 27
+      i32.const 1
+      i32.eq
+      if ;; label = @2
+        local.get 20
+        local.set 32
+        i32.const 0
+        local.set 33
+        i32.const 0
+        local.set 20
+        local.get 33
+        local.get 32
+        i32.lt_u
+        if ;; label = @3
+          loop ;; label = @4
+            local.get 19
+            local.get 33
+            i32.const 2
+            i32.shl
+            i32.add
+            i32.load align=1
+            local.set 25
+            local.get 19
+            local.get 20
+            i32.const 2
+            i32.shl
+            i32.add
+            local.get 25
+            i32.store align=1
+            local.get 23
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load align=1
+            local.set 34
+            local.get 23
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.const 4
+            i32.add
+            local.get 23
+            local.get 25
+            i32.const 16
+            i32.mul
+            i32.add
+            i32.load offset=8 align=1
+            local.get 34
+            i32.const 12
+            i32.le_u
+            select
+            local.set 35
+            local.get 24
+            local.get 25
+            i32.const 3
+            i32.shr_u
+            i32.add
+            i32.load8_u
+            local.get 25
+            i32.const 7
+            i32.and
+            i32.shr_u
+            i32.const 1
+            i32.and
+            i32.eqz
+            local.set 36
+            i32.const 0
+            local.set 37
+            local.get 16
+            local.get 34
+            i32.le_u
+            if ;; label = @5
+              local.get 35
+              local.set 38
+              local.get 16
+              local.get 16
+              i32.eq
+              local.set 39
+              local.get 39
+              if ;; label = @6
+                local.get 38
+                i64.load align=1
+                i64.const 1
+                local.get 16
+                i32.const 3
+                i32.shl
+                i64.extend_i32_u
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const -1
+                local.get 16
+                i32.const 8
+                i32.lt_u
+                select
+                i64.and
+                local.get 15
+                i64.load align=1
+                i64.const 1
+                local.get 16
+                i32.const 3
+                i32.shl
+                i64.extend_i32_u
+                i64.shl
+                i64.const 1
+                i64.sub
+                i64.const -1
+                local.get 16
+                i32.const 8
+                i32.lt_u
+                select
+                i64.and
+                i64.xor
+                i64.eqz
+                local.set 39
+                local.get 39
+                local.get 16
+                i32.const 8
+                i32.gt_u
+                i32.and
+                if ;; label = @7
+                  local.get 38
+                  local.get 15
+                  local.get 16
+                  call 7
+                  local.set 39
+                end
+              end
+              local.get 39
+              local.set 37
+            end
+            local.get 20
+            local.get 37
+            local.get 36
+            i32.eqz
+            i32.and
+            i32.add
+            local.set 20
+            local.get 33
+            i32.const 1
+            i32.add
+            local.set 33
+            local.get 33
+            local.get 32
+            i32.lt_u
+            br_if 0 (;@4;)
+          end
+        end
+        i32.const 0
+        local.get 20
+        i32.store offset=1168 align=1
+        i32.const 2
+        local.set 27
+      end
+    end
+    i32.const 0
+    i32.load offset=1136 align=1
+    i32.eqz
+    if ;; label = @1
+      i32.const 0
+      i32.load offset=64 align=1
+      local.set 40
+      i64.const 0
+      local.set 41
+      local.get 41
+      local.get 40
+      i32.load offset=24 align=1
+      i64.extend_i32_u
+      i64.add
+      local.set 41
+      local.get 41
+      local.get 40
+      i32.load offset=56 align=1
+      i64.extend_i32_u
+      i64.add
+      local.set 41
+      local.get 41
+      local.get 14
+      i64.extend_i32_u
+      local.get 0
+      i64.extend_i32_u
+      i64.mul
+      i64.add
+      local.set 41
+      local.get 41
+      local.get 16
+      i64.extend_i32_u
+      local.get 0
+      i64.extend_i32_u
+      i64.mul
+      i64.add
+      local.set 41
+      local.get 41
+      i64.const 2
+      i64.mul
+      local.set 41
+      i64.const 536870912
+      local.get 41
+      local.get 41
+      i64.const 536870912
+      i64.gt_u
+      select
+      i32.wrap_i64
+      local.set 42
+      i32.const 0
+      i32.load offset=1108 align=1
+      i32.const 0
+      i32.load offset=1104 align=1
+      i32.sub
+      local.get 42
+      i32.lt_u
+      if ;; label = @2
+        local.get 42
+        i32.const 1
+        i32.shl
+        i32.const 65536
+        i32.add
+        local.set 43
+        local.get 43
+        i32.const 128
+        i32.add
+        call 4
+        local.set 44
+        local.get 44
+        i32.eqz
+        if ;; label = @3
+          i32.const 2
+          return
+        end
+        i32.const 0
+        local.get 44
+        i32.store offset=1104 align=1
+        i32.const 0
+        local.get 44
+        local.get 43
+        i32.add
+        i32.store offset=1108 align=1
       end
     end
     i32.const 0
     i32.load offset=1140 align=1
-    local.get 25
+    local.get 20
     i32.const 0
     i32.load offset=1136 align=1
     select
@@ -1112,7 +1186,7 @@
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            local.get 24
+            local.get 19
             local.get 46
             i32.const 2
             i32.shl
@@ -1606,7 +1680,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1628,10 +1702,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1236 align=1
+      i32.store offset=1252 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1232 align=1
+      i32.store offset=1248 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1646,33 +1720,33 @@
     i32.load offset=1044 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1252 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1252 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1252 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     i32.const 32
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1252 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1248 align=1
     i32.const 33
     i32.mul
     i32.add
@@ -1808,37 +1882,37 @@
     end
     i32.const 0
     local.get 7
-    i32.store offset=1168 align=1
-    i32.const 0
-    local.get 11
     i32.store offset=1184 align=1
     i32.const 0
-    local.get 8
+    local.get 11
     i32.store offset=1200 align=1
+    i32.const 0
+    local.get 8
+    i32.store offset=1216 align=1
     local.get 9
     local.get 11
     local.get 10
     call 5
     i32.const 0
     local.get 10
-    i32.store offset=1204 align=1
+    i32.store offset=1220 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1216 align=1
+    i32.store offset=1232 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1248 align=1
+    i32.store offset=1264 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1264 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1248 align=1
+    i32.store offset=1264 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1168
+    i32.const 1184
     i32.store offset=28 align=1
     local.get 26
     i32.const 0

@@ -1,0 +1,226 @@
+//! Columns that come late: what nobody needs is not read, and a fact may break in the middle of a batch. Scans that hand
+//! out narrow decimals.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, AsArray, Decimal64Array, Decimal128Array, Int64Array, RecordBatch},
+    compute::concat_batches,
+    datatypes::Int64Type,
+};
+use datafusion::physical_plan::{collect, displayable};
+use worker_wasm::{
+    Fragment, RunError, compile,
+    runtime::{Instance, Param},
+};
+
+use crate::{
+    joins::{build, probe},
+    plans::{always, context, sorted},
+    support::{GUARDED, drain, go, open},
+};
+
+const ROWS: i64 = 1000;
+
+/// Keys from 0 on, and beside them amounts of which some are too large for a lane.
+fn batch(large: &[i64]) -> RecordBatch {
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS));
+    let amounts = (0..ROWS).map(|row| match large.contains(&row) {
+        true => i128::MAX / 4,
+        false => i128::from(row),
+    });
+    let amounts = Decimal128Array::from_iter_values(amounts).with_precision_and_scale(38, 0);
+    RecordBatch::try_from_iter([("k", keys), ("a", Arc::new(amounts.unwrap()) as ArrayRef)])
+        .unwrap()
+}
+
+fn fragment(text: &str) -> Fragment {
+    text.parse().unwrap()
+}
+
+fn widen(instance: &mut Instance, fragment: &Fragment) {
+    let general = GUARDED
+        .load(&compile(&fragment.general()).unwrap())
+        .unwrap();
+    instance.take_over(&GUARDED, &general).unwrap();
+}
+
+#[test]
+fn a_value_behind_a_filter_breaks_its_fact_only_where_the_filter_lets_it_through() {
+    let sum = fragment(
+        "(fragment (input (column int64) (column (decimal 38 0) i32)) (params (param int64) (param int64))
+           (pipeline (input 0) (filter (and (ge c0 p0) (lt c0 p1))) (aggregate single (keys) (sum c1) (count)))
+           (pipeline (groups 0) (emit)))",
+    );
+    let run = |instance: &mut Instance| {
+        instance.finish(0, &mut go).unwrap();
+        let mut out = Vec::new();
+        drain(instance, &mut out).unwrap();
+        out
+    };
+    for (low, high, breaks) in [
+        (500, 1000, false),
+        (0, 1000, true),
+        (8, 9, true),
+        (11, 14, false),
+    ] {
+        let params = [Param::Int(low), Param::Int(high)];
+        let rows = batch(&[8, 400]);
+        let mut general = open(&GUARDED, &sum.general(), &params).unwrap();
+        general.push(0, &rows, &mut go).unwrap();
+        let mut special = open(&GUARDED, &sum, &params).unwrap();
+        match special.push(0, &rows, &mut go) {
+            Err(RunError::Fact { column: 1, .. }) if breaks => {
+                widen(&mut special, &sum);
+                special.push(0, &rows, &mut go).unwrap();
+            }
+            Ok(()) if !breaks => {}
+            other => panic!("{low}..{high}: {other:?}"),
+        }
+        assert_eq!(run(&mut special), run(&mut general), "{low}..{high}");
+    }
+}
+
+#[test]
+fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was() {
+    let built =
+        fragment("(fragment (input (column int64)) (params) (pipeline (input 0) (build 0)))");
+    let keys = (0..ROWS).filter(|key| key % 7 == 0);
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(keys));
+    let keys = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+    let table = Arc::new(build(&built, &[], &[keys]));
+    let joined = fragment(
+        "(fragment (input (column int64) (column (decimal 38 0) i64)) (params)
+           (pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit)))",
+    );
+    // Several batches of rows go out before the one that breaks the fact is reached, or none, or it has no match.
+    for (large, breaks) in [(994, true), (0, true), (995, false)] {
+        let rows = concat_batches(&batch(&[]).schema(), &vec![batch(&[large]); 5]).unwrap();
+        let tables = [Arc::clone(&table)];
+        let mut instance = probe(&joined, &[], &tables).unwrap();
+        let (mut out, mut broken) = (Vec::new(), false);
+        let mut note =
+            |result: Result<Option<RecordBatch>, RunError>, instance: &mut Instance| match result {
+                Err(RunError::Fact { column: 1, .. }) => {
+                    broken = true;
+                    widen(instance, &joined);
+                    true
+                }
+                Ok(Some(rows)) => {
+                    out.push(rows);
+                    true
+                }
+                Ok(None) => false,
+                Err(other) => panic!("{other}"),
+            };
+        instance.push(0, &rows, &mut go).unwrap();
+        loop {
+            let pulled = instance.pull(100, &mut go);
+            if !note(pulled, &mut instance) {
+                break;
+            }
+        }
+        assert_eq!(broken, breaks, "{large}");
+        let out = concat_batches(&out[0].schema(), &out).unwrap();
+        let keys = out.column(1).as_primitive::<Int64Type>();
+        let expected: Vec<i64> = (0..5)
+            .flat_map(|_| (0..ROWS).filter(|key| key % 7 == 0))
+            .collect();
+        assert_eq!(keys.values().to_vec(), expected, "{large}");
+    }
+}
+
+#[test]
+fn decimals_of_64_bits_are_taken_where_a_plan_has_128() {
+    let sum =
+        "(fragment (input (column int64) (column (decimal 15 2) FACTS)) (params (param int64))
+           (pipeline (input 0) (filter (ge c0 p0)) (aggregate single (keys) (sum c1)))
+           (pipeline (groups 0) (emit)))";
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS));
+    let wide = Decimal128Array::from_iter_values((0..ROWS).map(|row| i128::from(row - 500)));
+    let wide = wide.with_precision_and_scale(15, 2).unwrap();
+    let narrow = Decimal64Array::from_iter_values((0..ROWS).map(|row| row - 500));
+    let narrow = narrow.with_precision_and_scale(15, 2).unwrap();
+    for facts in ["", "i64", "i32"] {
+        let sum = fragment(&sum.replace("FACTS", facts));
+        for from in [0, 990] {
+            let run = |amounts: ArrayRef| {
+                let columns = [("k", Arc::clone(&keys)), ("a", amounts)];
+                let rows = RecordBatch::try_from_iter(columns).unwrap();
+                crate::support::run(&sum, &[Param::Int(from)], &[rows]).unwrap()
+            };
+            assert_eq!(
+                run(Arc::new(wide.clone())),
+                run(Arc::new(narrow.clone())),
+                "{facts}"
+            );
+        }
+    }
+}
+
+/// Files with decimals of many widths, read by fragments and by DataFusion's operators.
+#[tokio::test]
+async fn a_scan_hands_narrow_decimals_to_fragments_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    let path = path.to_str().unwrap();
+    let context = context(1);
+    let rows = "SELECT CAST(v AS BIGINT) AS k, CAST(v % 5 AS DECIMAL(7, 2)) AS d7,
+                CAST(v * 3 - 1000 AS DECIMAL(15, 2)) AS d15, CAST(v * 100000000000 AS DECIMAL(18, 3)) AS d18,
+                CASE WHEN v % 3 = 0 THEN NULL ELSE CAST(v AS DECIMAL(12, 4)) END AS n,
+                CAST(v AS DECIMAL(30, 2)) AS d30 FROM generate_series(1, 3000) AS s(v)";
+    let rows = context.sql(rows).await.unwrap();
+    rows.write_parquet(path, Default::default(), None)
+        .await
+        .unwrap();
+    let options = Default::default();
+    context.register_parquet("t", path, options).await.unwrap();
+    for sql in [
+        "SELECT sum(d15), min(d18), max(d7), count(n), sum(d30) FROM t WHERE d15 > 500 AND k < 2500",
+        "SELECT d7, sum(d15 * (1 - d7)), avg(n), avg(d18) FROM t GROUP BY d7",
+        "SELECT k, d15, n, d18 FROM t WHERE n > 2990 OR d7 IS NULL",
+        // The host computes the root of a column that is fed as it is, too.
+        "SELECT max(sqrt(d15 + 2000)), sum(d15) FROM t WHERE d15 < 100",
+        "SELECT a.k, a.d15, b.d18 FROM t a JOIN t b ON a.d15 = b.d15 WHERE b.k < 20",
+    ] {
+        let native = context
+            .sql(sql)
+            .await
+            .unwrap()
+            .create_physical_plan()
+            .await
+            .unwrap();
+        let lowered = always(&native).plan;
+        let shown = displayable(lowered.as_ref()).indent(false).to_string();
+        assert!(shown.contains("FragmentExec"), "{shown}");
+        let expected = collect(native, context.task_ctx()).await.unwrap();
+        let given = collect(lowered, context.task_ctx()).await.unwrap();
+        assert_eq!(sorted(&given), sorted(&expected), "{sql}");
+    }
+}
+
+/// Small numbers are expected where nothing is known, and then what the type allows.
+#[tokio::test]
+async fn amounts_larger_than_expected_are_taken_by_a_wider_module() {
+    let context = context(1);
+    for (large, broken) in [("3", 0), ("3000000000", 1)] {
+        let rows = format!(
+            "CREATE OR REPLACE TABLE t AS SELECT CAST(v AS BIGINT) AS k,
+             CAST(CASE WHEN v % 700 = 650 THEN {large} ELSE v END AS DECIMAL(17, 0)) AS d
+             FROM generate_series(1, 2000) AS s(v)"
+        );
+        context.sql(&rows).await.unwrap().collect().await.unwrap();
+        let sql = "SELECT sum(d), min(d), count(*) FROM t WHERE k > 600";
+        let native = context.sql(sql).await.unwrap();
+        let native = native.create_physical_plan().await.unwrap();
+        let lowered = always(&native).plan;
+        let expected = collect(native, context.task_ctx()).await.unwrap();
+        let given = collect(Arc::clone(&lowered), context.task_ctx())
+            .await
+            .unwrap();
+        assert_eq!(sorted(&given), sorted(&expected), "{large}");
+        let metrics = lowered.metrics().unwrap();
+        let count = metrics.sum_by_name("broken_facts").map(|of| of.as_usize());
+        assert_eq!(count, Some(broken), "{large}");
+    }
+}
