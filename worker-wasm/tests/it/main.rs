@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod calendar;
+mod codec;
 mod expressions;
 mod golden;
 mod host;
