@@ -20,3 +20,4 @@ mod support;
 mod tables;
 mod text;
 mod tpch;
+mod workers;
