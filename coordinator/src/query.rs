@@ -24,6 +24,7 @@ use crate::{
     place::{self, Placed},
     plan,
     processes::{Listed, Process},
+    workers::Crew,
 };
 
 /// SQL text -> something that can run.
@@ -81,10 +82,26 @@ pub(crate) async fn to_tasks(
     ctx: &QueryContext,
     logical: &LogicalPlan,
 ) -> Result<Placed, QueryError> {
-    let physical = plan::plan(ctx, logical).await?; //  LogicalPlan   -> ExecutionPlan
-    let staged = cut::cut(ctx, physical)?; //           ExecutionPlan -> stages
-    let compiled = compile::compile(ctx, staged)?; //   stage         -> fragment modules, or a recorded reason
-    place::place(ctx, compiled) //                      stage         -> task per worker
+    to_tasks_of(ctx, logical, Crew::of(ctx)).await
+}
+
+/// The same for rows that are written: the writers are here, so the rows are made here.
+pub(crate) async fn to_tasks_here(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+) -> Result<Placed, QueryError> {
+    to_tasks_of(ctx, logical, None).await
+}
+
+async fn to_tasks_of(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+    crew: Option<Crew>,
+) -> Result<Placed, QueryError> {
+    let physical = plan::plan(ctx, logical, crew.is_some()).await?; // LogicalPlan   -> ExecutionPlan
+    let staged = cut::cut(ctx, physical, crew).await?; //              ExecutionPlan -> stages
+    let compiled = compile::compile(ctx, staged)?; //                  stages        -> fragment modules, or a recorded reason
+    place::place(ctx, logical, compiled) //                            stages        -> tasks on workers
 }
 
 impl Prepared {

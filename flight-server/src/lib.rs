@@ -15,3 +15,4 @@ mod logging;
 mod metrics;
 mod status;
 pub mod tls;
+mod workers;
