@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct Placed {
     pub(crate) compiled: Compiled,
     /// What it was planned from, to be planned again for other workers.
-    pub(crate) logical: LogicalPlan,
+    pub(crate) logical: Box<LogicalPlan>,
 }
 
 impl Placed {
@@ -71,6 +71,6 @@ pub(crate) fn place(
     compiled.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
     Ok(Placed {
         compiled,
-        logical: logical.clone(),
+        logical: Box::new(logical.clone()),
     })
 }

@@ -114,12 +114,12 @@ async fn who_shows_a_wrong_token_or_believes_the_wrong_server_ends() {
     let place = Place::open().await;
     let mut config = host(&place, "w");
     config.join.token = Token::generate();
-    let error = within("a refusal", serve(config)).await;
+    let error = within("a refusal", Box::pin(serve(config))).await;
     assert!(matches!(error, HostError::Refused { .. }), "{error}");
     let mut config = host(&place, "w");
     config.join.fingerprint = Place::open().await.rendezvous.fingerprint();
-    let error = within("a refusal", serve(config)).await;
+    let error = within("a refusal", Box::pin(serve(config))).await;
     assert!(matches!(error, HostError::Refused { .. }), "{error}");
-    let error = within("a refusal", serve(host(&place, "a/b"))).await;
+    let error = within("a refusal", Box::pin(serve(host(&place, "a/b")))).await;
     assert!(matches!(error, HostError::Name { .. }), "{error}");
 }
