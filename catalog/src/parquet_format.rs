@@ -189,7 +189,7 @@ async fn naming<T>(object: &ObjectMeta, read: impl Future<Output = Result<T>>) -
     })))
 }
 
-fn has_floats(schema: &Schema) -> bool {
+pub(crate) fn has_floats(schema: &Schema) -> bool {
     schema
         .fields()
         .iter()
@@ -210,7 +210,7 @@ fn forget_file_bounds(statistics: &mut Statistics, schema: &Schema) {
 }
 
 /// The same scan with its footers read through [`NanSafeReader`].
-fn nan_safe_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+pub(crate) fn nan_safe_scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     let config = plan
         .downcast_ref::<DataSourceExec>()?
         .data_source()

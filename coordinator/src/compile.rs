@@ -1,4 +1,4 @@
-//! Stage -> fragment modules. The seam where compiled fragments enter.
+//! Stages -> fragment modules. The seam where compiled fragments enter.
 //!
 //! Every operator either compiles or is recorded here with the reason why it stays native.
 //! `SET murre.compile` decides: `always` compiles what can be, `never` nothing, `auto` what pays ([`gain`]).
@@ -8,90 +8,110 @@ use std::sync::Arc;
 use datafusion::{common::DataFusionError, physical_plan::ExecutionPlan};
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache, ModuleError, Modules},
-    lower::{self, Assemble, Lowered, Operator, Piece, Reason, gain},
+    lower::{self, Assemble, Lowered, Operator, Piece, Reason, Runs, gain},
 };
 
 use crate::{
     CompileMode, MurreSettings, QueryContext,
-    cut::{Stage, StageId, Staged},
+    cut::{self, Reach, StageId, Staged},
 };
 
-/// Why a stage could not be turned into fragment modules. A bug of ours: what cannot be compiled yet stays native.
+/// Why a plan could not be turned into fragment modules. A bug of ours: what cannot be compiled yet stays native.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    #[error("stage {stage} cannot be lowered to fragments")]
+    #[error("a plan cannot be lowered to fragments")]
     Lower {
-        stage: StageId,
         #[source]
         source: DataFusionError,
     },
-    #[error("a fragment of stage {stage} has no module")]
+    #[error("a fragment has no module")]
     Module {
-        stage: StageId,
         #[source]
         source: Box<ModuleError>,
     },
 }
 
-/// A stage with its fragments in it.
-#[derive(Debug)]
-pub(crate) struct CompiledStage {
-    pub(crate) stage: Stage,
-    /// Of the plan as DataFusion made it, in the order `EXPLAIN` prints them.
-    pub(crate) operators: Vec<Operator>,
-    /// By the number that [`lower::Runs::Wasm`] says.
-    pub(crate) fragments: Vec<Arc<Modules>>,
-}
-
+/// A plan with its fragments in it.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) stages: Vec<CompiledStage>,
+    /// All stages, the one that gives the query's rows at the top.
+    pub(crate) plan: Arc<dyn ExecutionPlan>,
+    /// Of the plan as DataFusion made it, in the order `EXPLAIN` prints them.
+    pub(crate) operators: Vec<StagedOperator>,
+    /// By the number that [`Runs::Wasm`] says.
+    pub(crate) fragments: Vec<Arc<Modules>>,
+    pub(crate) reach: Reach,
+}
+
+/// An operator and the stage it is in.
+#[derive(Debug)]
+pub(crate) struct StagedOperator {
+    pub(crate) stage: StageId,
+    pub(crate) operator: Operator,
 }
 
 pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, CompileError> {
     let settings = MurreSettings::of(ctx.state.config_options());
-    let stages = staged.stages.into_iter();
-    let stages = stages.map(|stage| compile_stage(ctx, &settings, stage));
-    Ok(Compiled {
-        stages: stages.collect::<Result<_, _>>()?,
-    })
-}
-
-fn compile_stage(
-    ctx: &QueryContext,
-    settings: &MurreSettings,
-    stage: Stage,
-) -> Result<CompiledStage, CompileError> {
-    let id = stage.id;
+    let Staged { plan: cut, reach } = staged;
     let mut choice = Choice {
         mode: settings.compile,
         modules: ctx.engine.modules(),
         fragments: Vec::new(),
     };
-    let lowered = lower::lower(&stage.plan, settings.host_eval, &mut choice);
-    let Lowered { plan, operators } = lowered.map_err(|error| sort(id, error))?;
+    // Fragments end at the boundaries of stages: exchanges are no operators of theirs.
+    let lowered = lower::lower(&cut, settings.host_eval, &mut choice).map_err(sort)?;
+    let Lowered { plan, operators } = lowered;
+    let stages = cut::stages(&cut).into_iter();
+    let operators = stages.zip(operators);
+    let operators = operators.map(|(stage, operator)| StagedOperator { stage, operator });
+    let operators = operators.collect();
     // Without a fragment the plan stays the very one that DataFusion made.
     let plan = match choice.fragments.is_empty() {
-        true => stage.plan,
+        true => cut,
         false => plan,
     };
-    Ok(CompiledStage {
-        stage: Stage { id, plan },
+    Ok(Compiled {
+        plan,
         operators,
         fragments: choice.fragments,
+        reach,
     })
 }
 
-fn sort(stage: StageId, source: DataFusionError) -> CompileError {
+impl Compiled {
+    /// The stage that a fragment is part of.
+    pub(crate) fn stage_of(&self, fragment: usize) -> StageId {
+        // A table may be built by a fragment without operators; the one that probes it comes later and has some.
+        let found = (fragment..self.fragments.len()).find_map(|fragment| {
+            let mut operators = self.operators.iter();
+            operators.find(|of| of.operator.runs == Runs::Wasm(fragment))
+        });
+        found.map_or(StageId(0), |of| of.stage)
+    }
+
+    /// The modules of all stages but the first, each once.
+    pub(crate) fn modules_of_tasks(&self) -> Vec<Arc<Modules>> {
+        let mut of_tasks: Vec<Arc<Modules>> = Vec::new();
+        for (fragment, modules) in self.fragments.iter().enumerate() {
+            let hash = modules.module().hash();
+            let known = of_tasks.iter().any(|known| known.module().hash() == hash);
+            if self.stage_of(fragment) != StageId(0) && !known {
+                of_tasks.push(Arc::clone(modules));
+            }
+        }
+        of_tasks
+    }
+}
+
+fn sort(source: DataFusionError) -> CompileError {
     match source {
         DataFusionError::External(error) => match error.downcast::<ModuleError>() {
-            Ok(source) => CompileError::Module { stage, source },
+            Ok(source) => CompileError::Module { source },
             Err(error) => CompileError::Lower {
-                stage,
                 source: DataFusionError::External(error),
             },
         },
-        source => CompileError::Lower { stage, source },
+        source => CompileError::Lower { source },
     }
 }
 

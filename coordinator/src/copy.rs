@@ -21,14 +21,16 @@ use datafusion::{
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use crate::{QueryContext, QueryError, corrupt, drive, query::to_tasks, revocable::Revocation};
+use crate::{
+    QueryContext, QueryError, corrupt, drive, query::to_tasks_here, revocable::Revocation,
+};
 
 /// Writes the files of a `COPY` plan. Gives the number of rows.
 pub(crate) async fn run(
     ctx: &Arc<QueryContext>,
     plan: &LogicalPlan,
 ) -> std::result::Result<u64, QueryError> {
-    let placed = to_tasks(ctx, plan).await?;
+    let placed = to_tasks_here(ctx, plan).await?;
     ctx.process().runs_plan(placed.root());
     let running = |source| QueryError::running(ctx.id(), source);
     let (failed, mut failure) = mpsc::channel(1);

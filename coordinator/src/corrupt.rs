@@ -19,6 +19,7 @@ use datafusion::{
     parquet::arrow::{ParquetRecordBatchStreamBuilder, async_reader::ParquetObjectReader},
     physical_plan::{ExecutionPlan, stream::RecordBatchStreamAdapter},
 };
+use datafusion_distributed::DistributedLeafExec;
 use futures::{FutureExt, StreamExt};
 
 use crate::{QueryContext, QueryError};
@@ -150,6 +151,9 @@ fn collect_files(plan: &Arc<dyn ExecutionPlan>, ctx: &QueryContext, files: &mut 
                 });
             }
         }
+    }
+    if let Some(leaf) = plan.downcast_ref::<DistributedLeafExec>() {
+        collect_files(leaf.original(), ctx, files);
     }
     for child in plan.children() {
         collect_files(child, ctx, files);

@@ -4,7 +4,9 @@
 //!  query runtime                                   caller's runtime
 //!  ExecutionPlan -> driver task -> [8 batches] -> BatchStream -> client
 //! ```
-//! The driver stops at the next batch boundary when the caller drops the stream, at `KILL`, and at the deadline.
+//! What the driver does is [`production`]. It stops at the next batch boundary when the caller drops the stream, at `KILL`, and at the deadline.
+
+mod production;
 
 use std::{
     future::Future,
@@ -14,21 +16,23 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{
     execution::{TaskContext, runtime_env::RuntimeEnv},
-    physical_plan::execute_stream,
+    prelude::SessionConfig,
 };
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use tokio::sync::mpsc;
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 use tracing::{Instrument, debug, info_span, warn};
 use worker_wasm::exec::StopSignal;
 
-use crate::{QueryContext, QueryError, context::Deadline, corrupt, metrics, place::Placed};
+use production::Production;
+
+use crate::{QueryContext, QueryError, context::Deadline, metrics, place::Placed};
 
 /// Batches the driver may be ahead of the client: enough for the next message of a result of usual width.
 const BATCHES_AHEAD: usize = 8;
@@ -113,7 +117,13 @@ pub(crate) fn drive(
     let run = ctx.process().run(Some(placed.root()));
     let driver = async move {
         let mut client = Duration::ZERO;
-        let outcome = produce(&running, &placed, deadline, stop, &sender, &mut client).await;
+        let production = Production {
+            ctx: &running,
+            deadline,
+            stop,
+            sender: &sender,
+        };
+        let outcome = production.run(placed, &mut client).await;
         if !count.swap(true, Ordering::AcqRel) {
             finished(&running, outcome.as_ref().err(), client);
         }
@@ -133,59 +143,6 @@ pub(crate) fn drive(
         _stop: dropped,
         ctx: Arc::clone(ctx),
     })
-}
-
-/// Sends the plan's rows; adds up in `client` how long the client kept it from going on.
-async fn produce(
-    ctx: &QueryContext,
-    placed: &Placed,
-    deadline: Option<Deadline>,
-    stop: StopSignal,
-    sender: &mpsc::Sender<Result<RecordBatch, QueryError>>,
-    client: &mut Duration,
-) -> Result<(), QueryError> {
-    let plan = Arc::clone(placed.root());
-    let task = task_context(ctx, stop.clone());
-    let rows =
-        execute_stream(plan, task).map_err(|source| QueryError::running(ctx.id(), source))?;
-    let mut rows = corrupt::catch_panics(rows);
-    loop {
-        let batch = tokio::select! {
-            biased;
-            () = sender.closed() => return Err(QueryError::Cancelled { id: ctx.id() }),
-            reason = stopped(ctx, deadline) => return Err(reason),
-            batch = rows.next() => batch,
-        };
-        match batch {
-            Some(Ok(batch)) if batch.num_rows() == 0 => {}
-            Some(Ok(batch)) => {
-                let full = Instant::now();
-                // A client that reads slowly must not keep a query alive past its deadline.
-                tokio::select! {
-                    biased;
-                    reason = stopped(ctx, deadline) => return Err(reason),
-                    _ = sender.send(Ok(batch)) => {}
-                }
-                *client += full.elapsed();
-            }
-            // An operator that was told to stop says so with an error of its own; the reason is known here.
-            Some(Err(_)) if stop.is_set() => {
-                return Err(tokio::select! {
-                    biased;
-                    reason = stopped(ctx, deadline) => reason,
-                    () = sender.closed() => QueryError::Cancelled { id: ctx.id() },
-                });
-            }
-            Some(Err(source)) => {
-                return Err(tokio::select! {
-                    biased;
-                    reason = stopped(ctx, deadline) => reason,
-                    error = corrupt::explain(ctx, placed.root(), source) => error,
-                });
-            }
-            None => return Ok(()),
-        }
-    }
 }
 
 /// Resolves when the statement must stop, with the reason.
@@ -224,11 +181,21 @@ pub(crate) fn task_context_in(
     stop: StopSignal,
     environment: RuntimeEnv,
 ) -> Arc<TaskContext> {
+    let config = ctx.state.config().clone();
+    task_context_with(ctx, config.with_extension(Arc::new(stop)), environment)
+}
+
+/// The same with settings that say when to stop.
+pub(crate) fn task_context_with(
+    ctx: &QueryContext,
+    config: SessionConfig,
+    environment: RuntimeEnv,
+) -> Arc<TaskContext> {
     let state = &ctx.state;
     Arc::new(TaskContext::new(
         Some(ctx.id().to_string()),
         state.session_id().to_owned(),
-        state.config().clone().with_extension(Arc::new(stop)),
+        config,
         state.scalar_functions().clone(),
         state.higher_order_functions().clone(),
         state.aggregate_functions().clone(),

@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use worker_wasm::{exec::ModuleCache, runtime::ArtefactFolder};
 
 use crate::{
-    Identity, Process, QueryError, QueryId, Session, fragments, identity,
+    Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, fragments, identity,
     lanes::Lanes,
     memory::{ProcessPool, QueryPool},
     metrics,
@@ -55,6 +55,8 @@ pub struct EngineConfig {
     pub slow_query: Option<Duration>,
     /// Limit on a statement in sessions that set none; `None` means no limit.
     pub statement_timeout: Option<Duration>,
+    /// Who runs the tasks of queries, in sessions that do not say.
+    pub workers: WorkersKind,
 }
 
 /// The query engine of one process.
@@ -70,6 +72,8 @@ pub struct Engine {
     environment: Arc<RuntimeEnv>,
     /// `None` where this machine cannot run compiled fragments.
     modules: Option<Arc<ModuleCache>>,
+    /// Those in other processes.
+    workers: Arc<WorkerPool>,
     /// What a new session starts from.
     template: SessionState,
     processes: Arc<Processes>,
@@ -128,7 +132,11 @@ impl Engine {
             id: QueryId(0),
             detail: format!("cannot start query threads: {e}"),
         })?;
-        let modules = fragments::open(&config);
+        let modules = fragments::open_fragments(
+            config.threads,
+            config.module_folder.clone(),
+            config.module_cache_bytes,
+        );
         Ok(Arc::new(Self {
             config,
             store,
@@ -138,6 +146,7 @@ impl Engine {
             pool,
             environment,
             modules,
+            workers: Arc::default(),
             template,
             processes: Arc::default(),
             draining: AtomicBool::new(false),
@@ -168,6 +177,11 @@ impl Engine {
 
     pub fn users(&self) -> &Arc<Users> {
         &self.users
+    }
+
+    /// The workers in other processes.
+    pub fn workers(&self) -> &Arc<WorkerPool> {
+        &self.workers
     }
 
     /// Statements in flight, oldest first.

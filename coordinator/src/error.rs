@@ -7,6 +7,8 @@ use datafusion::{
     arrow::error::ArrowError, common::DataFusionError, sql::sqlparser::parser::ParserError,
 };
 
+use worker_wasm::worker::LinkError;
+
 use crate::{CompileError, QueryId, settings::human_bytes};
 
 /// Why a statement failed. Variants say what we were doing; `flight-server` maps them to status codes.
@@ -69,6 +71,11 @@ pub enum QueryError {
     TimedOut { id: QueryId, limit: Duration },
     #[error("the server is shutting down")]
     ShuttingDown,
+    #[error("no worker is connected")]
+    NoWorkers,
+    /// A worker went away, or refused what it was sent.
+    #[error(transparent)]
+    Worker(#[from] LinkError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -91,6 +98,9 @@ impl QueryError {
             Self::NotFound { hint, .. } => hint.as_deref(),
             Self::Unsupported { hint, .. } => *hint,
             Self::Catalog(error) => error.hint(),
+            Self::NoWorkers => Some(
+                "start one with murre worker, or run the query here: SET murre.workers = 'embedded'",
+            ),
             _ => None,
         }
     }

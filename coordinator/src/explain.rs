@@ -10,7 +10,7 @@ use arrow::{
 };
 use worker_wasm::{exec::Modules, lower::Runs};
 
-use crate::{Outcome, QueryContext, QueryError, error_chain, place::Placed};
+use crate::{Outcome, QueryContext, QueryError, cut::Reach, error_chain, place::Placed};
 
 pub(crate) fn fragments_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -19,7 +19,7 @@ pub(crate) fn fragments_schema() -> SchemaRef {
         Field::new("fragment", DataType::Utf8, true),
         Field::new("operator", DataType::Utf8, false),
         Field::new("runs", DataType::Utf8, false),
-        // Why a native operator is not compiled.
+        // Why a native operator is not compiled, or what keeps the plan from the workers that were asked for.
         Field::new("reason", DataType::Utf8, true),
         Field::new("wasm_bytes", DataType::Int64, true),
         Field::new("compile_ms", DataType::Float64, true),
@@ -33,14 +33,20 @@ struct Row<'a> {
     stage: i32,
     operator: &'a str,
     runs: &'a Runs,
+    /// What keeps the plan from workers, if this operator does.
+    blocks: Option<&'a str>,
     modules: Option<&'a Arc<Modules>>,
 }
 
 impl Row<'_> {
     fn reason(&self) -> Option<String> {
-        match self.runs {
+        let native = match self.runs {
             Runs::Native(reason) => Some(reason.to_string()),
             Runs::Wasm(_) | Runs::Scan | Runs::Exchange => None,
+        };
+        match (native, self.blocks) {
+            (Some(native), Some(blocks)) => Some(format!("{native}; {blocks}")),
+            (native, blocks) => native.or_else(|| blocks.map(str::to_owned)),
         }
     }
 }
@@ -55,18 +61,26 @@ fn name(runs: &Runs) -> &'static str {
 }
 
 pub(crate) fn fragments(placed: &Placed) -> Outcome {
-    let mut rows = Vec::new();
-    for stage in &placed.compiled.stages {
-        rows.extend(stage.operators.iter().map(|operator| Row {
-            stage: stage.stage.id.0 as i32,
-            operator: &operator.name,
-            runs: &operator.runs,
-            modules: match &operator.runs {
-                Runs::Wasm(fragment) => stage.fragments.get(*fragment),
+    let compiled = &placed.compiled;
+    let blocker = match &compiled.reach {
+        Reach::Here(blocker) => blocker.as_ref(),
+        Reach::Workers { .. } => None,
+    };
+    let rows = compiled.operators.iter().enumerate();
+    let rows: Vec<_> = rows
+        .map(|(index, of)| Row {
+            stage: of.stage.0 as i32,
+            operator: &of.operator.name,
+            runs: &of.operator.runs,
+            blocks: blocker
+                .filter(|blocker| blocker.operator == index)
+                .map(|blocker| blocker.reason.as_str()),
+            modules: match &of.operator.runs {
+                Runs::Wasm(fragment) => compiled.fragments.get(*fragment),
                 Runs::Native(_) | Runs::Scan | Runs::Exchange => None,
             },
-        }));
-    }
+        })
+        .collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from_iter_values(
             rows.iter().map(|row| row.stage),
@@ -117,19 +131,17 @@ pub(crate) fn wat(ctx: &QueryContext, placed: &Placed) -> Result<Outcome, QueryE
     let (mut stages, mut names) = (Vec::new(), Vec::new());
     let (mut shapes, mut texts) = (Vec::new(), Vec::new());
     let mut bytes = Vec::new();
-    for stage in &placed.compiled.stages {
-        for modules in &stage.fragments {
-            let module = modules.module();
-            let text = module.wat().map_err(|error| QueryError::Internal {
-                id: ctx.id(),
-                detail: error_chain(&error),
-            })?;
-            stages.push(stage.stage.id.0 as i32);
-            names.push(module.name());
-            shapes.push(module.fragment().to_string());
-            texts.push(text);
-            bytes.push(module.bytes());
-        }
+    for (fragment, modules) in placed.compiled.fragments.iter().enumerate() {
+        let module = modules.module();
+        let text = module.wat().map_err(|error| QueryError::Internal {
+            id: ctx.id(),
+            detail: error_chain(&error),
+        })?;
+        stages.push(placed.compiled.stage_of(fragment).0 as i32);
+        names.push(module.name());
+        shapes.push(module.fragment().to_string());
+        texts.push(text);
+        bytes.push(module.bytes());
     }
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from(stages)),

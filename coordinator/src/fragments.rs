@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use worker_wasm::{
     exec::ModuleCache,
-    runtime::{ArtefactCache, ArtefactLimits, Protection, Runtime, RuntimeConfig},
+    runtime::{ArtefactCache, ArtefactFolder, ArtefactLimits, Protection, Runtime, RuntimeConfig},
 };
-
-use crate::EngineConfig;
 
 /// Shapes of fragments that are kept encoded and loaded.
 const FRAGMENTS_MAX: usize = 1_000;
@@ -19,18 +17,25 @@ const MEMORIES_PER_THREAD: usize = 16;
 /// What an idle memory keeps. Bytes.
 const IDLE_MEMORY_BYTES: u64 = 8 << 20;
 
+/// Compiled modules for a process whose queries run on this many threads. `folder` and `disk_bytes_max` are for code that
+/// outlives the process.
+///
 /// `None`, with a warning, where this machine cannot run modules; then every operator is DataFusion's own.
-pub(crate) fn open(config: &EngineConfig) -> Option<Arc<ModuleCache>> {
+pub fn open_fragments(
+    threads: usize,
+    folder: Option<ArtefactFolder>,
+    disk_bytes_max: u64,
+) -> Option<Arc<ModuleCache>> {
     let artefacts = ArtefactCache::new(
         ArtefactLimits {
             modules_max: FRAGMENTS_MAX,
-            disk_bytes_max: config.module_cache_bytes,
+            disk_bytes_max,
         },
-        config.module_folder.clone(),
+        folder,
     );
     let runtime = Runtime::new(RuntimeConfig {
-        protection: Protection::probe(config.threads * MEMORIES_PER_THREAD),
-        idle_memories_max: config.threads * 2,
+        protection: Protection::probe(threads * MEMORIES_PER_THREAD),
+        idle_memories_max: threads * 2,
         idle_memory_bytes: IDLE_MEMORY_BYTES,
         perf_map: std::env::var_os("MURRE_PERF_MAP").is_some(),
         artefacts,

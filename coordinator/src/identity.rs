@@ -62,7 +62,8 @@ impl Identity {
             | Command::DropSchema { .. }
             | Command::Drop { .. }
             | Command::Set { .. }
-            | Command::ShowProcesslist => Ok(()),
+            | Command::ShowProcesslist
+            | Command::ShowWorkers => Ok(()),
             // Depends on whose statement it is: decided where that is known.
             Command::Kill { .. } => Ok(()),
         }

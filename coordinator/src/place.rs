@@ -1,39 +1,76 @@
-//! Stage -> task on a worker. Everything runs in this process until there are others.
+//! Stages -> tasks on workers. A plan that stays here is one task, without a worker.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::{execution::TaskContext, logical_expr::LogicalPlan, physical_plan::ExecutionPlan};
+use worker_wasm::exec::StopSignal;
 
-use crate::{QueryContext, QueryError, compile::Compiled, pause};
+use crate::{
+    QueryContext, QueryError,
+    compile::Compiled,
+    cut::Reach,
+    drive, pause,
+    workers::{Crew, QueryModules},
+};
 
-/// A compiled plan with a worker for every stage.
+/// A compiled plan whose tasks have their workers.
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) compiled: Compiled,
+    /// What it was planned from, to be planned again for other workers.
+    pub(crate) logical: Box<LogicalPlan>,
 }
 
 impl Placed {
     /// The plan that gives the query's rows.
     pub(crate) fn root(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.compiled.stages[0].stage.plan
+        &self.compiled.plan
+    }
+
+    /// The workers of its tasks.
+    pub(crate) fn crew(&self) -> Option<&Crew> {
+        match &self.compiled.reach {
+            Reach::Here(_) => None,
+            Reach::Workers { crew, .. } => Some(crew),
+        }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
         self.root().schema()
     }
+
+    /// What the operators of the first stage see, and how they reach the workers of the others; these have all modules
+    /// then.
+    pub(crate) async fn task_context(
+        &self,
+        ctx: &QueryContext,
+        stop: StopSignal,
+    ) -> Result<Arc<TaskContext>, QueryError> {
+        let environment = ctx.engine.environment(&ctx.pool);
+        match &self.compiled.reach {
+            Reach::Here(_) => Ok(drive::task_context_in(ctx, stop, environment)),
+            Reach::Workers { crew, config } => {
+                crew.ensure(&self.compiled.modules_of_tasks()).await?;
+                let modules = Arc::new(QueryModules::new(&self.compiled.fragments));
+                let config = config.as_ref().clone().with_extension(Arc::new(stop));
+                let config = crew.session(ctx, config, modules)?;
+                Ok(drive::task_context_with(ctx, config, environment))
+            }
+        }
+    }
 }
 
-pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
-    if compiled.stages.is_empty() {
-        return Err(QueryError::Internal {
-            id: ctx.id(),
-            detail: "a plan without stages".into(),
-        });
-    }
-    for compiled in &mut compiled.stages {
-        let plan = pause::between_batches(Arc::clone(&compiled.stage.plan));
-        compiled.stage.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
-    }
-    Ok(Placed { compiled })
+/// `logical` is what the plan was made from.
+pub(crate) fn place(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+    mut compiled: Compiled,
+) -> Result<Placed, QueryError> {
+    let plan = pause::between_batches(compiled.plan);
+    compiled.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
+    Ok(Placed {
+        compiled,
+        logical: Box::new(logical.clone()),
+    })
 }

@@ -1,8 +1,9 @@
 //! `LogicalPlan` -> `ExecutionPlan`: DataFusion's optimiser and physical planner.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use datafusion::{
+    execution::context::SessionState,
     logical_expr::LogicalPlan,
     optimizer::{Optimizer, simplify_expressions::SimplifyExpressions},
     physical_plan::ExecutionPlan,
@@ -10,11 +11,13 @@ use datafusion::{
 
 use crate::{QueryContext, QueryError};
 
+/// `for_workers` leaves out what cannot be shared between workers.
 pub(crate) fn optimise(
     ctx: &QueryContext,
     logical: &LogicalPlan,
+    for_workers: bool,
 ) -> Result<LogicalPlan, QueryError> {
-    let optimised = ctx.state.optimize(logical);
+    let optimised = state(ctx, for_workers).optimize(logical);
     optimised.map_err(|source| QueryError::planning(ctx.id(), source))
 }
 
@@ -29,8 +32,20 @@ pub(crate) fn fold(ctx: &QueryContext, plan: LogicalPlan) -> Result<LogicalPlan,
 pub(crate) async fn plan(
     ctx: &QueryContext,
     optimised: &LogicalPlan,
+    for_workers: bool,
 ) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
-    let planner = ctx.state.query_planner();
-    let physical = planner.create_physical_plan(optimised, &ctx.state).await;
+    let state = state(ctx, for_workers);
+    let planner = state.query_planner();
+    let physical = planner.create_physical_plan(optimised, &state).await;
     physical.map_err(|source| QueryError::planning(ctx.id(), source))
+}
+
+fn state(ctx: &QueryContext, for_workers: bool) -> Cow<'_, SessionState> {
+    let mut state = Cow::Borrowed(&ctx.state);
+    if for_workers {
+        // The value of such a subquery is handed on inside one process: workers get a join instead.
+        let optimizer = &mut state.to_mut().config_mut().options_mut().optimizer;
+        optimizer.enable_physical_uncorrelated_scalar_subquery = false;
+    }
+    state
 }

@@ -24,6 +24,7 @@ use crate::{
     drive::{self, BatchStream},
     place::{self, Placed},
     plan,
+    workers::Crew,
 };
 
 /// How long the rows of a query that was begun ahead wait for whoever is to ask for them.
@@ -153,23 +154,42 @@ pub(crate) async fn to_tasks(
     ctx: &QueryContext,
     logical: &LogicalPlan,
 ) -> Result<Placed, QueryError> {
-    let optimised = plan::optimise(ctx, logical)?; //   LogicalPlan   -> LogicalPlan
-    planned_to_tasks(ctx, &optimised).await
+    to_tasks_of(ctx, logical, Crew::of(ctx)).await
+}
+
+/// The same for rows that are written: the writers are here, so the rows are made here.
+pub(crate) async fn to_tasks_here(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+) -> Result<Placed, QueryError> {
+    to_tasks_of(ctx, logical, None).await
+}
+
+async fn to_tasks_of(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+    crew: Option<Crew>,
+) -> Result<Placed, QueryError> {
+    let optimised = plan::optimise(ctx, logical, crew.is_some())?; //       LogicalPlan   -> LogicalPlan
+    planned_to_tasks(ctx, logical, &optimised, crew).await
 }
 
 /// The same for an optimised plan that values were put into.
 async fn to_tasks_optimised(ctx: &QueryContext, plan: LogicalPlan) -> Result<Placed, QueryError> {
-    planned_to_tasks(ctx, &plan::fold(ctx, plan)?).await
+    let folded = plan::fold(ctx, plan)?;
+    planned_to_tasks(ctx, &folded, &folded, Crew::of(ctx)).await
 }
 
 async fn planned_to_tasks(
     ctx: &QueryContext,
+    logical: &LogicalPlan,
     optimised: &LogicalPlan,
+    crew: Option<Crew>,
 ) -> Result<Placed, QueryError> {
-    let physical = plan::plan(ctx, optimised).await?; // LogicalPlan   -> ExecutionPlan
-    let staged = cut::cut(ctx, physical)?; //           ExecutionPlan -> stages
-    let compiled = compile::compile(ctx, staged)?; //   stage         -> fragment modules, or a recorded reason
-    place::place(ctx, compiled) //                      stage         -> task per worker
+    let physical = plan::plan(ctx, optimised, crew.is_some()).await?; //    LogicalPlan   -> ExecutionPlan
+    let staged = cut::cut(ctx, physical, crew).await?; //                   ExecutionPlan -> stages
+    let compiled = compile::compile(ctx, staged)?; //                       stages        -> fragment modules, or a recorded reason
+    place::place(ctx, logical, compiled) //                                 stages        -> tasks on workers
 }
 
 impl Prepared {

@@ -11,7 +11,7 @@ use datafusion::{
     prelude::SessionConfig,
 };
 
-use crate::QueryError;
+use crate::{QueryError, WorkersKind};
 
 /// Settings of a session, under the prefix `murre`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct MurreSettings {
     pub statement_timeout: String,
     pub compile: CompileMode,
     pub host_eval: bool,
+    /// `None` for the server's.
+    pub workers: Option<WorkersKind>,
+    pub tasks_per_stage: usize,
     pub flight_dictionaries: bool,
     pub flight_views: bool,
 }
@@ -34,6 +37,8 @@ impl Default for MurreSettings {
             statement_timeout,
             compile: CompileMode::Auto,
             host_eval: true,
+            workers: None,
+            tasks_per_stage: 0,
             flight_dictionaries: false,
             flight_views: false,
         }
@@ -72,6 +77,18 @@ impl ExtensionOptions for MurreSettings {
                 self.compile = CompileMode::of(value).ok_or_else(|| invalid(CompileMode::NAMES))?
             }
             "host_eval" => self.host_eval = flag()?,
+            "workers" => {
+                self.workers = match value.eq_ignore_ascii_case("auto") {
+                    true => None,
+                    false => Some(
+                        WorkersKind::of(value)
+                            .ok_or_else(|| invalid("auto, embedded or remote"))?,
+                    ),
+                }
+            }
+            "tasks_per_stage" => {
+                self.tasks_per_stage = value.parse().map_err(|_| invalid("a number of tasks"))?
+            }
             "flight_dictionaries" => self.flight_dictionaries = flag()?,
             "flight_views" => self.flight_views = flag()?,
             _ => {
@@ -114,6 +131,16 @@ impl ExtensionOptions for MurreSettings {
                 "host_eval",
                 self.host_eval.to_string(),
                 "Let fragments call back for expressions without generated code; off keeps such operators native",
+            ),
+            entry(
+                "workers",
+                self.workers.map_or("auto", WorkersKind::name).to_owned(),
+                "Who runs the tasks of queries: embedded for this server, remote for others, or auto as the server was started",
+            ),
+            entry(
+                "tasks_per_stage",
+                self.tasks_per_stage.to_string(),
+                "Tasks that each stage of a query is spread over; 0 means one for each worker and at least two, or no stages where this server is the worker",
             ),
             entry(
                 "flight_dictionaries",
@@ -256,6 +283,11 @@ fn check_value(name: &str, value: &str, threads: usize) -> Result<(), String> {
     match name {
         "murre.memory_limit" => parse_bytes(value).map(drop),
         "murre.statement_timeout" => parse_duration(value).map(drop),
+        "murre.tasks_per_stage" => match value.parse::<usize>() {
+            Ok(tasks) if tasks <= TASKS_PER_STAGE_MAX => Ok(()),
+            Ok(_) => Err(format!("at most {TASKS_PER_STAGE_MAX}")),
+            Err(_) => Err(format!("\"{value}\" is not a number of tasks")),
+        },
         "murre.threads" => match value.parse::<usize>() {
             Ok(wanted) if wanted <= threads_max(threads) => Ok(()),
             Ok(_) => Err(format!(
@@ -292,6 +324,9 @@ fn check_number(name: &str, number: u64, threads: usize) -> Result<(), String> {
         false => Err(format!("{number} is not between {least} and {most}")),
     }
 }
+
+/// More tasks than this in one stage only cost connections.
+const TASKS_PER_STAGE_MAX: usize = 1_000;
 
 /// More partitions than this only cost memory.
 fn threads_max(threads: usize) -> usize {
@@ -412,6 +447,9 @@ mod tests {
             ("murre.statement_timeout", "soon", "not a length of time"),
             ("murre.compile", "sometimes", "always, auto or never"),
             ("murre.host_eval", "maybe", "true or false"),
+            ("murre.workers", "nobody", "auto, embedded or remote"),
+            ("murre.tasks_per_stage", "-1", "not a number of tasks"),
+            ("murre.tasks_per_stage", "100000", "at most"),
             ("murre.nothing", "1", "nothing"),
             ("datafusion.runtime.memory_limit", "1G", "whole server"),
             ("datafusion.execution.batch_size", "0", "between 1 and"),

@@ -18,7 +18,8 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use crate::{
-    QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks, temporary::compact,
+    QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks_here,
+    temporary::compact,
 };
 
 /// Writes all rows of a query, a file for each partition of its plan that has any, and commits. Gives the number of rows.
@@ -162,7 +163,7 @@ pub(crate) async fn to_memory(
 }
 
 async fn start(ctx: &Arc<QueryContext>, rows: &LogicalPlan) -> Result<Placed, QueryError> {
-    let placed = to_tasks(ctx, rows).await?;
+    let placed = to_tasks_here(ctx, rows).await?;
     ctx.process().runs_plan(placed.root());
     Ok(placed)
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use coordinator::{EngineConfig, parse_bytes};
+use coordinator::{EngineConfig, WorkersKind, parse_bytes};
 use serde::Deserialize;
 
 use crate::{
@@ -72,6 +72,12 @@ pub struct Settings {
     /// Prepared statements of one session [default: 1000]
     #[arg(long, env = "MURRE_PREPARED_LIMIT", value_name = "N")]
     pub prepared_limit: Option<usize>,
+    /// Who runs the tasks of queries: embedded for this process, remote for workers that join [default: embedded]
+    #[arg(long, env = "MURRE_WORKERS", value_name = "KIND")]
+    pub workers: Option<String>,
+    /// Address that workers join at; without it none can [default with --workers remote: 127.0.0.1:31338]
+    #[arg(long, env = "MURRE_WORKERS_LISTEN", value_name = "HOST:PORT")]
+    pub workers_listen: Option<String>,
     /// Log lines as text or json [default: text]
     #[arg(long, env = "MURRE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -96,6 +102,8 @@ pub struct ServerConfig {
     pub auth: AuthConfig,
     /// `None` for plaintext.
     pub tls: Option<TlsConfig>,
+    /// `None` where no worker can join.
+    pub workers_listen: Option<SocketAddr>,
     pub engine: EngineConfig,
 }
 
@@ -124,6 +132,8 @@ impl Settings {
             result_limit: self.result_limit.or(file.result_limit),
             session_limit: self.session_limit.or(file.session_limit),
             prepared_limit: self.prepared_limit.or(file.prepared_limit),
+            workers: self.workers.or(file.workers),
+            workers_listen: self.workers_listen.or(file.workers_listen),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
             auth: self.auth.or(file.auth),
@@ -146,7 +156,18 @@ impl Settings {
             Some("json") => true,
             Some(other) => bail!("log_format: \"{other}\" is neither text nor json"),
         };
+        let workers = self.workers.as_deref().unwrap_or("embedded");
+        let workers = WorkersKind::of(workers)
+            .with_context(|| format!("workers: \"{workers}\" is not {}", WorkersKind::NAMES))?;
+        let workers_listen = match (self.workers_listen.as_deref(), workers) {
+            (Some(text), _) => Some(text),
+            (None, WorkersKind::Remote) => Some("127.0.0.1:31338"),
+            (None, WorkersKind::Embedded) => None,
+        };
+        // What is said there is always encrypted.
+        let workers_listen = workers_listen.map(|text| address("workers_listen", text, true));
         Ok(ServerConfig {
+            workers_listen: workers_listen.transpose()?,
             listen: address(
                 "listen",
                 self.listen.as_deref().unwrap_or("127.0.0.1:31337"),
@@ -206,6 +227,7 @@ impl Settings {
                     self.statement_timeout.as_deref(),
                     0,
                 )?),
+                workers,
             },
             data_dir,
         })
@@ -231,7 +253,7 @@ fn address(name: &str, text: &str, for_others: bool) -> anyhow::Result<SocketAdd
     Ok(address)
 }
 
-fn size(name: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
+pub(crate) fn size(name: &str, text: Option<&str>, default: u64) -> anyhow::Result<u64> {
     text.map_or(Ok(default), |text| {
         parse_bytes(text).map_err(|e| anyhow::anyhow!("{name}: {e}"))
     })
@@ -245,7 +267,7 @@ fn time(name: &str, text: Option<&str>, default_seconds: u64) -> anyhow::Result<
 }
 
 /// `MemTotal` of Linux, or the control group's limit where that is lower; 4 GiB where neither can be read.
-fn machine_memory_bytes() -> u64 {
+pub(crate) fn machine_memory_bytes() -> u64 {
     let total = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {

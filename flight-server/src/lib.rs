@@ -16,3 +16,4 @@ mod metrics;
 mod network;
 mod status;
 pub mod tls;
+mod workers;

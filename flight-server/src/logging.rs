@@ -7,17 +7,15 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config::ServerConfig;
-
 /// Starts logging. `OTEL_EXPORTER_OTLP_ENDPOINT` names the collector; the returned provider flushes when shut down.
-pub(crate) fn start(config: &ServerConfig) -> anyhow::Result<Option<SdkTracerProvider>> {
-    let filter = EnvFilter::try_new(&config.log_filter)
-        .with_context(|| format!("log: \"{}\" is not a filter", config.log_filter))?;
+pub(crate) fn start(filter: &str, json: bool) -> anyhow::Result<Option<SdkTracerProvider>> {
+    let filter =
+        EnvFilter::try_new(filter).with_context(|| format!("log: \"{filter}\" is not a filter"))?;
     let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(colours);
-    let lines = if config.log_json {
+    let lines = if json {
         lines.json().boxed()
     } else {
         lines.boxed()

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use flight_server::cli::{demo, fragment, serve, sql};
+use flight_server::cli::{demo, fragment, serve, sql, worker};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,6 +20,8 @@ struct Murre {
 enum Command {
     /// Serve Flight SQL
     Serve(Box<serve::ServeArgs>),
+    /// Run tasks of queries for a server
+    Worker(worker::WorkerArgs),
     /// Run SQL, against a server or a data folder
     Sql(sql::SqlArgs),
     /// Try Murre on generated data
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match command {
                 Command::Serve(args) => serve::run(*args).await,
+                Command::Worker(args) => worker::run(args).await,
                 Command::Sql(args) => sql::run(args).await,
                 Command::Demo(args) => demo::run(args).await,
                 Command::Fragment(args) => fragment::run(args).await,

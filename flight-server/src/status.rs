@@ -4,6 +4,7 @@ use catalog::CatalogError;
 use coordinator::{CompileError, QueryError, error_chain};
 use tonic::{Code, Status};
 use tracing::error;
+use worker_wasm::worker::LinkError;
 
 use crate::auth::AuthError;
 
@@ -68,10 +69,17 @@ fn code(error: &QueryError) -> Code {
         QueryError::Forbidden { .. } => Code::PermissionDenied,
         QueryError::OutOfMemory { .. } | QueryError::TooManyRows { .. } => Code::ResourceExhausted,
         QueryError::CorruptFile { .. } => Code::DataLoss,
-        QueryError::Storage { .. } | QueryError::ShuttingDown => Code::Unavailable,
+        QueryError::Storage { .. }
+        | QueryError::ShuttingDown
+        | QueryError::NoWorkers
+        | QueryError::Worker(LinkError::Lost { .. } | LinkError::Silent { .. }) => {
+            Code::Unavailable
+        }
         QueryError::Cancelled { .. } => Code::Cancelled,
         QueryError::TimedOut { .. } => Code::DeadlineExceeded,
-        QueryError::Spill { .. } | QueryError::Internal { .. } => Code::Internal,
+        QueryError::Spill { .. }
+        | QueryError::Internal { .. }
+        | QueryError::Worker(LinkError::Refused { .. }) => Code::Internal,
         QueryError::Compile(CompileError::Lower { .. } | CompileError::Module { .. }) => {
             Code::Internal
         }
@@ -113,7 +121,7 @@ fn catalog_code(error: &CatalogError) -> Code {
 mod tests {
     use super::*;
     use catalog::TableName;
-    use coordinator::{QueryId, StageId};
+    use coordinator::QueryId;
     use datafusion::common::DataFusionError;
 
     #[test]
@@ -121,6 +129,7 @@ mod tests {
         let plan = || DataFusionError::Plan("x".into());
         let name = || TableName::new("public", "t");
         let text = || String::from("x");
+        let worker = || worker_wasm::rendezvous::WorkerId::new("w").unwrap();
         let id = QueryId(7);
         let rows = [
             (QueryError::Empty, Code::InvalidArgument),
@@ -200,12 +209,29 @@ mod tests {
                 Code::Internal,
             ),
             (QueryError::Internal { id, detail: text() }, Code::Internal),
+            (QueryError::NoWorkers, Code::Unavailable),
             (
-                CompileError::Lower {
-                    stage: StageId(0),
-                    source: plan(),
+                LinkError::Lost { worker: worker() }.into(),
+                Code::Unavailable,
+            ),
+            (
+                LinkError::Silent {
+                    worker: worker(),
+                    limit: std::time::Duration::from_secs(1),
                 }
                 .into(),
+                Code::Unavailable,
+            ),
+            (
+                LinkError::Refused {
+                    worker: worker(),
+                    detail: text(),
+                }
+                .into(),
+                Code::Internal,
+            ),
+            (
+                CompileError::Lower { source: plan() }.into(),
                 Code::Internal,
             ),
             (

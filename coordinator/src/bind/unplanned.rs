@@ -73,6 +73,11 @@ pub(super) fn command(statement: &Statement) -> Result<Option<Command>, QueryErr
         {
             Command::ShowSecrets
         }
+        SqlStatement::ShowVariable { variable }
+            if variable.len() == 1 && is_word(&variable[0], "workers") =>
+        {
+            Command::ShowWorkers
+        }
         SqlStatement::StartTransaction { .. }
         | SqlStatement::Commit { .. }
         | SqlStatement::Rollback { .. }

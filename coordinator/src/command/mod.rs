@@ -60,6 +60,7 @@ pub(crate) enum Command {
         if_exists: bool,
     },
     ShowSecrets,
+    ShowWorkers,
     /// `SET` with a value, `RESET` without.
     Set {
         name: String,
@@ -132,6 +133,7 @@ impl Command {
             Self::Insert(_) | Self::Copy(_) => count_schema(),
             Self::CreateTable(table) if table.rows.is_some() => count_schema(),
             Self::ShowSecrets => show::secrets_schema(),
+            Self::ShowWorkers => show::workers_schema(),
             Self::User(UserStatement::Show) => users_schema(),
             Self::ShowProcesslist => show::processlist_schema(),
             Self::ExplainFragments(_) => explain::fragments_schema(),
@@ -145,6 +147,7 @@ impl Command {
         matches!(
             self,
             Self::ShowSecrets
+                | Self::ShowWorkers
                 | Self::ShowProcesslist
                 | Self::ExplainFragments(_)
                 | Self::ExplainWat(_)
@@ -234,6 +237,10 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, Qu
             Ok(Outcome::done())
         }
         Command::ShowSecrets => Ok(show::secrets(ctx)),
+        Command::ShowWorkers => {
+            ctx.engine.workers().refresh().await;
+            Ok(show::workers(ctx))
+        }
         Command::Set { name, value } => {
             ctx.session.set(name, value.as_deref())?;
             Ok(Outcome::done())

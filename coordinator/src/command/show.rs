@@ -6,12 +6,12 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, Float64Array, Int64Array, StringArray},
+    array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
 use super::Outcome;
-use crate::{Process, QueryContext, processes::ProcessState};
+use crate::{Process, QueryContext, WorkerEntry, processes::ProcessState};
 
 pub(super) fn secrets(ctx: &QueryContext) -> Outcome {
     let (names, scopes): (Vec<_>, Vec<_>) =
@@ -60,6 +60,49 @@ pub(super) fn processlist(ctx: &QueryContext) -> Outcome {
         )) as ArrayRef,
     ];
     Outcome::rows(processlist_schema(), columns)
+}
+
+/// The workers in other processes; without any this process is the worker.
+pub(super) fn workers(ctx: &QueryContext) -> Outcome {
+    let workers = ctx.engine.workers().list();
+    let text = |value: fn(&WorkerEntry) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(workers.iter().map(value)))
+    };
+    let count = |value: fn(&WorkerEntry) -> u64| -> ArrayRef {
+        let counts = workers.iter().map(value);
+        Arc::new(Int64Array::from_iter_values(
+            counts.map(|count| count.try_into().unwrap_or(i64::MAX)),
+        ))
+    };
+    let used: BooleanArray = workers.iter().map(|worker| Some(worker.used)).collect();
+    let columns = vec![
+        text(|worker| &worker.id),
+        text(|worker| &worker.kind),
+        text(|worker| worker.way),
+        text(|worker| &worker.build),
+        Arc::new(used),
+        count(|worker| worker.modules),
+        count(|worker| worker.modules_received_total),
+        count(|worker| worker.tasks_running),
+        count(|worker| worker.tasks_total),
+    ];
+    Outcome::rows(workers_schema(), columns)
+}
+
+pub(super) fn workers_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Utf8, false),
+        Field::new("kind", DataType::Utf8, false),
+        // How its connection was made.
+        Field::new("way", DataType::Utf8, false),
+        Field::new("build", DataType::Utf8, false),
+        // Whether it gets tasks: only workers of the server's own build do.
+        Field::new("used", DataType::Boolean, false),
+        Field::new("modules", DataType::Int64, false),
+        Field::new("modules_received", DataType::Int64, false),
+        Field::new("tasks_running", DataType::Int64, false),
+        Field::new("tasks", DataType::Int64, false),
+    ]))
 }
 
 fn millis(time: Duration) -> u64 {

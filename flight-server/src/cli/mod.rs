@@ -5,3 +5,4 @@ pub mod fragment;
 mod ready;
 pub mod serve;
 pub mod sql;
+pub mod worker;

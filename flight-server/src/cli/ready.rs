@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr};
 
-use crate::tls::Tls;
+use crate::{tls::Tls, workers::Workers};
 
 /// Where a server can be reached, and what a client has to bring.
 pub(super) struct Ready<'a> {
@@ -11,6 +11,8 @@ pub(super) struct Ready<'a> {
     pub(super) tls: Option<&'a Tls>,
     /// Whether every call needs an identity.
     pub(super) users: bool,
+    /// `None` where no worker can join.
+    pub(super) workers: Option<&'a Workers>,
 }
 
 impl Ready<'_> {
@@ -40,6 +42,12 @@ impl Ready<'_> {
             format!("  Rust     {}", self.rust()),
             format!("  shell    murre sql --connect {url}{}", self.shell()),
         ];
+        if let Some(workers) = self.workers {
+            let (address, file) = (workers.address(), workers.token_file().display());
+            lines.push(format!(
+                "  worker   murre worker --coordinator {address} --token-file {file}"
+            ));
+        }
         if let Some(own) = self.own_certificate() {
             let (path, fingerprint) = (own.path.display(), &own.fingerprint);
             lines.push(format!(

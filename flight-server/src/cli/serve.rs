@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::ready::Ready;
 use crate::{
     auth::Authenticator, config::Settings, connections, flight::Front, http, local_engine, logging,
-    metrics, network::NetworkThreads, tls::Tls,
+    metrics, network::NetworkThreads, tls::Tls, workers::Workers,
 };
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         None => args.settings,
     };
     let config = settings.check()?;
-    let spans = logging::start(&config)?;
+    let spans = logging::start(&config.log_filter, config.log_json)?;
     metrics::declare();
 
     // Ports before the data folder: a server that cannot be reached should not touch it.
@@ -63,7 +63,12 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Arc::clone(&authenticator),
     );
     let threads = NetworkThreads::start(std::thread::available_parallelism()?.get())?;
+    let workers = match config.workers_listen {
+        Some(listen) => Some(Workers::listen(listen, &engine, &folder).await?),
+        None => None,
+    };
     let ready = Ready {
+        workers: workers.as_ref(),
         flight: flight_listener.local_addr()?,
         http: http_listener.local_addr()?,
         tls: tls.as_ref(),
@@ -101,6 +106,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         engine.cancel_all();
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    drop(workers);
     stop_http.cancel();
     // Health checks have nothing to lose.
     let _ = tokio::time::timeout(Duration::from_secs(1), http).await;

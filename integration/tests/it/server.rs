@@ -25,6 +25,8 @@ pub(crate) struct Server {
     child: Child,
     flight: String,
     http: String,
+    /// `HOST:PORT` where workers join, and the file they need; `None` where none can.
+    workers: Option<(String, String)>,
     log: PathBuf,
 }
 
@@ -71,6 +73,8 @@ impl Server {
             }
         });
         let give_up = Instant::now() + START_MAX;
+        let mut found: Option<(String, String)> = None;
+        let mut workers = None;
         loop {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
@@ -79,10 +83,23 @@ impl Server {
                             .split_once(" http http://")
                             .context("no http address")?;
                         let (_, flight) = flight.split_once("://").context("no scheme")?;
+                        found = Some((flight.into(), http.into()));
+                    }
+                    let worker = line.split_once("murre worker --coordinator ");
+                    if let Some((_, rest)) = worker {
+                        let (address, file) =
+                            rest.split_once(" --token-file ").context("no file")?;
+                        workers = Some((address.into(), file.into()));
+                    }
+                    // The lines end with an empty one.
+                    if line.is_empty()
+                        && let Some((flight, http)) = found.clone()
+                    {
                         return Ok(Self {
                             child,
-                            flight: flight.into(),
-                            http: http.into(),
+                            flight,
+                            http,
+                            workers,
                             log,
                         });
                     }
@@ -107,6 +124,12 @@ impl Server {
     /// `HOST:PORT` of the HTTP service.
     pub(crate) fn http(&self) -> &str {
         &self.http
+    }
+
+    /// `HOST:PORT` where workers join, and the file they need.
+    pub(crate) fn workers(&self) -> Option<(&str, &str)> {
+        let (address, file) = self.workers.as_ref()?;
+        Some((address, file))
     }
 
     pub(crate) fn log(&self) -> Result<String> {

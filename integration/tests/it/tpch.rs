@@ -16,7 +16,7 @@ use arrow::{
 
 use crate::server::{Client, Server, binary, rows};
 
-const TABLES: [&str; 8] = [
+pub(crate) const TABLES: [&str; 8] = [
     "customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier",
 ];
 
@@ -34,14 +34,7 @@ async fn check_all(scale_factor: &str) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Server::start(&dir.path().join("data"))?;
     let mut client = server.client().await?;
-    for table in TABLES {
-        let location = data.join(format!("{table}.parquet"));
-        let sql = format!(
-            "CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{}'",
-            location.display()
-        );
-        client.execute_update(sql, None).await?;
-    }
+    register(&mut client, &data).await?;
     let mut wrong = Vec::new();
     for mode in ["always", "auto", "never"] {
         let set = format!("SET murre.compile = '{mode}'");
@@ -66,10 +59,30 @@ async fn check_all(scale_factor: &str) -> Result<()> {
     Ok(())
 }
 
+/// Makes tables of the files in `data`.
+pub(crate) async fn register(client: &mut Client, data: &Path) -> Result<()> {
+    for table in TABLES {
+        let location = data.join(format!("{table}.parquet"));
+        let sql = format!(
+            "CREATE EXTERNAL TABLE {table} STORED AS PARQUET LOCATION '{}'",
+            location.display()
+        );
+        client.execute_update(sql, None).await?;
+    }
+    Ok(())
+}
+
+/// The text of a TPC-H query.
+pub(crate) fn query_text(query: u32) -> Result<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tpch");
+    Ok(std::fs::read_to_string(
+        folder.join(format!("queries/q{query:02}.sql")),
+    )?)
+}
+
 /// Without the host's help, no operator of the query is DataFusion's own, and each has its row.
 async fn check_compiled(client: &mut Client, query: u32) -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tpch");
-    let sql = std::fs::read_to_string(folder.join(format!("queries/q{query:02}.sql")))?;
+    let sql = query_text(query)?;
     for set in ["SET murre.compile = 'never'", "SET murre.host_eval = true"] {
         client.execute_update(set.to_owned(), None).await?;
     }
@@ -99,9 +112,10 @@ async fn check_compiled(client: &mut Client, query: u32) -> Result<()> {
     Ok(())
 }
 
-async fn check(client: &mut Client, query: u32, scale_factor: &str) -> Result<()> {
+/// Runs a query and compares its rows with the published ones.
+pub(crate) async fn check(client: &mut Client, query: u32, scale_factor: &str) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tpch");
-    let sql = std::fs::read_to_string(folder.join(format!("queries/q{query:02}.sql")))?;
+    let sql = query_text(query)?;
     let answer = folder.join(format!("answers/sf{scale_factor}/q{query:02}.csv"));
     let answer = std::fs::read_to_string(&answer).with_context(|| answer.display().to_string())?;
     let mut expected: Vec<Vec<String>> = answer
@@ -144,7 +158,7 @@ fn same_value(actual: &str, expected: &str) -> bool {
     (a - e).abs() <= last_digit + 1e-9 * e.abs()
 }
 
-fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
+pub(crate) fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
     let options = FormatOptions::default();
     let mut table = Vec::new();
     for batch in batches {
@@ -168,7 +182,7 @@ fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
 }
 
 /// The folder of the Parquet files, made where it is missing.
-fn generate(scale_factor: &str) -> Result<PathBuf> {
+pub(crate) fn generate(scale_factor: &str) -> Result<PathBuf> {
     let made = Command::new(binary()?)
         .args(["demo", "tpch", "--sf", scale_factor, "--generate-only"])
         .output()?;

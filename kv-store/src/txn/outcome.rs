@@ -101,7 +101,7 @@ pub(super) fn forget(
     .collect::<Result<Vec<_>, _>>()?;
     for (by_age, ids) in old {
         let in_key = by_age.get(1 + VERSION_LEN..).unwrap_or_default();
-        let (ids, rest) = if in_key.is_empty() { &*ids } else { in_key }.as_chunks::<ID_LEN>();
+        let (ids, rest) = if in_key.is_empty() { &ids } else { in_key }.as_chunks::<ID_LEN>();
         if !rest.is_empty() {
             return Err(EngineError::Malformed {
                 what: "age of an outcome",

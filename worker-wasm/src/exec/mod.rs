@@ -11,6 +11,7 @@ mod batch;
 mod blame;
 mod cache;
 mod code;
+mod codec;
 mod marks;
 mod metrics;
 mod modules;
@@ -34,6 +35,7 @@ use datafusion::{
 use futures::{TryStreamExt, stream as futures_stream};
 
 pub use cache::ModuleCache;
+pub use codec::{CodecError, FragmentCodec, ModuleSource};
 pub use modules::{Encoded, ModuleError, Modules};
 pub use stop::StopSignal;
 
@@ -83,6 +85,11 @@ impl FragmentExec {
             piece,
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// The code of its parts, by their numbers.
+    pub fn modules(&self) -> &[Arc<Modules>] {
+        &self.modules
     }
 
     fn code(&self, part: &Arc<Part>) -> Code {

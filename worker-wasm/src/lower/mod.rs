@@ -31,6 +31,7 @@ mod piece;
 mod pipeline;
 mod reason;
 mod sort;
+mod stub;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(crate) use piece::replaced;
 pub use piece::{Narrowing, Part, Piece, TableSide};
 pub use pipeline::Feed;
 pub use reason::Reason;
+pub(crate) use stub::{SourceStub, is_scan};
 
 use open::Open;
 use pipeline::Rows;
@@ -111,11 +113,16 @@ pub fn lower(
     })
 }
 
-/// Names of operators that only move rows.
-const EXCHANGES: [&str; 3] = [
+/// Names of operators that only move rows: between partitions, and between workers (`datafusion-distributed`).
+const EXCHANGES: [&str; 8] = [
     "RepartitionExec",
     "CoalescePartitionsExec",
     "SortPreservingMergeExec",
+    "BroadcastExec",
+    "DistributedExec",
+    "NetworkBroadcastExec",
+    "NetworkCoalesceExec",
+    "NetworkShuffleExec",
 ];
 
 struct Walk<'a> {

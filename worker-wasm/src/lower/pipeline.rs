@@ -12,7 +12,7 @@ use datafusion::{
     physical_plan::ExecutionPlan,
 };
 
-use super::{Reason, facts, hosted};
+use super::{Reason, facts, hosted, is_scan};
 use crate::{
     fragment::{
         self, Aggregate, Column, Expr, Facts, Input, Operator, Pipeline, Sink, Source, Type,
@@ -77,7 +77,7 @@ impl Rows {
             columns: (0..schema.fields().len()).map(Slot::Source).collect(),
             source: schema,
             statistics: source.partition_statistics(None).ok(),
-            is_scan: source.children().is_empty(),
+            is_scan: is_scan(source),
             used: Vec::new(),
             input: Input {
                 columns: Vec::new(),

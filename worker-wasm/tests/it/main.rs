@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod calendar;
+mod codec;
 mod expressions;
 mod golden;
 mod host;
@@ -20,3 +21,4 @@ mod support;
 mod tables;
 mod text;
 mod tpch;
+mod workers;

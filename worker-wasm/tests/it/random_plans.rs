@@ -22,6 +22,7 @@ use worker_wasm::{
 };
 
 use crate::{
+    codec::{There, sent},
     plans::{Compile, in_order, sorted},
     random,
     support::{Mix, seeds},
@@ -74,6 +75,7 @@ async fn random_plans_give_what_datafusion_gives() {
         "native operator left",
         "one table",
         "tables",
+        "sent",
         "sliced",
     ];
     mix.check(&[&kinds[..], &outcomes[..], &others[..], &JOINS[..]].concat());
@@ -107,8 +109,16 @@ async fn check(seed: u64, mix: &Mix) {
             Runs::Scan | Runs::Exchange => {}
         }
     }
+    let mut compiled = lowered.plan;
+    if seed.is_multiple_of(2) {
+        // As a worker gets it.
+        let there = There(compile.fragments);
+        let sent = sent(&compiled, there, &context.task_ctx());
+        compiled = sent.unwrap_or_else(|error| panic!("{}: {error}", said("sending")));
+        mix.count("sent");
+    }
     let expected = collect(native, context.task_ctx()).await;
-    let actual = collect(lowered.plan, context.task_ctx()).await;
+    let actual = collect(compiled, context.task_ctx()).await;
     match (expected, actual) {
         (Ok(expected), Ok(actual)) => {
             // An order is by all that goes out, so it leaves nothing open.

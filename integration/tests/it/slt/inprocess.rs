@@ -7,7 +7,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use catalog::{DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore};
-use coordinator::{Answer, EngineConfig, Session, StatementOptions};
+use coordinator::{Answer, EngineConfig, Session, StatementOptions, WorkersKind};
 use futures::TryStreamExt;
 use tempfile::TempDir;
 
@@ -38,6 +38,7 @@ impl InProcess {
             statistics_cache_bytes: 64 << 20,
             slow_query: None,
             statement_timeout: None,
+            workers: WorkersKind::Embedded,
         };
         let users = Arc::new(Users::open(&folder.users())?);
         let engine = coordinator::Engine::open(config, Arc::new(store), Arc::new(objects), users)?;

@@ -6,5 +6,5 @@ mod namespaces;
 mod network;
 mod protocol;
 mod relays;
-mod support;
+pub(crate) mod support;
 mod ways;

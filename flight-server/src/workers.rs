@@ -1,0 +1,197 @@
+//! Where workers in other processes join a server.
+//!
+//! The server runs the rendezvous, and takes part in it as [`COORDINATOR`]: each worker connects to it, and to others.
+//! Certificate and token are kept among the server's private files, so that workers find their server again after a
+//! restart.
+
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use catalog::{DataFolder, PrivateFiles};
+use coordinator::{Engine, WorkerPool, error_chain};
+use rcgen::generate_simple_self_signed;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
+use worker_wasm::{
+    rendezvous::{
+        DirectListener, Identity, Invitation, Limits, Registration, Rendezvous, RendezvousConfig,
+        Timings, Token, WorkerConfig, WorkerId,
+    },
+    worker::{COORDINATOR, Join, WorkerLink},
+};
+
+/// The name of [`Kept`] among the server's private files.
+const KEPT: &str = "workers";
+
+/// The door for workers. Dropping it closes all their connections.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    rendezvous: Rendezvous,
+    token_file: PathBuf,
+    _invitations: AbortOnDropHandle<()>,
+}
+
+/// What outlives the process.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// In DER.
+    certificate: Vec<u8>,
+    /// In PKCS #8.
+    key: Vec<u8>,
+    token: String,
+}
+
+impl Kept {
+    fn make() -> anyhow::Result<Self> {
+        let made = generate_simple_self_signed(vec!["murre".to_owned()])
+            .context("cannot make a certificate for workers")?;
+        let token = Token::generate();
+        Ok(Self {
+            certificate: made.cert.der().to_vec(),
+            key: made.signing_key.serialize_der(),
+            token: String::from_utf8(token.as_bytes().to_vec())?,
+        })
+    }
+}
+
+impl Workers {
+    /// Workers can join when it returns.
+    pub(crate) async fn listen(
+        listen: SocketAddr,
+        engine: &Arc<Engine>,
+        folder: &DataFolder,
+    ) -> anyhow::Result<Self> {
+        let files = PrivateFiles::open(&folder.server_secrets())?;
+        let kept = match files.get(KEPT, "what workers join with")? {
+            Some(kept) => kept,
+            None => {
+                let kept = Kept::make()?;
+                files.store(KEPT, &kept)?;
+                kept
+            }
+        };
+        let identity = Identity::from_der(&kept.certificate, &kept.key)?;
+        let token = Token::new(kept.token).context("the token for workers is damaged")?;
+        let rendezvous = Rendezvous::listen(RendezvousConfig {
+            listen,
+            identity: identity.clone(),
+            shared_token: Some(token.clone()),
+            limits: Limits::default(),
+        });
+        let rendezvous = rendezvous.await?;
+        let token_file = folder.server_secrets().join("workers.join");
+        let join = Join {
+            token: token.clone(),
+            fingerprint: rendezvous.fingerprint(),
+        };
+        write_private(
+            &token_file,
+            &join.to_line().context("the token is no word")?,
+        )?;
+        let own = own_place(&rendezvous, identity, token).await?;
+        let pool = Arc::clone(engine.workers());
+        let invitations = tokio::spawn(take_invitations(own, pool));
+        Ok(Self {
+            rendezvous,
+            token_file,
+            _invitations: AbortOnDropHandle::new(invitations),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.rendezvous.address()
+    }
+
+    /// What a worker has to show and whom to believe.
+    pub(crate) fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+}
+
+/// The server's own place at its rendezvous. Workers dial it beside the rendezvous, where it has an address to say.
+async fn own_place(
+    rendezvous: &Rendezvous,
+    identity: Identity,
+    token: Token,
+) -> anyhow::Result<Registration> {
+    let address = rendezvous.address();
+    let mut reached = address;
+    let mut listener = None;
+    if address.ip().is_unspecified() {
+        reached.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    } else {
+        let bound = TcpListener::bind((address.ip(), 0)).await?;
+        let announced = vec![bound.local_addr()?];
+        listener = Some(DirectListener {
+            listener: bound,
+            announced,
+        });
+    }
+    let config = WorkerConfig {
+        rendezvous: reached.to_string(),
+        rendezvous_fingerprint: rendezvous.fingerprint(),
+        token,
+        id: WorkerId::new(COORDINATOR).expect("the name is valid"),
+        identity,
+        listener,
+        private_addresses: Vec::new(),
+        timings: Timings::default(),
+    };
+    Ok(Registration::open(config).await?)
+}
+
+async fn take_invitations(own: Registration, pool: Arc<WorkerPool>) {
+    // Ends the connections of all workers when this ends.
+    let mut kept = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            invitation = own.invitation() => match invitation {
+                Some(invitation) => drop(kept.spawn(keep(invitation, Arc::clone(&pool)))),
+                None => {
+                    warn!("no worker can join any more: the rendezvous is lost");
+                    std::future::pending().await
+                }
+            },
+            Some(_) = kept.join_next() => {}
+        }
+    }
+}
+
+/// Keeps a worker in the pool as long as it is there.
+async fn keep(invitation: Invitation, pool: Arc<WorkerPool>) {
+    let worker = invitation.peer().clone();
+    let pair = match invitation.accept().await {
+        Ok(pair) => pair,
+        Err(error) => {
+            warn!(%worker, error = error_chain(&error), "a worker cannot be connected");
+            return;
+        }
+    };
+    // Workers are called, and do not call.
+    drop(pair.incoming);
+    let link = WorkerLink::open(worker.clone(), pair.outgoing);
+    if let Err(error) = pool.keep(link).await {
+        warn!(%worker, error = error_chain(&error), "a worker is given up");
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}

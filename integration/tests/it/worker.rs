@@ -1,0 +1,134 @@
+//! Real `murre worker` processes for a test.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    server::{Client, Server, binary, rows, until},
+    tpch::{cells, generate, register},
+};
+
+/// Longest time a worker may take to connect.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A running worker; dropping it kills it.
+pub(crate) struct WorkerProcess {
+    child: Child,
+    log: PathBuf,
+}
+
+impl WorkerProcess {
+    /// Returns when it is connected to the server. `dir` takes its log.
+    pub(crate) fn start(server: &Server, name: &str, dir: &Path, more: &[&str]) -> Result<Self> {
+        let (coordinator, token_file) = server.workers().context("no worker can join")?;
+        let log = dir.join(format!("{name}.log"));
+        let mut child = Command::new(binary()?)
+            .args(["worker", "--name", name, "--coordinator", coordinator])
+            .args(["--token-file", token_file])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::options().append(true).create(true).open(&log)?)
+            .spawn()
+            .context("cannot start murre worker")?;
+        let stdout = BufReader::new(child.stdout.take().context("no stdout")?);
+        let (sender, lines) = mpsc::channel();
+        // Reads to the end, so that the worker never waits for a full pipe.
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // The test may have read all it wants.
+                let _ = sender.send(line);
+            }
+        });
+        let worker = Self { child, log };
+        match lines.recv_timeout(START_MAX) {
+            Ok(line) if line.starts_with("ready: worker ") => Ok(worker),
+            other => bail!("{name} did not get ready: {other:?}; {}", worker.log()?),
+        }
+    }
+
+    fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    pub(crate) fn kill9(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server and two workers in processes of their own, with the TPC-H tables.
+pub(crate) struct Cluster {
+    pub(crate) server: Server,
+    pub(crate) workers: Vec<WorkerProcess>,
+}
+
+impl Cluster {
+    /// Returns when both workers are known.
+    pub(crate) async fn start(dir: &Path) -> Result<Self> {
+        let server = remote_server(dir)?;
+        let workers = vec![
+            // One that can be dialled, and one that cannot.
+            WorkerProcess::start(&server, "w1", dir, &["--listen", "127.0.0.1:0"])?,
+            WorkerProcess::start(&server, "w2", dir, &[])?,
+        ];
+        let mut client = server.client().await?;
+        until("the workers", async || {
+            Ok(modules_received(&mut client).await?.len() == workers.len())
+        })
+        .await?;
+        register(&mut client, &generate("0.1")?).await?;
+        Ok(Self { server, workers })
+    }
+
+    pub(crate) async fn client(&self) -> Result<Client> {
+        self.server.client().await
+    }
+}
+
+pub(crate) fn remote_server(dir: &Path) -> Result<Server> {
+    let arguments = ["--workers", "remote", "--workers-listen", "127.0.0.1:0"];
+    Server::start_with(&dir.join("data"), &arguments)
+}
+
+/// Of each worker, the modules that were sent to it.
+pub(crate) async fn modules_received(client: &mut Client) -> Result<Vec<i64>> {
+    counts(client, 6).await
+}
+
+/// Tasks of all workers that have not ended.
+pub(crate) async fn tasks_running(client: &mut Client) -> Result<i64> {
+    Ok(counts(client, 7).await?.iter().sum())
+}
+
+/// A column of `SHOW WORKERS`.
+async fn counts(client: &mut Client, column: usize) -> Result<Vec<i64>> {
+    let workers = cells(&rows(client, "SHOW WORKERS").await?)?;
+    let counts = workers.iter().map(|row| Ok(row[column].parse()?));
+    counts.collect()
+}
+
+/// No task is left.
+pub(crate) async fn idle(client: &mut Client) -> Result<()> {
+    until("the end of all tasks", async || {
+        Ok(tasks_running(client).await? == 0)
+    })
+    .await
+}

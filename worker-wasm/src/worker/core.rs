@@ -1,0 +1,125 @@
+//! What a worker is, in whatever process: modules, tasks, and the calls that both answer to.
+
+use std::{fmt, sync::Arc};
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion_distributed::Worker;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::service::Routes;
+
+use super::{
+    BUILD,
+    link::{KEEP_ALIVE, KEEP_ALIVE_INTERVAL, WINDOW_BYTES},
+    messages::Description,
+    modules::ModuleStore,
+    peers::Peers,
+    service::WorkerCalls,
+    session::{PlanRewrite, TaskSessions},
+    stop::{Numbered, Tasks},
+};
+use crate::exec::ModuleCache;
+
+/// Modules kept: more shapes than any set of dashboards has.
+const MODULES_MAX: usize = 10_000;
+
+/// What a host gives its worker.
+#[derive(Debug)]
+pub struct CoreConfig {
+    /// What hosts it, for [`Description`].
+    pub kind: &'static str,
+    /// Memory, spill files and object stores of all tasks together.
+    pub environment: Arc<RuntimeEnv>,
+    pub modules: Arc<ModuleCache>,
+    pub rewrite: PlanRewrite,
+}
+
+/// A worker without its connections. Clones are the same worker.
+#[derive(Clone)]
+pub struct Core {
+    shared: Arc<Shared>,
+    worker: Worker,
+}
+
+/// What the calls of a worker share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    kind: &'static str,
+    pub(super) modules: Arc<ModuleStore>,
+    tasks: Arc<Tasks>,
+}
+
+impl Shared {
+    pub(super) fn describe(&self) -> Description {
+        Description {
+            build: BUILD.to_owned(),
+            kind: self.kind.to_owned(),
+            modules: self.modules.count(),
+            modules_received_total: self.modules.received_total(),
+            tasks_running: self.tasks.running(),
+            tasks_total: self.tasks.started_total(),
+        }
+    }
+}
+
+impl Core {
+    /// `peers` are the workers that its tasks read from.
+    pub fn new(config: CoreConfig, peers: Arc<Peers>) -> Self {
+        let modules = Arc::new(ModuleStore::new(config.modules, MODULES_MAX));
+        let tasks = Arc::new(Tasks::default());
+        let sessions = TaskSessions {
+            modules: Arc::clone(&modules),
+            peers,
+            tasks: Arc::clone(&tasks),
+            rewrite: config.rewrite,
+        };
+        let worker = Worker::from_session_builder(sessions)
+            .with_runtime_env(config.environment)
+            .with_version(BUILD);
+        let kind = config.kind;
+        let shared = Arc::new(Shared {
+            kind,
+            modules,
+            tasks,
+        });
+        Self { shared, worker }
+    }
+
+    pub fn describe(&self) -> Description {
+        self.shared.describe()
+    }
+
+    /// Answers on a connection until it ends. This end is the HTTP/2 server, whoever dialled.
+    pub async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), hyper::Error> {
+        let calls = WorkerCalls(Arc::clone(&self.shared));
+        let worker = self.worker.clone().into_worker_server();
+        let routes = Routes::new(worker).add_service(calls).prepare();
+        let numbered = Numbered {
+            inner: routes,
+            tasks: Arc::clone(&self.shared.tasks),
+        };
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(4 * WINDOW_BYTES)
+            .max_concurrent_streams(None)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(numbered))
+            .await
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("shared", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
