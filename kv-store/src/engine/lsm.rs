@@ -22,7 +22,9 @@ use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
-const FORMAT: &[u8] = &[1];
+/// 2 is 1 with one record of the age of outcomes for an entry; those of 1 are read as they are.
+const FORMAT: &[u8] = &[2];
+const FORMATS_READ: [&[u8]; 2] = [&[1], FORMAT];
 /// In memory before it becomes a file, in bytes. Opening reads what is not a file yet from the journal, so this bounds how
 /// long that takes. The two fill up at about the same time under small writes: a journal goes when both are files.
 const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -94,20 +96,24 @@ impl LsmEngine {
         Ok((engine, repair))
     }
 
+    /// Marks the folder with the format of what is written from now on.
     fn check_format(&self) -> Result<(), EngineError> {
-        match self.snapshot().get(Space::Meta, FORMAT_KEY)? {
-            Some(found) if found == FORMAT => Ok(()),
-            Some(found) => Err(EngineError::Format {
-                found: found.first().copied().unwrap_or(0),
-                supported: FORMAT[0],
-            }),
-            None => {
-                let mut batch = Batch::default();
-                batch.put(Space::Meta, FORMAT_KEY, FORMAT);
-                self.write(&batch)?;
-                self.persist()
+        let found = self.snapshot().get(Space::Meta, FORMAT_KEY)?;
+        match found.as_deref() {
+            Some(FORMAT) => return Ok(()),
+            Some(known) if FORMATS_READ.contains(&known) => {}
+            Some(other) => {
+                return Err(EngineError::Format {
+                    found: other.first().copied().unwrap_or(0),
+                    supported: FORMAT[0],
+                });
             }
+            None => {}
         }
+        let mut batch = Batch::default();
+        batch.put(Space::Meta, FORMAT_KEY, FORMAT);
+        self.write(&batch)?;
+        self.persist()
     }
 
     /// Brings what was written so far to disk, as far as it is in the youngest journal, while others write. It promises

@@ -237,9 +237,26 @@ fn a_format_from_the_future_is_refused() {
             error,
             EngineError::Format {
                 found: 9,
-                supported: 1
+                supported: 2
             }
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_folder_of_the_format_before_is_read_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = |engine: &LsmEngine| engine.snapshot().get(Space::Meta, b"format").unwrap();
+    let (engine, _) = LsmEngine::open(folder.path()).unwrap();
+    let mut batch = Batch::default();
+    batch.put(Space::Meta, b"format", [1]);
+    batch.put(Space::Data, b"key", b"value");
+    engine.write(&batch).unwrap();
+    engine.persist().unwrap();
+    drop(engine);
+    let (engine, _) = LsmEngine::open(folder.path()).unwrap();
+    assert_eq!(format(&engine).as_deref(), Some(&[2][..]));
+    let value = engine.snapshot().get(Space::Data, b"key").unwrap();
+    assert_eq!(value.as_deref(), Some(&b"value"[..]));
 }
