@@ -3,7 +3,7 @@
 
 One call per operation (two for cas: a read and a write that depends on it), keys of 16 bytes, values of 256. CPU seconds
 are those of the three members, read from the kernel before and after; the load generator's stand beside them. Behind the
-closed loops comes an open loop at 70 % of the most puts a second. Raw results go into benches/kv/results/, and the table
+closed loops come open loops at parts of the most puts a second. Raw results go into benches/kv/results/, and the table
 of medians is printed, for benches/README.md.
 """
 
@@ -18,9 +18,6 @@ from pathlib import Path
 
 from cluster import HERE, Etcd, Murre, Store, default_kv, machine
 
-# Of the most puts a second, in the open loop.
-PART_OF_PEAK = 0.7
-
 
 def measure(store: Store, workload: str, clients: int, seconds: int, more: list[str]) -> dict:
     command = [store.kv, "bench", "--workload", workload, "--clients", str(clients), "--json"]
@@ -34,11 +31,12 @@ def measure(store: Store, workload: str, clients: int, seconds: int, more: list[
 
 
 def medians(results: list[dict], loop: str) -> dict:
-    """Of each load: medians over the rounds."""
+    """Of each load, by workload, clients or part of the peak, and store: medians over the rounds."""
     groups: dict = {}
     for result in results:
         if result["loop"] == loop:
-            groups.setdefault((result["workload"], result["clients"], result["store"]), []).append(result)
+            kind = result["clients"] if loop == "closed" else result["part"]
+            groups.setdefault((result["workload"], kind, result["store"]), []).append(result)
     fields = ["ops_per_s", "p50_ms", "p99_ms", "servers_cpu_s_per_1000"]
     return {
         load: {field: statistics.median(result[field] for result in rounds) for field in fields}
@@ -65,9 +63,9 @@ def table(results: list[dict]) -> str:
             f"| {theirs['p50_ms']:.2f}, {theirs['p99_ms']:.2f} | {cpu[0]:.3f} | {cpu[1]:.3f} | {cpu[0] / cpu[1]:.2f} |"
         )
     lines += ["", "| open loop | operations/s | p50 ms | p99 ms | errors |", "| --- | ---: | ---: | ---: | ---: |"]
-    for (workload, _, store), one in medians(results, "open").items():
+    for (workload, part, store), one in medians(results, "open").items():
         lines.append(
-            f"| {store}, {workload} at {PART_OF_PEAK:.0%} of its peak | {one['ops_per_s']:.0f} "
+            f"| {store}, {workload} at {part:.0%} of its peak | {one['ops_per_s']:.0f} "
             f"| {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['errors']} |"
         )
     return "\n".join(lines)
@@ -82,6 +80,7 @@ def main():
     parser.add_argument("--clients", default="1,16,256")
     parser.add_argument("--workloads", default="put,get,range,cas")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", default="0.7", help="of the most puts a second, in open loops")
     parser.add_argument("--only", choices=["murre", "etcd"], help="one of the stores")
     parser.add_argument("--folder", help="where the stores keep their data; a temporary folder otherwise")
     parser.add_argument("--keep", action="store_true", help="write the results into the repository")
@@ -110,9 +109,10 @@ def main():
                         for result in results
                         if (result["loop"], result["store"], result["workload"]) == ("closed", store.name, "put")
                     ]
-                    if peaks:
-                        rate = ["--rate", str(int(PART_OF_PEAK * max(peaks)))]
-                        note("open", number, measure(store, "put", 256, arguments.seconds, rate))
+                    for part in map(float, arguments.parts.split(",") if peaks else []):
+                        rate = ["--rate", str(int(part * max(peaks)))]
+                        result = measure(store, "put", 256, arguments.seconds, rate)
+                        note("open", number, {"part": part, **result})
                 finally:
                     store.stop()
     print(table(results))

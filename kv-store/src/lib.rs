@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod applier;
+pub mod archive;
 pub mod cli;
 pub mod client;
 pub mod disk;

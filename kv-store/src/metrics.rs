@@ -5,16 +5,72 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-    core::Collector, exponential_buckets, histogram_opts, opts,
+    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, TextEncoder, core::Collector, exponential_buckets, histogram_opts, opts,
 };
 
 use crate::{KvError, Version, node::NodeStatus, txn::Outcome};
 
+/// On the way of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Its first command waits for it to begin.
+    Gather,
+    /// From its proposal to its answer here: all of the following.
+    Round,
+    /// Fsync of this member's own log.
+    Log,
+    /// A follower has it on disk and has said so.
+    Follower,
+    /// It, and those that were ready with it, goes into the engine.
+    Apply,
+}
+
+const STEPS: [(Step, &str); 5] = [
+    (Step::Gather, "gather"),
+    (Step::Round, "round"),
+    (Step::Log, "log"),
+    (Step::Follower, "follower"),
+    (Step::Apply, "apply"),
+];
+/// A step that takes this long is told.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// How long the steps take. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Steps([Histogram; STEPS.len()]);
+
+impl Steps {
+    fn new(registry: &Registry) -> Self {
+        let options = histogram_opts!(
+            "kv_store_step_duration_seconds",
+            "Time that an entry of the log spends, by step",
+            buckets()
+        );
+        let steps = register(registry, HistogramVec::new(options, &["step"]));
+        Self(STEPS.map(|(_, label)| steps.with_label_values(&[label])))
+    }
+
+    pub(crate) fn observe(&self, step: Step, took: Duration) {
+        let (_, label) = STEPS[step as usize];
+        self.0[step as usize].observe(took.as_secs_f64());
+        if took >= SLOW {
+            let millis = took.as_millis();
+            tracing::warn!(step = label, millis, "an entry of the log takes long");
+        }
+    }
+}
+
+fn buckets() -> Vec<f64> {
+    exponential_buckets(0.000_1, 2.0, 18).expect("buckets are valid")
+}
+
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    commits: IntCounterVec,
+    steps: Steps,
+    /// In the order of [`COMMIT_LABELS`].
+    commits: [IntCounter; COMMIT_LABELS.len()],
     commit_seconds: Histogram,
     outcomes: IntCounterVec,
     begins: IntCounterVec,
@@ -29,6 +85,9 @@ pub(crate) struct Metrics {
     applied_index: IntGauge,
     watermark_index: IntGauge,
     fsyncs: IntCounter,
+    archive_index: IntGauge,
+    archive_behind_seconds: Gauge,
+    archive_failures: IntCounter,
 }
 
 fn gauge(name: &str, help: &str) -> prometheus::Result<IntGauge> {
@@ -39,16 +98,16 @@ fn counters(name: &str, help: &str, label: &str) -> prometheus::Result<IntCounte
     IntCounterVec::new(opts!(name, help), &[label])
 }
 
-/// What became of a commit, as a label.
-fn label_of(committed: &Result<Version, KvError>) -> &'static str {
+/// What became of a commit, by its place in [`COMMIT_LABELS`].
+fn place_of(committed: &Result<Version, KvError>) -> usize {
     match committed {
-        Ok(_) => "committed",
-        Err(KvError::Conflict) => "conflict",
-        Err(KvError::TooOld) => "too_old",
-        Err(KvError::Aborted { .. }) => "aborted",
-        Err(KvError::UnknownOutcome { .. }) => "unknown",
-        Err(KvError::NotLeader { .. }) => "not_leader",
-        Err(_) => "refused",
+        Ok(_) => 0,
+        Err(KvError::Conflict) => 1,
+        Err(KvError::TooOld) => 2,
+        Err(KvError::Aborted { .. }) => 3,
+        Err(KvError::UnknownOutcome { .. }) => 4,
+        Err(KvError::NotLeader { .. }) => 5,
+        Err(_) => 6,
     }
 }
 
@@ -69,23 +128,24 @@ fn number(index: u64) -> i64 {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let buckets = exponential_buckets(0.000_1, 2.0, 18).expect("buckets are valid");
         let registry = Registry::new();
-        let metrics = Self {
-            commits: register(
-                &registry,
-                counters(
-                    "kv_store_commits_total",
-                    "Transactions that asked to commit here, by what became of them",
-                    "outcome",
-                ),
+        let commits = register(
+            &registry,
+            counters(
+                "kv_store_commits_total",
+                "Transactions that asked to commit here, by what became of them",
+                "outcome",
             ),
+        );
+        let metrics = Self {
+            steps: Steps::new(&registry),
+            commits: COMMIT_LABELS.map(|label| commits.with_label_values(&[label])),
             commit_seconds: register(
                 &registry,
                 Histogram::with_opts(histogram_opts!(
                     "kv_store_commit_duration_seconds",
                     "Time from a commit's arrival to its answer",
-                    buckets
+                    buckets()
                 )),
             ),
             outcomes: register(
@@ -151,6 +211,27 @@ impl Metrics {
                 &registry,
                 IntCounter::new("kv_store_log_fsyncs_total", "Fsyncs of the log"),
             ),
+            archive_index: register(
+                &registry,
+                gauge(
+                    "kv_store_archive_index",
+                    "Last entry in the archive; 0 on a member that does not upload",
+                ),
+            ),
+            archive_behind_seconds: register(
+                &registry,
+                Gauge::new(
+                    "kv_store_archive_behind_seconds",
+                    "What was acknowledged longer ago is in the archive; 0 on a member that does not upload",
+                ),
+            ),
+            archive_failures: register(
+                &registry,
+                IntCounter::new(
+                    "kv_store_archive_failures_total",
+                    "Uploads that failed, and are tried again",
+                ),
+            ),
             registry,
         };
         metrics.declare();
@@ -159,9 +240,6 @@ impl Metrics {
 
     /// Makes every series appear, also before its first event.
     fn declare(&self) {
-        for outcome in COMMIT_LABELS {
-            self.commits.with_label_values(&[outcome]);
-        }
         for outcome in ["committed", "aborted", "unknown"] {
             self.outcomes.with_label_values(&[outcome]);
         }
@@ -170,8 +248,12 @@ impl Metrics {
         }
     }
 
+    pub(crate) fn steps(&self) -> Steps {
+        self.steps.clone()
+    }
+
     pub(crate) fn committed(&self, result: &Result<Version, KvError>, took: Duration) {
-        self.commits.with_label_values(&[label_of(result)]).inc();
+        self.commits[place_of(result)].inc();
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
@@ -198,7 +280,7 @@ impl Metrics {
     }
 
     /// All of them, with the gauges as of `status`.
-    pub(crate) fn text(&self, status: &NodeStatus) -> Vec<u8> {
+    pub(crate) fn text(&self, status: &NodeStatus, archive_failures: u64) -> Vec<u8> {
         self.term.set(number(status.lead.term));
         self.leads.set(i64::from(status.lead.is_own));
         self.stopped.set(i64::from(status.lead.is_stopped));
@@ -215,6 +297,12 @@ impl Metrics {
         self.watermark_index.set(number(status.watermark.index));
         self.fsyncs
             .inc_by(status.num_syncs.saturating_sub(self.fsyncs.get()));
+        let archived = status.archived.unwrap_or_default();
+        self.archive_index.set(number(archived.index));
+        self.archive_behind_seconds
+            .set(archived.behind.as_secs_f64());
+        self.archive_failures
+            .inc_by(archive_failures.saturating_sub(self.archive_failures.get()));
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
@@ -237,7 +325,7 @@ fn register<M: Collector + Clone + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Lead;
+    use crate::{Lead, archive::Archived};
 
     #[test]
     fn every_series_is_there_from_the_start_and_gauges_are_of_the_status() {
@@ -255,20 +343,35 @@ mod tests {
             applied: Version::end_of_entry(8),
             watermark: Version::end_of_entry(2),
             num_syncs: 5,
+            archived: Some(Archived {
+                index: 7,
+                behind: Duration::from_millis(1500),
+            }),
         };
         metrics.committed(&Err(KvError::Conflict), Duration::from_millis(3));
-        metrics.text(&status);
+        for (at, (step, _)) in STEPS.into_iter().enumerate() {
+            assert_eq!(step as usize, at, "a step's number is its place");
+        }
+        metrics
+            .steps()
+            .observe(Step::Follower, Duration::from_millis(3));
+        metrics.text(&status, 1);
         status.num_syncs = 6;
-        let text = String::from_utf8(metrics.text(&status)).expect("it is text");
+        let text = String::from_utf8(metrics.text(&status, 3)).expect("it is text");
         for line in [
             "kv_store_commits_total{outcome=\"conflict\"} 1",
             "kv_store_commits_total{outcome=\"committed\"} 0",
             "kv_store_commit_duration_seconds_count 1",
+            "kv_store_step_duration_seconds_count{step=\"follower\"} 1",
+            "kv_store_step_duration_seconds_count{step=\"apply\"} 0",
             "kv_store_term 7",
             "kv_store_leads 1",
             "kv_store_log_last_index 9",
             "kv_store_applied_index 8",
             "kv_store_log_fsyncs_total 6",
+            "kv_store_archive_index 7",
+            "kv_store_archive_behind_seconds 1.5",
+            "kv_store_archive_failures_total 3",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::{BufReader, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{CliError, Remote, print};
 use crate::{
+    archive::{self, Archive, Archived, Restored},
     node::{NodeStatus, restore},
     snapshot::SnapshotReader,
 };
@@ -49,6 +50,12 @@ pub(super) async fn status(remote: &Remote) -> Result<(), CliError> {
             status.applied,
             status.watermark,
         ))?;
+        if let Some(Archived { index, behind }) = status.archived {
+            let behind = behind.as_secs_f64();
+            print(&format!(
+                "archived up to entry {index}, all but the last {behind:.1} s"
+            ))?;
+        }
     }
     for member in &newest.members {
         let votes = if member.is_voter { "votes" } else { "learns" };
@@ -80,6 +87,9 @@ fn node_json(status: &NodeStatus) -> serde_json::Value {
         "applied": status.applied.to_string(),
         "watermark": status.watermark.to_string(),
         "fsyncs": status.num_syncs,
+        "archived": status.archived.map(|archived| {
+            json!({"index": archived.index, "behind_s": archived.behind.as_secs_f64()})
+        }),
         "members": members,
     })
 }
@@ -199,11 +209,26 @@ fn check(path: &PathBuf) -> Result<(u64, usize), CliError> {
     Ok((reader.last_entry().index, num_pairs))
 }
 
+/// The entry of a version as it is printed, or of an entry's number alone.
+fn index(version: &str) -> Result<u64, CliError> {
+    let mut parts = version.split('.');
+    let index = match (parts.next(), parts.next(), parts.next()) {
+        (Some(index), None, _) | (Some(_), Some(index), Some(_)) => index.parse().ok(),
+        _ => None,
+    };
+    index.ok_or(CliError::Usage(
+        "a version is epoch.entry.position, or the number of an entry",
+    ))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Restore {
-    /// The backup
+    /// File of a backup; or where a store uploaded to, as s3://bucket/prefix or file:///folder
     #[arg(long)]
-    from: PathBuf,
+    from: String,
+    /// Of an archive: nothing behind the entry that holds this version
+    #[arg(long)]
+    version: Option<String>,
     /// Folder of the new member, which must not exist
     #[arg(long)]
     data_dir: PathBuf,
@@ -216,8 +241,23 @@ pub(super) struct Restore {
 }
 
 impl Restore {
-    pub(super) fn run(self) -> Result<(), CliError> {
-        let last = restore(&self.from, &self.data_dir, self.id, &self.advertise)?;
-        print(&format!("restored up to entry {last}"))
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        if !self.from.contains("://") {
+            if self.version.is_some() {
+                return Err(CliError::Usage("a backup holds one version only"));
+            }
+            let backup = Path::new(&self.from);
+            let last = restore(backup, &self.data_dir, self.id, &self.advertise)?;
+            return print(&format!("restored up to entry {last}"));
+        }
+        let upto = self.version.as_deref().map(index).transpose()?;
+        let archive = Archive::open(&self.from)?;
+        let restored = archive::restore(&archive, upto, &self.data_dir, self.id, &self.advertise);
+        let Restored { last, damaged } = restored.await?;
+        print(&format!("restored up to entry {last}"))?;
+        match damaged {
+            Some(damaged) => print(&format!("what came behind it is damaged: {damaged}")),
+            None => Ok(()),
+        }
     }
 }

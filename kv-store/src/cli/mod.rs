@@ -50,7 +50,7 @@ enum Command {
     TransferLeader(manage::TransferLeader),
     /// Write the whole store into a file.
     Backup(manage::Backup),
-    /// Make the folder of a new member from a backup.
+    /// Make the folder of a new member from a backup, or from what was uploaded to an object store.
     Restore(manage::Restore),
     /// Put load on the store, and measure.
     Bench(bench::Bench),
@@ -108,6 +108,8 @@ pub enum CliError {
     },
     #[error("cannot restore")]
     Restore(#[from] crate::node::RestoreError),
+    #[error("cannot use the archive")]
+    Archive(#[from] crate::archive::ArchiveError),
     #[error("the member failed: {detail}")]
     Failed { detail: String },
     #[error("no member answers")]
@@ -173,7 +175,7 @@ pub async fn run(kv: Kv) -> Result<(), CliError> {
         Command::Member(member) => member.run().await,
         Command::TransferLeader(transfer) => transfer.run().await,
         Command::Backup(backup) => backup.run().await,
-        Command::Restore(restore) => restore.run(),
+        Command::Restore(restore) => restore.run().await,
         Command::Bench(bench) => bench.run().await,
         Command::BenchEmbedded(bench) => bench.run().await,
     }

@@ -12,6 +12,7 @@ use clap::Args;
 use super::{CliError, print};
 use crate::{
     DialOptions, Dialer, KvError,
+    archive::Archive,
     client::{Client, ClientOptions},
     node::{Node, NodeOptions},
     service::{ServeOptions, Server},
@@ -56,6 +57,10 @@ pub(super) struct Serve {
     /// MiB of the log that are kept for members that are away; one that lacks more gets a snapshot
     #[arg(long, default_value_t = 32)]
     keep_log_mib: u64,
+    /// Where to upload the log and snapshots to while this member leads: s3://bucket/prefix, with credentials from the
+    /// environment, or file:///folder; of this store alone
+    #[arg(long)]
+    archive: Option<String>,
 }
 
 impl Serve {
@@ -71,6 +76,8 @@ impl Serve {
         node.dialer = dialer.clone();
         node.retention = Duration::from_secs(self.retention);
         node.log_bytes_kept = self.keep_log_mib.saturating_mul(1024 * 1024);
+        let archive = self.archive.as_deref().map(Archive::open);
+        node.archive = archive.transpose()?;
         let options = ServeOptions {
             identity,
             client_ca: self.client_ca.clone(),

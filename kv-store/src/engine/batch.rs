@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, btree_map},
     iter::Peekable,
-    ops::Range,
+    ops::{Bound, Range},
 };
 
 use super::{Direction, EngineError, Pair, Pairs, Reader, Space};
@@ -11,28 +11,46 @@ use super::{Direction, EngineError, Pair, Pairs, Reader, Space};
 /// Puts and deletes; of several changes to one key the last counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// `None` deletes.
-    changes: BTreeMap<(Space, Vec<u8>), Option<Vec<u8>>>,
+    data: Changes,
+    meta: Changes,
 }
+
+/// By key; `None` deletes. Apart for each space: then a look-up needs no copy of its key.
+type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 impl Batch {
     pub fn put(&mut self, space: Space, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.insert((space, key.into()), Some(value.into()));
+        self.of_mut(space).insert(key.into(), Some(value.into()));
     }
 
     pub fn delete(&mut self, space: Space, key: impl Into<Vec<u8>>) {
-        self.changes.insert((space, key.into()), None);
+        self.of_mut(space).insert(key.into(), None);
     }
 
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.data.is_empty() && self.meta.is_empty()
     }
 
     /// In order of space and key; `None` deletes.
     pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8], Option<&[u8]>)> {
-        self.changes
-            .iter()
-            .map(|((space, key), value)| (*space, key.as_slice(), value.as_deref()))
+        [Space::Data, Space::Meta].into_iter().flat_map(|space| {
+            let changes = self.of(space).iter();
+            changes.map(move |(key, value)| (space, key.as_slice(), value.as_deref()))
+        })
+    }
+
+    fn of(&self, space: Space) -> &Changes {
+        match space {
+            Space::Data => &self.data,
+            Space::Meta => &self.meta,
+        }
+    }
+
+    fn of_mut(&mut self, space: Space) -> &mut Changes {
+        match space {
+            Space::Data => &mut self.data,
+            Space::Meta => &mut self.meta,
+        }
     }
 }
 
@@ -52,7 +70,7 @@ impl std::fmt::Debug for Overlay<'_> {
 
 impl Reader for Overlay<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        match self.batch.changes.get(&(space, key.to_vec())) {
+        match self.batch.of(space).get(key) {
             Some(value) => Ok(value.clone()),
             None => self.below.get(space, key),
         }
@@ -62,10 +80,10 @@ impl Reader for Overlay<'_> {
         if range.start >= range.end {
             return Box::new(std::iter::empty());
         }
-        let keys = (space, range.start.to_vec())..(space, range.end.to_vec());
+        let keys = (Bound::Included(range.start), Bound::Excluded(range.end));
         Box::new(Merge {
-            changes: Changes {
-                range: self.batch.changes.range(keys),
+            changes: InOrder {
+                range: self.batch.of(space).range::<[u8], _>(keys),
                 direction,
             }
             .peekable(),
@@ -75,14 +93,14 @@ impl Reader for Overlay<'_> {
     }
 }
 
-type Change<'a> = (&'a (Space, Vec<u8>), &'a Option<Vec<u8>>);
+type Change<'a> = (&'a Vec<u8>, &'a Option<Vec<u8>>);
 
-struct Changes<'a> {
-    range: btree_map::Range<'a, (Space, Vec<u8>), Option<Vec<u8>>>,
+struct InOrder<'a> {
+    range: btree_map::Range<'a, Vec<u8>, Option<Vec<u8>>>,
     direction: Direction,
 }
 
-impl<'a> Iterator for Changes<'a> {
+impl<'a> Iterator for InOrder<'a> {
     type Item = Change<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -94,7 +112,7 @@ impl<'a> Iterator for Changes<'a> {
 }
 
 struct Merge<'a> {
-    changes: Peekable<Changes<'a>>,
+    changes: Peekable<InOrder<'a>>,
     below: Peekable<Pairs<'a>>,
     direction: Direction,
 }
@@ -107,8 +125,8 @@ impl Iterator for Merge<'_> {
             let order = match (self.changes.peek(), self.below.peek()) {
                 (None, _) | (_, Some(Err(_))) => return self.below.next(),
                 (Some(_), None) => std::cmp::Ordering::Less,
-                (Some(((_, key), _)), Some(Ok((below, _)))) => match self.direction {
-                    Direction::Forward => key.cmp(below),
+                (Some((key, _)), Some(Ok((below, _)))) => match self.direction {
+                    Direction::Forward => (*key).cmp(below),
                     Direction::Reverse => below.cmp(key),
                 },
             };
@@ -118,7 +136,7 @@ impl Iterator for Merge<'_> {
             if order.is_eq() {
                 self.below.next();
             }
-            let ((_, key), value) = self.changes.next()?;
+            let (key, value) = self.changes.next()?;
             if let Some(value) = value {
                 return Some(Ok((key.clone(), value.clone())));
             }

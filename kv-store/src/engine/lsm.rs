@@ -31,6 +31,9 @@ const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const META_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
 /// Of all journals, the least that fjall allows.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// That write files and merge them. With more than one, fjall's first keeps itself free for writing files: as long as the
+/// others merge, it takes what is to be merged out of the queue and puts it back, without a pause, on a processor of its own.
+const WORKER_THREADS: usize = 1;
 const DATA: &str = "data";
 const META: &str = "meta";
 
@@ -176,6 +179,7 @@ fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
     let gc = Arc::clone(gc);
     Database::builder(folder)
         .manual_journal_persist(true)
+        .worker_threads(WORKER_THREADS)
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .with_compaction_filter_factories(Arc::new(move |keyspace| {
             let factory = FilterFactory(Arc::clone(&gc));

@@ -31,6 +31,13 @@ pub fn versioned(prefix: &[u8], version: Version) -> Vec<u8> {
     bytes
 }
 
+/// Where a version of a user's key stands.
+pub fn stored(user_key: &[u8], version: Version) -> Vec<u8> {
+    let mut bytes = prefix(user_key);
+    bytes.extend(version.to_bytes().map(|byte| !byte));
+    bytes
+}
+
 /// Behind all versions of the key with this prefix.
 pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
     let mut bytes = prefix.to_vec();
@@ -112,7 +119,8 @@ mod tests {
                     index,
                     position,
                 };
-                let bytes = versioned(&prefix(key), version);
+                let bytes = super::stored(key, version);
+                assert_eq!(bytes, versioned(&prefix(key), version));
                 let (found, at) = split(&bytes).unwrap();
                 assert_eq!((user_key(found).unwrap().as_slice(), at), (key, version));
                 assert!(bytes < prefix_end(&prefix(key)));

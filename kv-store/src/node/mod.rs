@@ -18,6 +18,7 @@
 //! <folder>/incoming   snapshots while they arrive
 //! ```
 
+mod gathering;
 mod open;
 mod proposals;
 mod reads;
@@ -31,6 +32,7 @@ use std::{
 };
 
 pub use open::{NodeOptions, OpenError};
+pub(crate) use restore::Rebuilding;
 pub use restore::{RestoreError, restore};
 use tokio::{
     runtime::Runtime,
@@ -40,6 +42,7 @@ use tokio::{
 
 use crate::{
     KvError, Version,
+    archive::{Archived, Progress},
     engine::Direction,
     metrics::Metrics,
     mvcc::{
@@ -62,6 +65,8 @@ pub struct Node {
     state: Arc<State>,
     wal: Arc<Wal>,
     metrics: Metrics,
+    /// Stays empty without an archive.
+    archive: Progress,
     proposals: mpsc::Sender<proposals::Request>,
     reads: mpsc::Sender<reads::Waiter>,
     /// This member leads and takes requests.
@@ -94,6 +99,8 @@ pub struct NodeStatus {
     pub watermark: Version,
     /// Fsyncs of the log since the node started.
     pub num_syncs: u64,
+    /// How far the archive is; only of a member that uploads to one.
+    pub archived: Option<Archived>,
 }
 
 fn stopped() -> KvError {
@@ -257,12 +264,14 @@ impl Node {
             applied: self.state.applied(),
             watermark: self.state.watermark(),
             num_syncs: self.wal.num_syncs(),
+            archived: self.archive.archived(),
         }
     }
 
     /// What the member has counted, in the text format of Prometheus.
     pub fn metrics(&self) -> Vec<u8> {
-        self.metrics.text(&self.status())
+        let num_failures = self.archive.num_failures();
+        self.metrics.text(&self.status(), num_failures)
     }
 
     /// Runs something beside Raft, on the node's own runtime.

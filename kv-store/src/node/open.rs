@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
 };
 
 use super::{Node, proposals, reads, upkeep};
 use crate::{
+    KvError,
+    archive::{self, Archive, Progress},
     disk::RealDisk,
     metrics::Metrics,
     raft::{Group, GroupError},
@@ -53,6 +56,8 @@ pub struct NodeOptions {
     /// Of the log's youngest entries, kept though the engine has them on disk: a member that was away for no more than them
     /// needs no snapshot. Opening reads them all.
     pub log_bytes_kept: u64,
+    /// Where the member uploads the log and snapshots while it leads.
+    pub archive: Option<Archive>,
 }
 
 impl NodeOptions {
@@ -66,6 +71,7 @@ impl NodeOptions {
             retention: Duration::from_secs(60),
             outcome_retention: Duration::from_secs(24 * 3600),
             log_bytes_kept: 32 * 1024 * 1024,
+            archive: None,
         }
     }
 }
@@ -135,6 +141,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
     // Owned from the start: a runtime may not be dropped on one of its own threads, and a node knows how to.
     let mut runtime = Guard(Some(runtime));
     let files = tokio::task::block_in_place(|| open_files(&options))?;
+    let metrics = Metrics::new();
     let group = Group::open(
         options.id,
         Arc::clone(&files.wal),
@@ -142,6 +149,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         Arc::clone(&files.state),
         files.incoming,
         options.dialer.clone(),
+        metrics.steps(),
     )
     .await?;
     let (proposals, requests) = mpsc::channel(REQUESTS_MAX);
@@ -152,6 +160,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         Arc::clone(&files.state),
         requests,
         serve,
+        metrics.steps(),
     ));
     tokio::spawn(reads::run(
         group.clone(),
@@ -173,6 +182,18 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
             log_bytes_kept: options.log_bytes_kept,
         },
     ));
+    let progress = Progress::default();
+    if let Some(archive) = options.archive.clone() {
+        let source = archive::Source {
+            group: group.clone(),
+            serving: serving.clone(),
+            id: GROUP,
+            state: Arc::clone(&files.state),
+            wal: Arc::clone(&files.wal),
+            commit: commit_by(proposals.clone()),
+        };
+        tokio::spawn(archive::run(archive, source, progress.clone()));
+    }
     start(&group, &options).await?;
     Ok(Node {
         id: options.id,
@@ -180,12 +201,27 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         group,
         state: files.state,
         wal: files.wal,
-        metrics: Metrics::new(),
+        metrics,
+        archive: progress,
         proposals,
         reads,
         serving,
         runtime: runtime.0.take(),
         _lock: files.lock,
+    })
+}
+
+fn commit_by(proposals: mpsc::Sender<proposals::Request>) -> archive::Commit {
+    Box::new(move |request| {
+        let (id, proposals) = (request.id, proposals.clone());
+        async move {
+            let (answer, receiver) = oneshot::channel();
+            let commit = proposals::Request::Commit { request, answer };
+            let is_taken = proposals.try_send(commit).is_ok();
+            is_taken.then_some(()).ok_or(KvError::Overloaded)?;
+            receiver.await.map_err(|_| KvError::UnknownOutcome { id })?
+        }
+        .boxed()
     })
 }
 

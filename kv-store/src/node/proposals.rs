@@ -4,18 +4,25 @@
 //! waiting ──leads──> barrier ──own entry applied──> leading ──a proposal fails, or the lead goes──> draining ──> waiting
 //! ```
 //!
-//! Requests gather in an open entry while [`PROPOSALS_MAX`] others are under way; so entries grow with the load.
+//! Requests gather in an open entry while another is under way, and a little longer: whoever was just answered comes back
+//! soon, and shares the next entry with those who came meanwhile. So entries grow with the load.
 //! A session begins behind an entry of its own term. When it ends, every proposal of it has been answered before another
 //! begins, so that what a committer registered and what is applied stay the same.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesOrdered};
+use futures::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::gathering::Gathering;
 use crate::{
     KvError, Version,
     engine::Reader,
+    metrics::{Step, Steps},
     raft::{Committed, Group, GroupError, LeadWatch, ProposeError},
     state::State,
     txn::{
@@ -24,9 +31,6 @@ use crate::{
     },
 };
 
-/// Entries under way at once. With one, more gathers for the next: a member's work for an entry is that for a dozen commands,
-/// and those it saves are worth more than the wait.
-const PROPOSALS_MAX: usize = 1;
 /// An entry is closed behind the command that makes it this long, in bytes.
 const ENTRY_BYTES: usize = 1024 * 1024;
 /// Commands of an entry, at most.
@@ -57,6 +61,7 @@ pub(super) async fn run(
     state: Arc<State>,
     requests: mpsc::Receiver<Request>,
     serving: watch::Sender<bool>,
+    steps: Steps,
 ) {
     let lead = group.watch_lead();
     let mut proposer = Proposer {
@@ -65,9 +70,11 @@ pub(super) async fn run(
         lead,
         requests,
         committer: Committer::new(CONFLICT_STEPS_MAX),
-        under_way: FuturesOrdered::new(),
+        under_way: None,
         open: Vec::new(),
         open_bytes: 0,
+        gathering: Gathering::new(Instant::now()),
+        steps,
         commits: HashMap::new(),
         asks: HashMap::new(),
     };
@@ -93,11 +100,15 @@ struct Proposer {
     lead: LeadWatch,
     requests: mpsc::Receiver<Request>,
     committer: Committer,
-    under_way: FuturesOrdered<BoxFuture<'static, Proposal>>,
+    /// One at a time: more gathers for the next then. A member's work for an entry is that for a dozen commands, and those
+    /// it saves are worth more than the wait.
+    under_way: Option<BoxFuture<'static, Proposal>>,
     /// The next entry.
     open: Vec<Command>,
     /// About, of the open entry.
     open_bytes: usize,
+    gathering: Gathering,
+    steps: Steps,
     /// Who waits for a commit that is in the open entry or under way.
     commits: HashMap<TxnId, Vec<oneshot::Sender<Result<Version, KvError>>>>,
     asks: HashMap<TxnId, Vec<oneshot::Sender<Result<Outcome, KvError>>>>,
@@ -140,13 +151,22 @@ impl Proposer {
     /// Returns when the session must end; true when the node is gone.
     async fn lead(&mut self, term: u64) -> bool {
         loop {
-            if !self.open.is_empty() && self.under_way.len() < PROPOSALS_MAX {
-                self.propose();
+            let mut waits = None;
+            if !self.open.is_empty() && self.under_way.is_none() {
+                let more = || self.gathering.waits(self.open.len(), Instant::now());
+                waits = self.has_room().then(more).flatten();
+                if waits.is_none() {
+                    self.propose();
+                }
             }
-            let has_room = self.open_bytes < ENTRY_BYTES && self.open.len() < ENTRY_COMMANDS_MAX;
+            let has_room = self.has_room();
             tokio::select! {
                 biased;
-                Some(proposal) = self.under_way.next() => {
+                proposal = ready(&mut self.under_way) => {
+                    self.under_way = None;
+                    let (num_done, num_open) = (proposal.0.len(), self.open.len());
+                    let took = self.gathering.done(num_done, num_open, Instant::now());
+                    self.steps.observe(Step::Round, took);
                     if !self.done(proposal, term) {
                         return false;
                     }
@@ -161,8 +181,14 @@ impl Proposer {
                     let Some(request) = request else { return true };
                     self.take(request);
                 }
+                () = until(waits), if waits.is_some() => {}
             }
         }
+    }
+
+    /// Whether the open entry takes more.
+    fn has_room(&self) -> bool {
+        self.open_bytes < ENTRY_BYTES && self.open.len() < ENTRY_COMMANDS_MAX
     }
 
     /// A request, and those behind it that fit into the open entry.
@@ -172,7 +198,7 @@ impl Proposer {
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
-                Request::Commit { request, answer } => self.admit(&request, &*reader, answer),
+                Request::Commit { request, answer } => self.admit(request, &*reader, answer),
                 Request::Ask { id, answer } => {
                     self.asks.entry(id).or_default().push(answer);
                     self.push(Command::AskOutcome { id }, 0);
@@ -188,26 +214,29 @@ impl Proposer {
                     0,
                 ),
             }
-            let has_room = self.open_bytes < ENTRY_BYTES && self.open.len() < ENTRY_COMMANDS_MAX;
-            next = has_room.then(|| self.requests.try_recv().ok()).flatten();
+            next = self
+                .has_room()
+                .then(|| self.requests.try_recv().ok())
+                .flatten();
         }
     }
 
     fn admit(
         &mut self,
-        request: &CommitRequest,
+        request: CommitRequest,
         reader: &dyn Reader,
         answer: oneshot::Sender<Result<Version, KvError>>,
     ) {
-        let known = || outcome(reader, request.id);
+        let (id, num_bytes) = (request.id, request.num_bytes());
+        let known = || outcome(reader, id);
         let refused = match self.committer.admit(request, known) {
             Ok(Admission::Propose(command)) => {
-                self.commits.entry(request.id).or_default().push(answer);
-                self.push(command, request.num_bytes());
+                self.commits.entry(id).or_default().push(answer);
+                self.push(command, num_bytes);
                 return;
             }
             Ok(Admission::InFlight) => {
-                self.commits.entry(request.id).or_default().push(answer);
+                self.commits.entry(id).or_default().push(answer);
                 return;
             }
             Ok(Admission::Known(outcome)) => committed(outcome),
@@ -220,11 +249,14 @@ impl Proposer {
     }
 
     fn push(&mut self, command: Command, bytes: usize) {
+        self.gathering.pushed(Instant::now());
         self.open.push(command);
         self.open_bytes += bytes;
     }
 
     fn propose(&mut self) {
+        let waited = self.gathering.proposed(Instant::now());
+        self.steps.observe(Step::Gather, waited);
         let commands = std::mem::take(&mut self.open);
         self.open_bytes = 0;
         let group = self.group.clone();
@@ -233,7 +265,7 @@ impl Proposer {
             let proposed = group.propose(entry.into()).await;
             (commands, proposed)
         };
-        self.under_way.push_back(proposal.boxed());
+        self.under_way = Some(proposal.boxed());
     }
 
     /// Answers who waited for an entry. False when the session must end.
@@ -315,16 +347,34 @@ impl Proposer {
             self.failed(&command, &not_proposed);
         }
         self.open_bytes = 0;
-        while !self.under_way.is_empty() {
+        self.gathering = Gathering::new(Instant::now());
+        while self.under_way.is_some() {
             tokio::select! {
                 biased;
-                Some(proposal) = self.under_way.next() => {
+                proposal = ready(&mut self.under_way) => {
+                    self.under_way = None;
                     // The session is over in any case.
                     self.done(proposal, 0);
                 }
                 Some(request) = self.requests.recv() => self.turn_away(request),
             }
         }
+    }
+}
+
+/// Never returns where there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Never returns where there is none.
+async fn ready(under_way: &mut Option<BoxFuture<'static, Proposal>>) -> Proposal {
+    match under_way {
+        Some(proposal) => proposal.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,8 +1,11 @@
 //! What this member answers the others.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{fs::File, future::ready, io::Write, path::PathBuf, pin::pin};
 
+use futures::{Stream, StreamExt, stream};
 use openraft::raft::TransferLeaderResponse;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
 use crate::{
     rpc::{
         self,
-        server::{HttpRequest, HttpResponse, gathered, unary},
+        server::{HttpRequest, HttpResponse, exchanged, gathered, unary},
     },
     snapshot::SnapshotData,
     state::Applied,
@@ -28,7 +31,12 @@ fn internal(error: impl std::fmt::Display) -> Status {
 pub(crate) async fn answer(group: &Group, request: HttpRequest) -> Option<HttpResponse> {
     let group = group.clone();
     Some(match request.uri().path() {
-        rpc::raft::APPEND => unary(request, move |message| append(group.clone(), message)).await,
+        rpc::raft::APPEND => {
+            exchanged(request, move |messages| {
+                ready(Ok(append_stream(group.clone(), messages)))
+            })
+            .await
+        }
         rpc::raft::VOTE => unary(request, move |message| vote(group.clone(), message)).await,
         rpc::raft::TRANSFER => {
             unary(request, move |message| transfer(group.clone(), message)).await
@@ -40,11 +48,37 @@ pub(crate) async fn answer(group: &Group, request: HttpRequest) -> Option<HttpRe
     })
 }
 
-async fn append(group: Group, message: wire::AppendRequest) -> Result<wire::AppendAnswer, Status> {
-    let request = convert::from_append(message);
-    let request = request.map_err(|e| Status::invalid_argument(e.to_string()))?;
-    let answer = group.raft.append_entries(request).await;
-    Ok(convert::append_answer(&answer.map_err(internal)?))
+/// Answers come in the order of the requests, each once its entries are on disk here. The first refusal is the last answer.
+fn append_stream(
+    group: Group,
+    messages: Streaming<wire::AppendRequest>,
+) -> impl Stream<Item = Result<wire::AppendAnswer, Status>> + use<> {
+    // The first request that makes no sense or does not arrive ends the call: the leader begins another.
+    let requests = messages.scan((), |(), message| {
+        let request = message.and_then(|message| {
+            convert::from_append(message).map_err(|e| Status::invalid_argument(e.to_string()))
+        });
+        ready(match request {
+            Ok(request) => Some(request),
+            Err(status) => {
+                tracing::debug!(%status, "no more entries come this way");
+                None
+            }
+        })
+    });
+    let (sender, answers) = mpsc::channel(1);
+    // openraft's answers borrow the group, so whatever polls this stream runs them in it.
+    let run = async move {
+        let mut results = pin!(group.raft.stream_append(requests));
+        while let Some(result) = results.next().await {
+            let answer = result.map(|result| convert::append_answer(&result));
+            if sender.send(answer.map_err(internal)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let run = stream::once(run).filter_map(|()| ready(None));
+    stream::select(ReceiverStream::new(answers), run)
 }
 
 async fn vote(group: Group, message: wire::VoteRequest) -> Result<wire::VoteAnswer, Status> {

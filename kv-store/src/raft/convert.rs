@@ -1,14 +1,18 @@
 //! Between openraft's requests and the messages on the wire.
 
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
+use openraft::{
+    EntryPayload,
+    raft::{
+        AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
+        VoteRequest, VoteResponse,
+    },
 };
 
 use super::{
     messages as wire,
     types::{self, LogId, MembershipError, RaftEntry, TypeConfig, Vote},
 };
-use crate::wal::{Entry, EntryId};
+use crate::wal::EntryId;
 
 impl From<EntryId> for wire::Id {
     fn from(id: EntryId) -> Self {
@@ -54,18 +58,19 @@ pub(super) fn from_vote(vote: wire::Vote) -> Vote {
 }
 
 pub(super) fn entry(entry: &RaftEntry) -> wire::LogEntry {
-    let entry = types::to_log(entry);
+    let payload = match &entry.payload {
+        // Its bytes are shared, not copied.
+        EntryPayload::Normal(proposal) => proposal.0.clone(),
+        EntryPayload::Blank | EntryPayload::Membership(_) => types::to_log(entry).payload.into(),
+    };
     wire::LogEntry {
-        id: entry.id.into(),
-        payload: entry.payload.into(),
+        id: id(&entry.log_id),
+        payload,
     }
 }
 
 pub(super) fn from_entry(entry: wire::LogEntry) -> Result<RaftEntry, MembershipError> {
-    types::from_log(Entry {
-        id: entry.id.into(),
-        payload: entry.payload.into(),
-    })
+    types::from_bytes(entry.id.into(), entry.payload)
 }
 
 pub(super) fn append(request: &AppendEntriesRequest<TypeConfig>) -> wire::AppendRequest {
@@ -89,14 +94,12 @@ pub(super) fn from_append(
     })
 }
 
-pub(super) fn append_answer(answer: &AppendEntriesResponse<TypeConfig>) -> wire::AppendAnswer {
-    let (result, upto, higher) = match answer {
-        AppendEntriesResponse::Success => (wire::AppendResult::Success, None, None),
-        AppendEntriesResponse::PartialSuccess(upto) => {
-            (wire::AppendResult::Partial, upto.as_ref().map(id), None)
-        }
-        AppendEntriesResponse::Conflict => (wire::AppendResult::Conflict, None, None),
-        AppendEntriesResponse::HigherVote(higher) => {
+/// How far a request's entries and those before them are in the log, or why it was refused.
+pub(super) fn append_answer(result: &StreamAppendResult<TypeConfig>) -> wire::AppendAnswer {
+    let (result, upto, higher) = match result {
+        Ok(upto) => (wire::AppendResult::Success, upto.as_ref().map(id), None),
+        Err(StreamAppendError::Conflict(at)) => (wire::AppendResult::Conflict, Some(id(at)), None),
+        Err(StreamAppendError::HigherVote(higher)) => {
             (wire::AppendResult::HigherVote, None, Some(vote(higher)))
         }
     };
@@ -110,15 +113,12 @@ pub(super) fn append_answer(answer: &AppendEntriesResponse<TypeConfig>) -> wire:
 /// `None` when the message makes no sense.
 pub(super) fn from_append_answer(
     answer: wire::AppendAnswer,
-) -> Option<AppendEntriesResponse<TypeConfig>> {
+) -> Option<StreamAppendResult<TypeConfig>> {
     Some(match wire::AppendResult::try_from(answer.result).ok()? {
-        wire::AppendResult::Success => AppendEntriesResponse::Success,
-        wire::AppendResult::Partial => {
-            AppendEntriesResponse::PartialSuccess(answer.upto.map(log_id))
-        }
-        wire::AppendResult::Conflict => AppendEntriesResponse::Conflict,
+        wire::AppendResult::Success => Ok(answer.upto.map(log_id)),
+        wire::AppendResult::Conflict => Err(StreamAppendError::Conflict(log_id(answer.upto?))),
         wire::AppendResult::HigherVote => {
-            AppendEntriesResponse::HigherVote(from_vote(answer.vote?))
+            Err(StreamAppendError::HigherVote(from_vote(answer.vote?)))
         }
     })
 }
@@ -175,7 +175,6 @@ pub(super) fn from_transfer(request: wire::TransferRequest) -> TransferLeaderReq
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use openraft::EntryPayload;
     use prost::Message;
 
     use super::*;
@@ -217,15 +216,14 @@ mod tests {
 
     #[test]
     fn every_answer_reads_back() {
-        for answer in [
-            AppendEntriesResponse::Success,
-            AppendEntriesResponse::PartialSuccess(None),
-            AppendEntriesResponse::PartialSuccess(Some(at(4, 4))),
-            AppendEntriesResponse::Conflict,
-            AppendEntriesResponse::HigherVote(Vote::new(9, 1)),
+        for result in [
+            Ok(None),
+            Ok(Some(at(4, 4))),
+            Err(StreamAppendError::Conflict(at(3, 7))),
+            Err(StreamAppendError::HigherVote(Vote::new(9, 1))),
         ] {
-            let back = from_append_answer(sent(append_answer(&answer)));
-            assert_eq!(back, Some(answer));
+            let back = from_append_answer(sent(append_answer(&result)));
+            assert_eq!(back, Some(result));
         }
         for granted in [false, true] {
             let answer = VoteResponse::new(Vote::new(5, 2), Some(at(4, 11)), granted);

@@ -8,6 +8,7 @@ use std::{
     io,
     ops::{Bound, Range, RangeBounds},
     sync::Arc,
+    time::Instant,
 };
 
 use openraft::{
@@ -20,7 +21,10 @@ use super::types::{
     LogId, RaftEntry, TypeConfig, Vote, decode_vote, encode_vote, entry_id, from_log, log_id,
     to_log,
 };
-use crate::wal::{GroupId, Wal, WalError};
+use crate::{
+    metrics::{Step, Steps},
+    wal::{GroupId, Wal, WalError},
+};
 
 /// Of the newest entries, in memory, in bytes.
 const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -33,6 +37,7 @@ pub(crate) struct LogStore {
     wal: Arc<Wal>,
     group: GroupId,
     recent: Arc<Mutex<Recent>>,
+    steps: Steps,
 }
 
 /// The last entries of the log without a gap; may be empty.
@@ -80,11 +85,12 @@ fn size(entry: &RaftEntry) -> usize {
 }
 
 impl LogStore {
-    pub(crate) fn new(wal: Arc<Wal>, group: GroupId) -> Self {
+    pub(crate) fn new(wal: Arc<Wal>, group: GroupId, steps: Steps) -> Self {
         Self {
             wal,
             group,
             recent: Arc::default(),
+            steps,
         }
     }
 
@@ -209,7 +215,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     {
         let entries: Vec<_> = entries.into_iter().collect();
         let in_log: Vec<_> = entries.iter().map(to_log).collect();
+        let (steps, begun) = (self.steps.clone(), Instant::now());
         let flushed = move |result: Result<(), WalError>| {
+            steps.observe(Step::Log, begun.elapsed());
             callback.io_completed(result.map_err(to_io));
         };
         if in_log.is_empty() {

@@ -66,12 +66,12 @@ pub(crate) struct AppendRequest {
     pub(crate) committed: Option<Id>,
 }
 
+/// 1 was a part of an answer to a call for one request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]
 pub(crate) enum AppendResult {
+    /// All that was sent up to `upto` is in the log, on disk.
     Success = 0,
-    /// Up to and with `upto` only.
-    Partial = 1,
-    /// The previous entry is not there.
+    /// The entry before, which is `upto`, is another one there.
     Conflict = 2,
     HigherVote = 3,
 }

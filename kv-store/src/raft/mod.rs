@@ -11,6 +11,7 @@
 //! Source: Ongaro's dissertation, with pre-votes, leader transfer and joint membership changes; see openraft for its ways.
 
 mod answer;
+mod append_stream;
 mod convert;
 mod held_commits;
 mod log_store;
@@ -37,6 +38,7 @@ use self::{
     types::{Member, Proposal, TypeConfig, entry_id},
 };
 use crate::{
+    metrics::Steps,
     rpc::link::Dialer,
     state::State,
     txn::EntryOutcome,
@@ -224,13 +226,17 @@ impl Group {
         state: Arc<State>,
         incoming: PathBuf,
         dialer: Dialer,
+        steps: Steps,
     ) -> Result<Self, GroupError> {
         let raft = Raft::new(
             id,
             config()?,
-            Network { dialer },
-            LogStore::new(wal, group),
-            StateMachine::new(state),
+            Network {
+                dialer,
+                steps: steps.clone(),
+            },
+            LogStore::new(wal, group, steps.clone()),
+            StateMachine::new(state, steps),
         );
         let raft = raft
             .await
@@ -438,7 +444,9 @@ mod tests {
         types::{LogId, StoredMembership},
         *,
     };
-    use crate::{disk::RealDisk, snapshot::SnapshotData, wal::Entry, wal::LogOptions};
+    use crate::{
+        disk::RealDisk, metrics::Metrics, snapshot::SnapshotData, wal::Entry, wal::LogOptions,
+    };
 
     /// The suite applies entries without those before them, which the state refuses: this puts empty ones in their place.
     struct Filling(StateMachine, Arc<State>);
@@ -498,9 +506,11 @@ mod tests {
             };
             let wal = Wal::open(Arc::new(RealDisk), &folder.path().join("wal"), options);
             let (state, _) = State::open(folder.path().join("engine"), None).expect("a folder");
-            let log = LogStore::new(Arc::new(wal.expect("a folder")), GroupId(1));
+            let steps = Metrics::new().steps();
+            let wal = Arc::new(wal.expect("a folder"));
+            let log = LogStore::new(wal, GroupId(1), steps.clone());
             let state = Arc::new(state);
-            let filling = Filling(StateMachine::new(Arc::clone(&state)), state);
+            let filling = Filling(StateMachine::new(Arc::clone(&state), steps), state);
             Ok((folder, log, filling))
         }
     }

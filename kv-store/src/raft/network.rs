@@ -1,17 +1,17 @@
 //! From this member to the others.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use futures::{
-    Stream,
-    future::{BoxFuture, Either, select},
-    stream::BoxStream,
+    FutureExt, Stream, StreamExt,
+    future::{self, BoxFuture, Either, select},
+    stream::{self, BoxStream},
 };
 use openraft::{
     RaftNetworkFactory,
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
-    network::{RPCOption, RaftNetworkV2, stream_append_sequential},
+    network::{RPCOption, RaftNetworkV2},
     raft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
         TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
@@ -23,24 +23,21 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use super::{
-    convert,
-    held_commits::HeldCommits,
-    messages as wire,
+    append_stream::{Call, append_stream},
+    convert, messages as wire,
     state_machine::Snapshot,
     types::{Member, TypeConfig, Vote},
 };
 use crate::{
+    metrics::Steps,
     rpc::{self, Link, link::Dialer},
     snapshot::{SnapshotData, write_snapshot},
 };
 
-type RpcError = RPCError<TypeConfig>;
+pub(super) type RpcError = RPCError<TypeConfig>;
 /// To requests of a stream.
 type Answers<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
 
-/// For entries, which the other member must have on disk before it answers. openraft would allow them as long as a
-/// heartbeat, and a disk that is slower would be sent the same entries again and again.
-const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
 /// Of a snapshot, in one message, in bytes.
 const CHUNK_BYTES: usize = 1024 * 1024;
 /// Chunks between the disk and the network, at most.
@@ -52,6 +49,7 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     pub(crate) dialer: Dialer,
+    pub(crate) steps: Steps,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
@@ -60,6 +58,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     async fn new_client(&mut self, _: u64, member: &Member) -> Peer {
         Peer {
             link: self.dialer.link(&member.address).map_err(|e| e.to_string()),
+            steps: self.steps.clone(),
+            call: None,
         }
     }
 }
@@ -69,9 +69,12 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 pub(crate) struct Peer {
     /// Or why there can be none: its address is no address.
     link: Result<Link, String>,
+    steps: Steps,
+    /// For entries and heartbeats, when nothing waits for an answer in it.
+    call: Option<Call>,
 }
 
-fn to_error(status: &Status) -> RpcError {
+pub(super) fn to_error(status: &Status) -> RpcError {
     match status.code() {
         // Nobody is there: wait before the next try.
         Code::Unavailable => Unreachable::new(status).into(),
@@ -79,7 +82,7 @@ fn to_error(status: &Status) -> RpcError {
     }
 }
 
-fn senseless() -> RpcError {
+pub(super) fn senseless() -> RpcError {
     NetworkError::from_string("the answer makes no sense").into()
 }
 
@@ -122,12 +125,17 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     fn stream_append<'s, S>(
         &'s mut self,
         requests: S,
-        option: RPCOption,
+        _: RPCOption,
     ) -> BoxFuture<'s, Result<Answers<'s>, RpcError>>
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
     {
-        stream_append_sequential(self, HeldCommits::new(requests), option)
+        let link = match self.link() {
+            Ok(link) => link.clone(),
+            Err(error) => return future::ready(Err(error)).boxed(),
+        };
+        let answers = append_stream(&mut self.call, link, self.steps.clone(), requests);
+        future::ready(Ok(answers.boxed())).boxed()
     }
 
     async fn append_entries(
@@ -135,14 +143,13 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         request: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
-        let message = convert::append(&request);
-        let option = if request.entries.is_empty() {
-            option
-        } else {
-            RPCOption::new(APPEND_TIMEOUT)
-        };
-        let answer = self.call(rpc::raft::APPEND, message, &option).await?;
-        convert::from_append_answer(answer).ok_or_else(senseless)
+        let entries = request.entries.last();
+        let last = entries.map(|last| last.log_id).or(request.prev_log_id);
+        let mut answers = self.stream_append(stream::iter([request]), option).await?;
+        match answers.next().await.ok_or_else(senseless)?? {
+            Ok(upto) if upto != last => Ok(AppendEntriesResponse::PartialSuccess(upto)),
+            result => Ok(result.into()),
+        }
     }
 
     async fn vote(
@@ -173,8 +180,8 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         // When this future is dropped or the call fails, the receiver goes, and the writer stops at its next chunk.
         tokio::task::spawn_blocking(move || send_snapshot(&vote, snapshot.snapshot, sender));
         let send = link.gathered(rpc::raft::SNAPSHOT, ReceiverStream::new(receiver));
-        let send = std::pin::pin!(tokio::time::timeout(SNAPSHOT_TIMEOUT, send));
-        let answer: wire::SnapshotAnswer = match select(send, std::pin::pin!(cancel)).await {
+        let send = pin!(tokio::time::timeout(SNAPSHOT_TIMEOUT, send));
+        let answer: wire::SnapshotAnswer = match select(send, pin!(cancel)).await {
             Either::Left((Ok(answer), _)) => answer.map_err(|status| to_error(&status))?,
             Either::Left((Err(late), _)) => return Err(NetworkError::new(&late).into()),
             Either::Right((closed, _)) => return Err(closed.into()),

@@ -3,7 +3,7 @@
 //! The state is on disk by itself, so a snapshot is nothing but a promise: making one syncs the engine, and then the log may
 //! be purged up to there. Its contents are read from the engine when a member needs them.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 
 use futures::{Stream, StreamExt};
 use openraft::{
@@ -15,6 +15,7 @@ use super::types::{
     LogId, StoredMembership, TypeConfig, decode_membership, entry_id, log_id, to_log,
 };
 use crate::{
+    metrics::{Step, Steps},
     snapshot::SnapshotData,
     state::{Applied, State, StateError},
 };
@@ -29,11 +30,12 @@ pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<Type
 #[derive(Debug, Clone)]
 pub(crate) struct StateMachine {
     state: Arc<State>,
+    steps: Steps,
 }
 
 impl StateMachine {
-    pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { state }
+    pub(crate) fn new(state: Arc<State>, steps: Steps) -> Self {
+        Self { state, steps }
     }
 }
 
@@ -103,7 +105,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.into_iter().collect::<io::Result<Vec<_>>>()?;
             let in_log: Vec<_> = chunk.iter().map(|(entry, _)| to_log(entry)).collect();
+            let begun = Instant::now();
             let applied = self.state.apply(&in_log).map_err(to_io)?;
+            self.steps.observe(Step::Apply, begun.elapsed());
             for ((entry, responder), applied) in chunk.into_iter().zip(applied) {
                 debug_assert_eq!(entry_id(&entry.log_id), applied.id);
                 if let Some(responder) = responder {

@@ -88,17 +88,22 @@ pub(crate) fn to_log(entry: &RaftEntry) -> wal::Entry {
 }
 
 pub(crate) fn from_log(entry: wal::Entry) -> Result<RaftEntry, MembershipError> {
-    let payload = match entry.payload.first() {
+    from_bytes(entry.id, entry.payload.into())
+}
+
+/// From what [`to_log`] gives.
+pub(crate) fn from_bytes(id: EntryId, payload: Bytes) -> Result<RaftEntry, MembershipError> {
+    let payload = match payload.first() {
         None => EntryPayload::Blank,
         Some(&MEMBERSHIP_ENTRY) => {
-            let index = entry.id.index;
-            let membership = decode_membership(&entry.payload).ok_or(MembershipError { index })?;
+            let index = id.index;
+            let membership = decode_membership(&payload).ok_or(MembershipError { index })?;
             EntryPayload::Membership(membership)
         }
-        Some(_) => EntryPayload::Normal(Proposal(entry.payload.into())),
+        Some(_) => EntryPayload::Normal(Proposal(payload)),
     };
     Ok(RaftEntry {
-        log_id: log_id(entry.id),
+        log_id: log_id(id),
         payload,
     })
 }

@@ -191,4 +191,23 @@ impl Link {
         let answers = grpc.server_streaming(request, path, codec).await;
         answers.map(Response::into_inner)
     }
+
+    /// A stream of requests, a stream of answers. Returns before the first request is answered.
+    pub(crate) async fn exchanged<S, Q, A>(
+        &self,
+        method: Method,
+        messages: S,
+    ) -> Result<Streaming<A>, Status>
+    where
+        S: Stream<Item = Q> + Send + 'static,
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let request = self.request(messages, None);
+        let path = http::uri::PathAndQuery::from_static(method);
+        let codec = Codec::<Q, A>::default();
+        let mut grpc = self.ready().await?;
+        let answers = grpc.streaming(request, path, codec).await;
+        answers.map(Response::into_inner)
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 24 * 1024 * 1024;
 /// The service that members of a group offer each other.
 pub(crate) mod raft {
     pub(crate) const SERVICE: &str = "/murre.kv.v1.Raft/";
-    pub(crate) const APPEND: &str = "/murre.kv.v1.Raft/Append";
+    pub(crate) const APPEND: &str = "/murre.kv.v1.Raft/AppendStream";
     pub(crate) const VOTE: &str = "/murre.kv.v1.Raft/Vote";
     pub(crate) const SNAPSHOT: &str = "/murre.kv.v1.Raft/Snapshot";
     pub(crate) const TRANSFER: &str = "/murre.kv.v1.Raft/Transfer";

@@ -69,3 +69,20 @@ where
     });
     grpc::<A, Q>().server_streaming(service, request).await
 }
+
+/// A stream of requests, a stream of answers.
+pub(crate) async fn exchanged<Q, A, H, F, S>(request: HttpRequest, handle: H) -> HttpResponse
+where
+    Q: Message + Default + Send + 'static,
+    A: Message + Send + 'static,
+    H: FnMut(Streaming<Q>) -> F + Send,
+    F: Future<Output = Result<S, Status>> + Send,
+    S: Stream<Item = Result<A, Status>> + Send + 'static,
+{
+    let mut handle = handle;
+    let service = tower::service_fn(move |request: Request<Streaming<Q>>| {
+        let answers = handle(request.into_inner());
+        async { answers.await.map(Response::new) }
+    });
+    grpc::<A, Q>().streaming(service, request).await
+}

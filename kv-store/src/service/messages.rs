@@ -196,6 +196,16 @@ pub(crate) struct Status {
     pub(crate) is_stopped: bool,
     #[prost(uint64, tag = "11")]
     pub(crate) first_index: u64,
+    #[prost(message, optional, tag = "12")]
+    pub(crate) archived: Option<Archived>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Archived {
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) behind_ms: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,10 +1,13 @@
 //! Between the store's types and the messages. What a message cannot mean is [`KvError::Malformed`].
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::messages as wire;
 use crate::{
     KvError, Lead, LeaderHint, MemberStatus,
+    archive::Archived,
     engine::Direction,
     mvcc::{
         changes::Change,
@@ -254,6 +257,10 @@ pub(crate) fn status_to_wire(status: NodeStatus) -> wire::Status {
         watermark: version::to_wire(status.watermark),
         num_syncs: status.num_syncs,
         is_stopped: status.lead.is_stopped,
+        archived: status.archived.map(|archived| wire::Archived {
+            index: archived.index,
+            behind_ms: u64::try_from(archived.behind.as_millis()).unwrap_or(u64::MAX),
+        }),
     }
 }
 
@@ -282,6 +289,10 @@ pub(crate) fn status_from_wire(status: wire::Status) -> Result<NodeStatus, KvErr
         applied: version::from_wire(&status.applied)?,
         watermark: version::from_wire(&status.watermark)?,
         num_syncs: status.num_syncs,
+        archived: status.archived.map(|archived| Archived {
+            index: archived.index,
+            behind: Duration::from_millis(archived.behind_ms),
+        }),
     })
 }
 

@@ -1,7 +1,5 @@
 //! What a log entry does to the state. Equal states and entries give equal batches.
 
-use std::collections::BTreeMap;
-
 use super::{
     Command, Mutation, Outcome, TxnId, atomic,
     outcome::{self, Recorded},
@@ -184,17 +182,24 @@ fn commit(
         reader,
         batch,
         version,
-        written: BTreeMap::new(),
+        written: Vec::new(),
     };
     for mutation in mutations {
         commit.mutate(mutation)?;
     }
-    let written = commit.written;
-    changes.extend(written.into_iter().map(|(key, value)| Change {
-        version,
-        key,
-        value,
-    }));
+    let mut written = commit.written;
+    // Keeps the order of writes to the same key, of which the last one counts.
+    written.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut written = written.into_iter().peekable();
+    while let Some((key, value)) = written.next() {
+        if written.peek().is_none_or(|(next, _)| *next != key) {
+            changes.push(Change {
+                version,
+                key,
+                value,
+            });
+        }
+    }
     let committed = Outcome::Committed(version);
     recorded.add(batch, id, committed);
     Ok(committed)
@@ -204,8 +209,8 @@ struct Commit<'a> {
     reader: &'a dyn Reader,
     batch: &'a mut Batch,
     version: Version,
-    /// What the commit leaves in each key it wrote; `None` where it cleared.
-    written: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Keys in the order they were written; `None` where they were cleared.
+    written: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Commit<'_> {
@@ -261,10 +266,10 @@ impl Commit<'_> {
     }
 
     fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        let stored = key::versioned(&key::prefix(&key), self.version);
+        let stored = key::stored(&key, self.version);
         self.batch
             .put(Space::Data, stored, key::encode_value(value.as_deref()));
-        self.written.insert(key, value);
+        self.written.push((key, value));
     }
 
     fn stamped(&self, bytes: &[u8], offset: usize) -> Vec<u8> {

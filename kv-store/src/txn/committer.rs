@@ -68,10 +68,10 @@ impl Committer {
     /// into the log, applying it finds the outcome that came before.
     pub fn admit<E>(
         &mut self,
-        request: &CommitRequest,
+        request: CommitRequest,
         known: impl FnOnce() -> Result<Option<Outcome>, E>,
     ) -> Result<Admission, E> {
-        if let Err(limit) = check(request) {
+        if let Err(limit) = check(&request) {
             return Ok(Admission::Refused(limit));
         }
         if self.ids.contains(&request.id) {
@@ -93,7 +93,7 @@ impl Committer {
         Ok(Admission::Propose(Command::Commit {
             term: self.term,
             id: request.id,
-            mutations: request.mutations.clone(),
+            mutations: request.mutations,
         }))
     }
 
@@ -134,7 +134,7 @@ mod tests {
         committer.begin_term(1, start);
         let admit = |committer: &mut Committer, id, at, known| {
             let known = || Ok::<_, Infallible>(known);
-            match committer.admit(&request(id, at), known) {
+            match committer.admit(request(id, at), known) {
                 Ok(admission) => admission,
                 Err(never) => match never {},
             }

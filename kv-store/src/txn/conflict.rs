@@ -127,6 +127,9 @@ impl ConflictMap {
     }
 
     fn write(&mut self, range: KeyRange, number: u64) {
+        if self.write_again(&range, number) {
+            return;
+        }
         let at_end = self
             .steps
             .range::<[u8], _>((Bound::Unbounded, Bound::Included(range.end.as_slice())))
@@ -145,6 +148,22 @@ impl ConflictMap {
         }
         self.steps.insert(range.begin, number);
         self.steps.insert(range.end, at_end);
+    }
+
+    /// For a range that is a step by itself, as keys are that were written before. False for others.
+    fn write_again(&mut self, range: &KeyRange, number: u64) -> bool {
+        let mut from_begin = self
+            .steps
+            .range_mut::<[u8], _>((Bound::Included(range.begin.as_slice()), Bound::Unbounded));
+        let first = from_begin.next().filter(|(key, _)| **key == range.begin);
+        let next = from_begin.next().filter(|(key, _)| **key == range.end);
+        match (first, next) {
+            (Some((_, last_writer)), Some(_)) => {
+                *last_writer = number;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn forget_older_half(&mut self) {

@@ -202,7 +202,7 @@ async fn a_backup_restores_into_a_new_group_that_others_join() {
 }
 
 /// One that writes this many values of this many bytes.
-fn puts(number: u64, values: u64, bytes: usize) -> Vec<Mutation> {
+pub(crate) fn puts(number: u64, values: u64, bytes: usize) -> Vec<Mutation> {
     let put = |value| Mutation::Set {
         key: format!("/user/{:05}", number * values + value).into(),
         value: vec![b'v'; bytes],

@@ -1,5 +1,6 @@
 //! Tests of the store from outside.
 
+mod archive;
 mod cluster;
 mod embedded;
 mod engine_power_loss;

@@ -223,13 +223,16 @@ impl Cluster {
 
     /// One member, from a backup or an archive.
     pub(crate) async fn restored(from: &[&str]) -> Self {
-        let setting = Setting::default();
+        Self::restored_in(Setting::default(), from).await
+    }
+
+    pub(crate) async fn restored_in(setting: Setting, from: &[&str]) -> Self {
         let first = setting.folder.path().join("1");
         // The port is not known before the member listens, and a member alone is dialled by nobody.
         let into = ["restore", "--data-dir", first.to_str().unwrap()];
         kv_ok(&[&into, from].concat());
         let cluster = Self {
-            members: vec![Member::start(1, &first, Place::default(), None)],
+            members: vec![Member::start(1, &first, (setting.place)(1), None)],
             setting,
         };
         cluster.leader().await;

@@ -2,6 +2,7 @@
 //!
 //! Closed loop: each client waits for its answer and goes on. With a rate, open loop: operations begin when their time has
 //! come, and their latency counts from then on, also while all clients are busy.
+//! Before the clock starts each client has done one operation.
 //! The load can be put on etcd as well, by the same clients. Keys have 16 bytes, values 256. CPU seconds are those of this process; fsyncs those of all members.
 
 pub(super) mod embedded;
@@ -134,6 +135,12 @@ impl Target {
         }
     }
 
+    /// One operation of each client: then connections stand, and who leads is known. What fails will fail again.
+    async fn warm_up(&self, workload: Workload, clients: usize) {
+        let first = (0..clients).map(|_| self.operate(workload));
+        futures::future::join_all(first).await;
+    }
+
     /// Of all members that answer; nobody knows etcd's.
     async fn num_syncs(&self) -> Option<u64> {
         match self {
@@ -263,6 +270,7 @@ impl Bench {
         if self.fill {
             target.fill().await?;
         }
+        target.warm_up(self.workload, self.clients).await;
         let num_syncs = target.num_syncs().await;
         let interval = self.rate.map_or(Duration::ZERO, |rate| {
             Duration::from_secs(1) / u32::try_from(rate.max(1)).unwrap_or(u32::MAX)

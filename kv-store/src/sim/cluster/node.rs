@@ -648,7 +648,7 @@ impl Node {
         let snapshot = self.applier.engine().snapshot();
         let admission = self
             .committer
-            .admit(request, || outcome(&*snapshot, request.id));
+            .admit(request.clone(), || outcome(&*snapshot, request.id));
         match admission.expect("the model engine reads") {
             Admission::Propose(command) => {
                 self.proposals.push(command);

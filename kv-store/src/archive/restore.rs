@@ -1,0 +1,125 @@
+//! A new member from an archive, as of any entry in it.
+
+use std::{fs::File, io, path::Path};
+
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+
+use super::{
+    Archive, ArchiveError, Stretch,
+    segment::{self, SegmentError},
+};
+use crate::{node::Rebuilding, snapshot::SnapshotReader, wal::Entry};
+
+/// What was found in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Index of the last entry.
+    pub last: u64,
+    /// The object behind it, if that is damaged: its upload was cut off, or entries were lost.
+    pub damaged: Option<String>,
+}
+
+impl Archive {
+    /// Those of one object.
+    pub(super) async fn entries(&self, stretch: Stretch) -> Result<Vec<Entry>, ArchiveError> {
+        let path = self.log_path(stretch);
+        let bytes = self.store.get(&path).await?.bytes().await?;
+        let failed = |source| ArchiveError::Segment {
+            name: path.to_string(),
+            source,
+        };
+        let entries = segment::decode(&bytes).map_err(failed)?;
+        let indexes = entries.iter().map(|entry| entry.id.index);
+        if !indexes.eq(stretch.first..=stretch.last) {
+            let detail = "it holds other entries than its name says";
+            return Err(failed(SegmentError::Damaged { detail }));
+        }
+        Ok(entries)
+    }
+
+    async fn download(&self, last: u64, to: &Path) -> Result<(), ArchiveError> {
+        use io::Write;
+        let failed = |source| ArchiveError::File {
+            path: to.into(),
+            source,
+        };
+        let mut file = File::create(to).map_err(failed)?;
+        let object = self.store.get(&self.snapshot_path(last)).await?;
+        let mut chunks = object.into_stream();
+        while let Some(chunk) = chunks.try_next().await? {
+            file.write_all(&chunk).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The state of a snapshot, in `folder`.
+    async fn rebuild(&self, last: u64, folder: &Path) -> Result<Rebuilding, ArchiveError> {
+        let downloaded = folder.with_extension("snapshot");
+        self.download(last, &downloaded).await?;
+        let failed = |source| ArchiveError::File {
+            path: downloaded.clone(),
+            source,
+        };
+        let file = File::open(&downloaded).map_err(failed)?;
+        let rebuilding = tokio::task::block_in_place(|| {
+            let pairs = SnapshotReader::open(io::BufReader::new(file))?;
+            Ok::<_, ArchiveError>(Rebuilding::from_snapshot(folder, pairs)?)
+        })?;
+        std::fs::remove_file(&downloaded).map_err(failed)?;
+        Ok(rebuilding)
+    }
+}
+
+/// Makes `folder`, which must not exist, the folder of member `id`: with all that was committed up to entry `upto`, or as far
+/// as the archive reaches. Until it returns without an error the folder is worth nothing.
+/// Inside of a tokio runtime with several threads.
+pub async fn restore(
+    archive: &Archive,
+    upto: Option<u64>,
+    folder: &Path,
+    id: u64,
+    address: &str,
+) -> Result<Restored, ArchiveError> {
+    let snapshots = archive.snapshots().await?;
+    let is_before = |last: &u64| upto.is_none_or(|upto| *last <= upto);
+    let mut rebuilding = match snapshots.into_iter().rfind(is_before) {
+        None => tokio::task::block_in_place(|| Rebuilding::empty(folder))?,
+        Some(last) => archive.rebuild(last, folder).await?,
+    };
+    let mut damaged = None;
+    for stretch in archive.stretches(0).await? {
+        let next = rebuilding.last_index() + 1;
+        if stretch.last < next {
+            continue;
+        }
+        if upto.is_some_and(|upto| upto < next) {
+            break;
+        }
+        if stretch.first > next {
+            // What comes behind a hole is of no use, and the hole may be damage.
+            return Err(damaged.unwrap_or(ArchiveError::Gap { index: next }));
+        }
+        let mut entries = match archive.entries(stretch).await {
+            Ok(entries) => entries,
+            // Another object may hold the same.
+            Err(error @ ArchiveError::Segment { .. }) => {
+                damaged = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        entries.retain(|entry| {
+            entry.id.index >= next && upto.is_none_or(|upto| entry.id.index <= upto)
+        });
+        tokio::task::block_in_place(|| rebuilding.apply(&entries))?;
+        damaged = None;
+    }
+    let last = rebuilding.last_index();
+    if upto.is_some_and(|upto| upto != last) {
+        return Err(damaged.unwrap_or(ArchiveError::Ends { last }));
+    }
+    tokio::task::block_in_place(|| rebuilding.finish(id, address))?;
+    let damaged = damaged.map(|error| error.to_string());
+    Ok(Restored { last, damaged })
+}
