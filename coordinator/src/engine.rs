@@ -22,7 +22,7 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use tokio_util::task::AbortOnDropHandle;
-use worker_wasm::{exec::ModuleCache, runtime::ArtefactFolder};
+use worker_wasm::{exec::ModuleCache, functions, runtime::ArtefactFolder};
 
 use crate::{
     Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, fragments, identity,
@@ -127,6 +127,7 @@ impl Engine {
             .build();
         template
             .register_file_format(Arc::new(NanSafeParquetFactory::default()), true)
+            .and_then(|()| functions::mend(&mut template))
             .map_err(|e| QueryError::running(QueryId(0), e))?;
         let lanes = Lanes::new(config.threads).map_err(|e| QueryError::Internal {
             id: QueryId(0),

@@ -23,7 +23,7 @@ use datafusion_distributed::{
 use futures::{StreamExt, stream::BoxStream};
 use http::HeaderMap;
 use url::Url;
-use worker_wasm::exec::{FragmentCodec, StopSignal};
+use worker_wasm::exec::{FragmentCodec, StopSignal, link_filters};
 
 use super::QueryModules;
 use crate::QueryContext;
@@ -74,7 +74,7 @@ impl WorkerSessionBuilder for TaskSessions {
         }
         config.set_distributed_user_codec_arc(Arc::clone(&self.codec) as _);
         config.set_distributed_channel_resolver(Nobody);
-        config.set_distributed_worker_plan_rewrite_handler(read_safely);
+        config.set_distributed_worker_plan_rewrite_handler(complete);
         let state = &self.state;
         Ok(builder
             .with_scalar_functions(state.scalar_functions().values().cloned().collect())
@@ -84,9 +84,10 @@ impl WorkerSessionBuilder for TaskSessions {
     }
 }
 
-/// A plan comes without the readers that leave out wrong bounds.
-fn read_safely(plan: WorkerPlanRewriteEvent<'_>) -> Result<WorkerPlanRewriteEventResponse> {
-    nan_safe(plan.plan).map(WorkerPlanRewriteEventResponse::new)
+/// A plan comes without the readers that leave out wrong bounds, and its filters without what ties them together.
+fn complete(plan: WorkerPlanRewriteEvent<'_>) -> Result<WorkerPlanRewriteEventResponse> {
+    let plan = link_filters(nan_safe(plan.plan)?)?;
+    Ok(WorkerPlanRewriteEventResponse::new(plan))
 }
 
 /// For tasks: all that they read from are in the same worker.

@@ -20,7 +20,7 @@ use datafusion_proto::{
 };
 use prost::Message;
 
-use super::{FragmentExec, Modules};
+use super::{FragmentExec, Modules, filters};
 use crate::{
     lower::{self, Assemble, Piece, Reason, SourceStub, replaced},
     module::{ModuleHash, hex},
@@ -101,7 +101,7 @@ impl PhysicalExtensionCodec for FragmentCodec {
         let native = native.try_into_physical_plan(ctx, &stubs)?;
         let mut rebuild = Rebuild {
             modules: self.find_all(&node.modules)?,
-            inputs: inputs.to_vec(),
+            inputs: linked(&native, inputs)?,
             made: 0,
         };
         // What one side lets the host compute, the other does too: only operators that were lowered are in here.
@@ -151,6 +151,17 @@ impl FragmentCodec {
         };
         hashes.iter().map(find).collect()
     }
+}
+
+/// The sources of operators that were replaced; a join among these that no scan listens to tells nothing.
+fn linked(
+    native: &Arc<dyn ExecutionPlan>,
+    inputs: &[Arc<dyn ExecutionPlan>],
+) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+    let filters = filters::filters(native)?;
+    let inputs = inputs.iter();
+    let inputs = inputs.map(|input| filters::link(&filters, Arc::clone(input)));
+    inputs.collect()
 }
 
 fn stubs<'a>(

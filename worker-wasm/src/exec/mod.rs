@@ -3,7 +3,7 @@
 //! Shapes: one input that is read partition by partition, and one more for each table that its joins probe (`table`); output
 //! has the schema, partitioning, order and statistics of the operators it replaced, which it keeps and asks. Filters that a
 //! scan below takes from operators above go by it, as they are shared values inside the scan; those of its own joins it
-//! narrows itself (`narrow`).
+//! narrows itself (`narrow`), and in a plan that was sent they are tied to their scans again (`filters`).
 //! Errors: what DataFusion's operators would have given (`blame`); memory is the query's (`account`).
 
 mod account;
@@ -12,6 +12,7 @@ mod blame;
 mod cache;
 mod code;
 mod codec;
+mod filters;
 mod marks;
 mod metrics;
 mod modules;
@@ -36,6 +37,7 @@ use futures::{TryStreamExt, stream as futures_stream};
 
 pub use cache::ModuleCache;
 pub use codec::{CodecError, FragmentCodec, ModuleSource};
+pub use filters::link_filters;
 pub use modules::{Encoded, ModuleError, Modules};
 pub use stop::StopSignal;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use datafusion::{
     common::{DataFusionError, Result, config::ConfigOptions, exec_datafusion_err},
-    execution::{FunctionRegistry, SessionState},
+    execution::SessionState,
     physical_plan::ExecutionPlan,
 };
 use datafusion_distributed::{
@@ -17,7 +17,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 
 use super::{modules::ModuleStore, peers::Peers, stop::Tasks};
-use crate::exec::FragmentCodec;
+use crate::{
+    exec::{FragmentCodec, link_filters},
+    functions,
+};
 
 /// Carries the settings of a query that differ from the defaults, as base64 of [`Options`].
 const OPTIONS: HeaderName = HeaderName::from_static("murre-options");
@@ -113,19 +116,12 @@ impl WorkerSessionBuilder for TaskSessions {
         config.set_distributed_channel_resolver(Arc::clone(&self.peers).resolver());
         let rewrite = self.rewrite;
         let rewrite = move |event: WorkerPlanRewriteEvent<'_>| {
-            rewrite(event.plan).map(WorkerPlanRewriteEventResponse::new)
+            let plan = link_filters(rewrite(event.plan)?)?;
+            Ok(WorkerPlanRewriteEventResponse::new(plan))
         };
         config.set_distributed_worker_plan_rewrite_handler(rewrite);
         let mut state = builder.build();
-        // Functions such as to_timestamp() keep the time zone they were made with: they are made anew.
-        let options = Arc::clone(state.config().options());
-        let functions = state.scalar_functions().values();
-        let functions: Vec<_> = functions
-            .filter_map(|function| function.inner().with_updated_config(&options))
-            .collect();
-        for function in functions {
-            state.register_udf(Arc::new(function))?;
-        }
+        functions::mend(&mut state)?;
         Ok(state)
     }
 }
