@@ -21,7 +21,8 @@ from pathlib import Path
 # Parts of symbols, by what they are about; the first that some caller has decides.
 SCAN = ("parquet::", "FileStream", "datafusion_datasource", "object_store", "snap::")
 COPY = ("input::Pushed", "Instance>::copy_in", "Instance>::copy_late", "runtime::values", "runtime::text::LongText")
-FRAGMENT = ("worker_wasm::exec::", "worker_wasm::runtime::")
+# What FragmentExec runs; making its code is not among that.
+FRAGMENT = ("worker_wasm::exec::stream", "worker_wasm::exec::table", "worker_wasm::runtime::instance")
 
 
 def kind(frames):
@@ -61,14 +62,22 @@ def samples(data):
 
 
 def measure(program, folder, source, rounds, query):
-    """Samples by kind."""
+    """Samples by kind, and those of the host by their symbol and the nearest of ours."""
     with tempfile.TemporaryDirectory() as scratch:
         data = str(Path(scratch) / "perf.data")
         command = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "--call-graph", "dwarf,16384", "-o", data]
         command += [program, folder, source, str(rounds), str(query)]
-        environment = dict(os.environ, MURRE_PERF_MAP="1")
+        environment = dict(os.environ, MURRE_PERF_MAP="1", MURRE_ONLY="all")
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
-        return Counter(kind(frames) for frames in samples(data))
+        kinds, hosts = Counter(), Counter()
+        for frames in samples(data):
+            found = kind(frames)
+            kinds[found] += 1
+            if found == "host":
+                symbols = [symbol for symbol, _ in frames]
+                own = next(symbol for symbol in symbols if any(part in symbol for part in FRAGMENT))
+                hosts[symbols[0], own] += 1
+        return kinds, hosts
 
 
 def main():
@@ -77,16 +86,19 @@ def main():
     parser.add_argument("--source", choices=["memory", "parquet"], default="memory")
     parser.add_argument("--queries", type=int, nargs="+", default=[1, 3, 6, 14])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hosts", type=int, default=0, help="how many symbols of the host's share to print")
     target = os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument("--program", default=f"{target}/debug/examples/tpch_plans")
     options = parser.parse_args()
     print("| query | compiled | host | share | copy | scan |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for query in options.queries:
-        counts = measure(options.program, options.folder, options.source, options.rounds, query)
+        counts, hosts = measure(options.program, options.folder, options.source, options.rounds, query)
         below = counts["compiled"] + counts["host"]
         share = counts["compiled"] / below if below else 0
         print(f"| q{query:02} | {counts['compiled']} | {counts['host']} | {share:.0%} | {counts['copy']} | {counts['scan']} |")
+        for (symbol, own), count in hosts.most_common(options.hosts):
+            print(f"    {count:6} {symbol}  in {own}")
 
 
 if __name__ == "__main__":

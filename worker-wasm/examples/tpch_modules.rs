@@ -6,6 +6,8 @@
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
+mod tpch;
+
 use std::{
     path::Path,
     sync::Arc,
@@ -15,17 +17,12 @@ use std::{
 use datafusion::{
     error::{DataFusionError, Result},
     physical_plan::ExecutionPlan,
-    prelude::{ParquetReadOptions, SessionConfig, SessionContext},
+    prelude::SessionContext,
 };
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache},
     lower::{Assemble, Piece, Reason, lower},
-    runtime::{ArtefactCache, ArtefactLimits, Protection, Runtime, RuntimeConfig},
 };
-
-const TABLES: [&str; 8] = [
-    "customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier",
-];
 
 /// Literals of the queries, and others as TPC-H could have drawn them.
 const LITERALS: [(&str, &str); 35] = [
@@ -126,11 +123,7 @@ async fn plan(context: &SessionContext, sql: &str) -> Result<Arc<dyn ExecutionPl
 }
 
 async fn run(context: &SessionContext, query: u32, modules: &ModuleCache) -> Result<()> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("../integration/tpch/queries/q{query:02}.sql"));
-    let sql = std::fs::read_to_string(file)?;
-    let lines = sql.lines().filter(|line| !line.starts_with("--"));
-    let sql: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let sql = tpch::query(query)?;
     let (mut first, mut second) = (Compile::new(modules), Compile::new(modules));
     lower(&plan(context, &sql).await?, false, &mut first)?;
     let other = with_other_literals(&sql);
@@ -148,23 +141,6 @@ async fn run(context: &SessionContext, query: u32, modules: &ModuleCache) -> Res
     Ok(())
 }
 
-/// Nothing is kept from another query or run.
-fn empty_cache() -> Result<ModuleCache> {
-    let limits = ArtefactLimits {
-        modules_max: 1_000,
-        disk_bytes_max: 0,
-    };
-    let runtime = Runtime::new(RuntimeConfig {
-        protection: Protection::probe(16),
-        idle_memories_max: 2,
-        idle_memory_bytes: 8 << 20,
-        perf_map: false,
-        artefacts: ArtefactCache::new(limits, None),
-    });
-    let runtime = runtime.map_err(|error| DataFusionError::External(error.into()))?;
-    Ok(ModuleCache::new(Arc::new(runtime), 1_000))
-}
-
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1);
     let folder = folder.ok_or("a folder with Parquet files")?;
@@ -172,22 +148,13 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         .enable_all()
         .build()?;
     tokio.block_on(async {
-        let config = SessionConfig::new().with_target_partitions(1);
-        let context = SessionContext::new_with_config(config);
-        for table in TABLES {
-            let path = Path::new(&folder).join(format!("{table}.parquet"));
-            let path = path.to_string_lossy();
-            let options = ParquetReadOptions::default();
-            context
-                .register_parquet(table, path.as_ref(), options)
-                .await?;
-        }
+        let context = tpch::session(Path::new(&folder), false).await?;
         println!(
             "| query | fragments | module bytes | encode ms | Cranelift ms | compiled again |"
         );
         println!("| --- | ---: | ---: | ---: | ---: | ---: |");
         for query in 1..=22 {
-            run(&context, query, &empty_cache()?).await?;
+            run(&context, query, &tpch::modules()?).await?;
         }
         Ok(())
     })

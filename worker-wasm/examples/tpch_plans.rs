@@ -3,27 +3,24 @@
 //! `cargo run -p worker-wasm --example tpch_plans -- FOLDER [parquet|memory] [rounds] [query ..]`, where the folder has the
 //! eight tables as Parquet files. Per query: milliseconds of DataFusion's own operators (median), and of the same plan with
 //! fragments as a share of it: everything that can be compiled; without sorts and joins; what `auto` takes. All four run once
-//! in each round, one after the other.
+//! in each round, one after the other; planning is on top of that, and has its own milliseconds. With `MURRE_ONLY` as native, all, nojoins or auto only that one runs, which is for
+//! profiles; its milliseconds stand for DataFusion's.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+
+mod tpch;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use datafusion::{
-    datasource::MemTable,
     error::{DataFusionError, Result},
     physical_plan::{ExecutionPlan, collect, joins::HashJoinExec, sorts::sort::SortExec},
-    prelude::{ParquetReadOptions, SessionConfig, SessionContext},
+    prelude::SessionContext,
 };
 use worker_wasm::{
     exec::{Encoded, FragmentExec, ModuleCache},
     lower::{Assemble, Piece, Reason, gain, lower},
-    runtime::{ArtefactCache, ArtefactLimits, Protection, Runtime, RuntimeConfig},
 };
-
-const TABLES: [&str; 8] = [
-    "customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier",
-];
 
 /// What is compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +32,13 @@ enum Choice {
     Auto,
 }
 
-const CHOICES: [Choice; 3] = [Choice::Everything, Choice::NoJoins, Choice::Auto];
+/// How a plan can run, by name.
+const WAYS: [(&str, Option<Choice>); 4] = [
+    ("native", None),
+    ("all", Some(Choice::Everything)),
+    ("nojoins", Some(Choice::NoJoins)),
+    ("auto", Some(Choice::Auto)),
+];
 
 struct Compile<'a> {
     choice: Choice,
@@ -81,35 +84,15 @@ impl Assemble for Compile<'_> {
     }
 }
 
-async fn register(context: &SessionContext, folder: &Path, in_memory: bool) -> Result<()> {
-    for table in TABLES {
-        let path = folder.join(format!("{table}.parquet"));
-        let path = path.to_string_lossy();
-        let options = ParquetReadOptions::default();
-        context
-            .register_parquet(table, path.as_ref(), options)
-            .await?;
-        if in_memory {
-            let batches = context.table(table).await?.collect().await?;
-            let schema = batches[0].schema();
-            context.deregister_table(table)?;
-            let rows = MemTable::try_new(schema, vec![batches])?;
-            context.register_table(table, Arc::new(rows))?;
-        }
-    }
-    Ok(())
-}
-
 /// Of all threads of the process.
 fn processor_time() -> Duration {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
-    let nanoseconds = threads.flatten().map(|thread| {
-        let text = std::fs::read_to_string(thread.path().join("schedstat"));
-        let text = text.unwrap_or_default();
-        let field = text.split(' ').next().and_then(|field| field.parse().ok());
-        field.unwrap_or(0)
-    });
-    Duration::from_nanos(nanoseconds.sum())
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the clock exists on every Linux, and the call writes to nothing but `time`.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 async fn timed(
@@ -119,7 +102,6 @@ async fn timed(
     let start = processor_time();
     let batches = collect(plan, context.task_ctx()).await?;
     let rows = batches.iter().map(|batch| batch.num_rows()).sum();
-    // A thread that ends takes its time along.
     Ok((processor_time().saturating_sub(start), rows))
 }
 
@@ -128,54 +110,59 @@ fn median(times: &mut [Duration]) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1e3
 }
 
+/// Runs a query in each of some ways, `rounds` times behind a first one, and prints what it took.
 async fn run(
     context: &SessionContext,
     cache: &ModuleCache,
     query: u32,
     rounds: usize,
+    ways: &[(&str, Option<Choice>)],
 ) -> Result<()> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("../integration/tpch/queries/q{query:02}.sql"));
-    let sql = std::fs::read_to_string(file)?;
-    let lines = sql.lines().filter(|line| !line.starts_with("--"));
-    let sql: String = lines.flat_map(|line| [line, "\n"]).collect();
-    let mut times: [Vec<Duration>; 4] = Default::default();
-    let mut fragments = [0; 3];
+    let sql = tpch::query(query)?;
+    let mut times = vec![Vec::new(); ways.len()];
+    let mut planning = vec![Vec::new(); ways.len()];
+    let mut fragments = vec![0; ways.len()];
     // The first round compiles, and warms what is warm in the others.
     for round in 0..=rounds {
         let mut counts = Vec::new();
-        for (way, times) in times.iter_mut().enumerate() {
+        for (way, (_, choice)) in ways.iter().enumerate() {
+            let start = processor_time();
             let plan = context.sql(&sql).await?.create_physical_plan().await?;
-            let plan = match way.checked_sub(1) {
+            let plan = match *choice {
                 None => plan,
                 Some(choice) => {
                     let mut compile = Compile {
-                        choice: CHOICES[choice],
+                        choice,
                         cache,
                         fragments: 0,
                     };
                     let lowered = lower(&plan, true, &mut compile)?;
-                    fragments[choice] = compile.fragments;
+                    fragments[way] = compile.fragments;
                     lowered.plan
                 }
             };
+            let planned = processor_time().saturating_sub(start);
             let (time, rows) = timed(context, plan).await?;
             counts.push(rows);
             if round > 0 {
-                times.push(time);
+                times[way].push(time);
+                planning[way].push(planned);
             }
         }
         if counts.iter().any(|count| *count != counts[0]) {
             println!("q{query:02}: rows differ: {counts:?}");
         }
     }
-    let [native, all, joins, auto] = times.each_mut().map(|times| median(times));
-    println!(
-        "q{query:02} {native:9.1} ms   all {:.2}   no joins {:.2}   auto {:.2}   fragments {fragments:?}",
-        all / native,
-        joins / native,
-        auto / native
-    );
+    let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
+    print!("q{query:02} {:9.1} ms", medians[0]);
+    for ((name, _), median) in ways.iter().zip(&medians).skip(1) {
+        print!("   {name} {:.2}", median / medians[0]);
+    }
+    let planning = planning
+        .iter_mut()
+        .map(|times| format!("{:.1}", median(times)));
+    let planning = planning.collect::<Vec<_>>().join(" ");
+    println!("   fragments {fragments:?}   planned in {planning} ms");
     Ok(())
 }
 
@@ -191,27 +178,22 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         true => (1..=22).collect(),
         false => queries,
     };
-    let limits = ArtefactLimits {
-        modules_max: 1_000,
-        disk_bytes_max: 0,
-    };
-    let runtime = Runtime::new(RuntimeConfig {
-        protection: Protection::probe(16),
-        idle_memories_max: 2,
-        idle_memory_bytes: 8 << 20,
-        perf_map: std::env::var_os("MURRE_PERF_MAP").is_some(),
-        artefacts: ArtefactCache::new(limits, None),
-    })?;
-    let cache = ModuleCache::new(Arc::new(runtime), 1_000);
+    let only = std::env::var("MURRE_ONLY").ok();
+    let ways = WAYS.iter().copied();
+    let ways: Vec<_> = ways
+        .filter(|(name, _)| only.as_ref().is_none_or(|only| only == name))
+        .collect();
+    if ways.is_empty() {
+        return Err("MURRE_ONLY is none of native, all, nojoins, auto".into());
+    }
+    let cache = tpch::modules()?;
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     tokio.block_on(async {
-        let config = SessionConfig::new().with_target_partitions(1);
-        let context = SessionContext::new_with_config(config);
-        register(&context, Path::new(&folder), in_memory).await?;
+        let context = tpch::session(Path::new(&folder), in_memory).await?;
         for query in queries {
-            if let Err(error) = run(&context, &cache, query, rounds).await {
+            if let Err(error) = run(&context, &cache, query, rounds, &ways).await {
                 println!("q{query:02}: {error}");
             }
         }

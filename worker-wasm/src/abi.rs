@@ -26,7 +26,7 @@
 pub const ABI_VERSION: u32 = 2;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 3;
+pub const CODEGEN_VERSION: u32 = 4;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
@@ -242,8 +242,16 @@ pub mod table {
     pub const FIRST_ROW: u32 = 4;
     /// `u32`: how far a hash is shifted right to become a slot of the directory.
     pub const SHIFT: u32 = 8;
-    /// The directory: one `u64` before the first slot, and one for each slot.
-    pub const DIRECTORY: u32 = 64;
+    /// `u32`: where the directory is: one `u64` before the first slot, and one for each slot.
+    pub const DIRECTORY: u32 = 12;
+    /// `u32`: slots of the directory; 0 where there is none, as every key has one row.
+    pub const SLOTS: u32 = 16;
+    /// `u64`: how many numbers the bitmap of keys is about; 0 of a table that has none.
+    pub const SPAN: u32 = 24;
+    /// `i64`: the smallest key, of which the first bit of the bitmap speaks.
+    pub const LOW: u32 = 32;
+    /// What is behind the header: the bitmap, if there is one.
+    pub const BITMAP: u32 = 64;
 }
 
 /// A parameter of `open`: 16 bytes, the value in its lane, lowest byte first; a boolean is 0 or 1. Never null.

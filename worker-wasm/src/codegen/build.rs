@@ -1,18 +1,29 @@
 //! The sink that builds the table of a hash join (see [`super::table`]).
 //!
-//! Rows are kept in private memory; when all are there, the directory's size is known, and three passes of many short calls
-//! fill the build window: count the rows of each slot, turn counts into addresses, copy each row to its place.
+//! Rows are kept in private memory; when all are there, it is known how the table finds them, and passes of many short calls
+//! fill the build window:
+//!
+//! ```text
+//! a bitmap of the keys, if it is small: clear it -> mark them -> count those before each word
+//! the directory, unless the bitmap says it all: clear it -> count the rows of each slot -> turn counts into addresses
+//! copy each row to its place
+//! ```
 //!
 //! Long text is copied behind the rows, where their views name it by its distance from the table's start.
 //!
 //! Errors: a table that does not fit the build window is for the host to refuse, which is asked for the memory first.
 
+mod keys;
+
+use self::keys::{Keys, wide_field};
 use super::{
     builder::{Function, I32, I64, Local, Value, select},
-    expr::Row,
+    expr::{self, Datum, Row},
     memory::{StateArea, field, set_field},
+    ranks,
     rows::{RowLayout, RowStore},
     table::{self, SLOT_BYTES, View},
+    text::Text,
     text_heap::{Origin, TextHeap},
 };
 use crate::{
@@ -20,9 +31,11 @@ use crate::{
     fragment::{Build, Expr, Type, ValueType},
 };
 
-/// Rows counted or copied in one call: each may miss every cache.
+/// Bytes cleared in one call.
+const CLEAR_BYTES: i32 = 4 << 20;
+/// Rows marked, counted or copied in one call: each may miss every cache.
 const PIECE_ROWS: i32 = 8192;
-/// Slots passed over in one call.
+/// Slots, or words of a bitmap, passed over in one call.
 const PIECE_SLOTS: i32 = 262_144;
 /// More than any build window.
 const TABLE_BYTES_MAX: i64 = 0xffff_0000;
@@ -41,22 +54,29 @@ pub(crate) struct Building<'a> {
     text_bytes: u32,
     /// `u32` fields: a [`Phase`].
     phase: u32,
-    /// Rows or slots that the phase has passed over.
+    /// Rows, slots or bytes that the phase has passed over.
     passed: u32,
     /// Where the rows of the next slot start.
     next_row: u32,
     /// Where the next text goes.
     next_text: u32,
+    /// Of keys that can be ranked.
+    keys: Option<Keys>,
 }
 
 #[derive(Debug, Clone, Copy)]
 #[repr(i32)]
 enum Phase {
-    Collecting = 0,
-    Counting = 1,
-    Adding = 2,
-    Copying = 3,
-    Built = 4,
+    Collecting,
+    ClearingBitmap,
+    Marking,
+    Ranking,
+    LayingOut,
+    ClearingDirectory,
+    Counting,
+    Adding,
+    Copying,
+    Built,
 }
 
 impl<'a> Building<'a> {
@@ -71,8 +91,10 @@ impl<'a> Building<'a> {
         let texts = TextHeap::new(layout.texts().count(), origin, state);
         let text_bytes = state.place(8);
         let phase = state.place(16);
+        let keys = ranks::has_ranks(&columns, &build.keys).then(|| Keys::new(state));
         Self {
             build,
+            keys,
             columns,
             layout,
             rows,
@@ -117,13 +139,27 @@ impl<'a> Building<'a> {
         let slot: Local<I32> = f.let_(self.rows.row(number));
         f.store::<I32>(slot, 0, hash);
         self.layout.store(f, slot, &values);
+        if let (Some(known), [key]) = (self.keys, keys.as_slice()) {
+            known.note(f, key, number);
+        }
         self.rows.set_rows(f, number.get() + 1);
     }
 
     /// When the input has ended: builds, leaving the call until the table is there.
     pub(crate) fn finish(&self, f: &mut Function) {
-        self.in_phase(f, Phase::Collecting, |f| self.lay_out(f), Phase::Counting);
-        let view = View::load(f, control::BUILD);
+        let laid_out = Phase::ClearingDirectory;
+        if let Some(keys) = self.keys {
+            let measured = Phase::ClearingBitmap;
+            self.in_phase(f, Phase::Collecting, |f| self.measure(f, keys), measured);
+            self.in_phase(f, measured, |f| self.clear_bitmap(f, keys), Phase::Marking);
+            self.in_phase(f, Phase::Marking, |f| self.mark(f, keys), Phase::Ranking);
+            self.in_phase(f, Phase::Ranking, |f| self.rank(f, keys), Phase::LayingOut);
+            self.in_phase(f, Phase::LayingOut, |f| self.lay_out(f), laid_out);
+        } else {
+            self.in_phase(f, Phase::Collecting, |f| self.lay_out(f), laid_out);
+        }
+        let view = View::load(f, control::BUILD, &self.columns, &self.build.keys);
+        self.in_phase(f, laid_out, |f| self.clear_slots(f, view), Phase::Counting);
         self.in_phase(f, Phase::Counting, |f| self.count(f, view), Phase::Adding);
         self.in_phase(f, Phase::Adding, |f| self.add_up(f, view), Phase::Copying);
         self.in_phase(f, Phase::Copying, |f| self.copy(f, view), Phase::Built);
@@ -143,18 +179,31 @@ impl<'a> Building<'a> {
         });
     }
 
-    /// Asks for the memory of the table and writes its header; the rest of it is zero.
+    /// Asks for the memory of the table, which holds whatever was there, and writes its header.
     fn lay_out(&self, f: &mut Function) {
         let rows: Local<I32> = f.let_(self.rows.rows());
         let shift: Local<I32> = f.let_((rows.get() | ROWS_MIN_MASK).clz());
-        let directory = (slots(shift) + 1) * SLOT_BYTES;
-        let first_row: Local<I32> = f.let_(directory + header::DIRECTORY);
+        // At least as many as rows, at most twice as many.
+        let slots: Local<I32> = f.let_(Value::from(1) << (Value::from(32) - shift));
+        let directory: Local<I32> = f.let_(header::BITMAP);
+        if let Some(keys) = self.keys {
+            f.if_(keys.are_ranked(), |f| {
+                f.set(directory, directory.get() + ranks::word_bytes(keys.words()));
+                let distinct = field(keys.distinct);
+                let each_has_one = distinct.clone().eq(rows);
+                f.set(slots, select::<I32>(each_has_one, 0, distinct));
+            });
+        }
+        let first_row: Local<I32> = f.let_(directory);
+        f.if_(slots, |f| {
+            f.set(first_row, first_row.get() + (slots.get() + 1) * SLOT_BYTES);
+        });
         // A row more than there are, for outer joins to read where there is none.
         let bytes = first_row.get() + (rows.get() + 1) * self.layout.row_bytes;
         let bytes: Local<I32> = f.let_(bytes);
         if self.layout.texts().next().is_some() {
             set_field(f, self.next_text, bytes);
-            let text: Value<I64> = Value::from(0).load(self.text_bytes);
+            let text = wide_field(self.text_bytes);
             // Whole words are read, also of the last text.
             let padded = text + BUFFER_ALIGN as i64 + bytes.get().to_i64_u();
             let padded: Local<I64> = f.let_(padded);
@@ -163,42 +212,71 @@ impl<'a> Building<'a> {
             let padded = select::<I64>(too_much, TABLE_BYTES_MAX, padded);
             f.set(bytes, padded.to_i32());
         }
-        f.if_(field(control::BUILD_BYTES).lt_u(bytes), |f| {
-            set_field(f, control::BUILD_NEEDED, bytes);
-            f.return_(Status::NeedMemory as i32);
-        });
+        ask_for(f, bytes);
         let address: Local<I32> = f.let_(field(control::BUILD));
-        f.store::<I32>(address, header::ROWS, rows);
-        f.store::<I32>(address, header::FIRST_ROW, first_row);
-        f.store::<I32>(address, header::SHIFT, shift);
-        f.store::<I32>(address, header::DIRECTORY, first_row);
+        for (at, value) in [
+            (header::ROWS, rows),
+            (header::FIRST_ROW, first_row),
+            (header::SHIFT, shift),
+            (header::DIRECTORY, directory),
+            (header::SLOTS, slots),
+        ] {
+            f.store::<I32>(address, at, value);
+        }
+        if let Some(keys) = self.keys {
+            f.store::<I64>(address, header::SPAN, wide_field(keys.span));
+            f.store::<I64>(address, header::LOW, wide_field(keys.low));
+        }
+        f.if_(slots, |f| {
+            f.store::<I32>(address.get() + directory, 0, first_row);
+        });
         set_field(f, self.next_row, first_row);
     }
 
+    fn clear_slots(&self, f: &mut Function, view: View) {
+        // The one before the first is no slot.
+        let start: Local<I32> = f.let_(view.slot_before(Value::from(1)));
+        let bytes: Local<I32> = f.let_(view.slots().get() * SLOT_BYTES);
+        self.clear(f, start, bytes);
+    }
+
+    /// Clears some bytes, leaving the call until all are.
+    fn clear(&self, f: &mut Function, start: Local<I32>, bytes: Local<I32>) {
+        let passed: Local<I32> = f.let_(field(self.passed));
+        let left: Local<I32> = f.let_(bytes.get() - passed);
+        let length = select::<I32>(left.get().lt_u(CLEAR_BYTES), left, CLEAR_BYTES);
+        let length: Local<I32> = f.let_(length);
+        f.fill(start.get() + passed, 0, length);
+        set_field(f, self.passed, passed.get() + length);
+        more_if(f, length.get().lt_u(left));
+    }
+
     fn count(&self, f: &mut Function, view: View) {
-        self.each_row(f, |f, _, hash| {
-            view.count(f, hash, self.layout.row_bytes);
+        f.if_(view.slots(), |f| {
+            self.each_row(f, |f, row, key| {
+                let hash: Local<I32> = f.let_(row.get().load::<I32>(0));
+                view.count(f, hash, key);
+            });
         });
     }
 
     /// Slots hold the bytes of their rows before, and the start of their rows after.
     fn add_up(&self, f: &mut Function, view: View) {
         let next_row: Local<I32> = f.let_(field(self.next_row));
-        let shift: Local<I32> = f.let_(view.address.get().load::<I32>(header::SHIFT));
-        let first = header::DIRECTORY + SLOT_BYTES;
-        let passed = self.piece(f, slots(shift), PIECE_SLOTS, |f, number| {
-            let slot: Local<I32> = f.let_(view.address.get() + (number.get() << 3));
-            let bytes: Local<I32> = f.let_(slot.get().load::<I32>(first));
-            f.store::<I32>(slot, first, next_row);
+        let left = self.piece(f, view.slots().get(), PIECE_SLOTS, |f, number| {
+            let slot: Local<I32> = f.let_(view.slot_before(number.get()));
+            let bytes: Local<I32> = f.let_(slot.get().load::<I32>(SLOT_BYTES));
+            f.store::<I32>(slot, SLOT_BYTES, next_row);
             f.set(next_row, next_row.get() + bytes);
         });
         set_field(f, self.next_row, next_row);
-        more_if(f, passed);
+        more_if(f, left);
     }
 
     fn copy(&self, f: &mut Function, view: View) {
-        self.each_row(f, |f, row, hash| {
-            let place = view.take(f, hash, self.layout.row_bytes);
+        self.each_row(f, |f, row, key| {
+            let hash: Local<I32> = f.let_(row.get().load::<I32>(0));
+            let place = view.take(f, hash, key);
             for offset in (0..self.layout.row_bytes).step_by(8) {
                 f.store(place, offset, row.get().load::<I64>(offset));
             }
@@ -213,20 +291,35 @@ impl<'a> Building<'a> {
         let length: Local<I32> = f.let_(place.get().load::<I32>(offset + view::LENGTH));
         f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
             let next: Local<I32> = f.let_(field(self.next_text));
-            let text = place.get().load::<I32>(offset + view::ADDRESS);
-            f.copy(table.address.get() + next, text, length);
+            let text = Text {
+                address: f.let_(place.get().load::<I32>(offset + view::ADDRESS)),
+                length,
+            };
+            let to: Local<I32> = f.let_(table.address.get() + next);
+            text.copy_to(f, to);
             f.store::<I32>(place, offset + view::ADDRESS, next);
             set_field(f, self.next_text, next.get() + length);
         });
     }
 
-    fn each_row(&self, f: &mut Function, body: impl FnOnce(&mut Function, Local<I32>, Local<I32>)) {
-        let passed = self.piece(f, self.rows.rows(), PIECE_ROWS, |f, number| {
+    /// Runs the body for the next rows, with the key of those that can be ranked.
+    fn each_row(
+        &self,
+        f: &mut Function,
+        body: impl FnOnce(&mut Function, Local<I32>, Option<&Datum>),
+    ) {
+        let left = self.piece(f, self.rows.rows(), PIECE_ROWS, |f, number| {
             let row: Local<I32> = f.let_(self.rows.row(number));
-            let hash: Local<I32> = f.let_(row.get().load::<I32>(0));
-            body(f, row, hash);
+            let key = self.keys.map(|_| {
+                let (index, places) = (self.build.keys[0], self.layout.places());
+                let ty = &self.columns[index].ty;
+                let place = places[index];
+                let value = expr::load(f, place.storage, ty, &row.get(), place.offset as u32);
+                Datum::new(ty.clone(), value, None)
+            });
+            body(f, row, key.as_ref());
         });
-        more_if(f, passed);
+        more_if(f, left);
     }
 
     /// Runs the body for up to `length_max` numbers behind those passed; 1 where some are left.
@@ -253,7 +346,10 @@ fn more_if(f: &mut Function, left: Value<I32>) {
     f.if_(left, |f| f.return_(Status::More as i32));
 }
 
-/// Slots of a directory: at least as many as rows, at most twice as many.
-fn slots(shift: Local<I32>) -> Value<I32> {
-    Value::from(1) << (Value::from(32) - shift)
+/// Asks for the memory of the table up to `bytes`, unless it is there.
+fn ask_for(f: &mut Function, bytes: Local<I32>) {
+    f.if_(field(control::BUILD_BYTES).lt_u(bytes), |f| {
+        set_field(f, control::BUILD_NEEDED, bytes);
+        f.return_(Status::NeedMemory as i32);
+    });
 }

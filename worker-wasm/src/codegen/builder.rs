@@ -165,7 +165,7 @@ methods! {
         lt_s(other) -> I32 I64LtS, le_s(other) -> I32 I64LeS, gt_s(other) -> I32 I64GtS,
         lt_u(other) -> I32 I64LtU, le_u(other) -> I32 I64LeU, gt_u(other) -> I32 I64GtU,
         div_s(other) -> I64 I64DivS, div_u(other) -> I64 I64DivU, rem_s(other) -> I64 I64RemS, rem_u(other) -> I64 I64RemU,
-        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz, ctz() -> I64 I64Ctz,
+        shr_s(other) -> I64 I64ShrS, shr_u(other) -> I64 I64ShrU, clz() -> I64 I64Clz, ctz() -> I64 I64Ctz, popcnt() -> I64 I64Popcnt,
         to_i32() -> I32 I32WrapI64,
         to_f32_s() -> F32 F32ConvertI64S, to_f32_u() -> F32 F32ConvertI64U,
         to_f64_s() -> F64 F64ConvertI64S, to_f64_u() -> F64 F64ConvertI64U,

@@ -9,20 +9,19 @@
 //! [`super::probe`]) comes back into the middle of it: joins before that one skip their lookup and check their candidate
 //! again, which gives the same answer.
 
+mod marks;
+
 use super::{
     builder::{Function, I32, Label, Local, Value, select},
-    expr::{self, Binding, Datum, Row},
-    memory::{self, StateArea, field, set_field},
+    expr::{self, Datum, Row},
+    memory::{StateArea, field, set_field},
     rows::RowLayout,
     table::{self, View},
 };
 use crate::{
-    abi::{Status, control, table_link},
-    fragment::{Join, JoinKind, ValueType},
+    abi::{control, table_link},
+    fragment::{Join, JoinKind, Table, ValueType},
 };
-
-/// Bytes of marks cleared in one call.
-const CLEAR_BYTES: i32 = 4 << 20;
 
 /// A join with its places.
 #[derive(Debug)]
@@ -87,27 +86,9 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// In `open`: one cleared mark for each row of the table, where the join needs them.
-    pub(crate) fn open(&self, f: &mut Function) {
-        if !self.join.kind.keeps_table_rows() {
-            return;
-        }
-        let view = self.view(f);
-        let marks = self.link + table_link::MATCHED;
-        f.if_(field(marks).eqz(), |f| {
-            let address = memory::reserve_or_return(f, view.rows());
-            set_field(f, marks, address);
-        });
-        let left: Local<I32> = f.let_(view.rows() - field(self.cleared));
-        let length = select::<I32>(left.get().lt_u(CLEAR_BYTES), left, CLEAR_BYTES);
-        let length: Local<I32> = f.let_(length);
-        f.fill(field(marks) + field(self.cleared), 0, length);
-        set_field(f, self.cleared, field(self.cleared) + length);
-        f.if_(length.get().lt_u(left), |f| f.return_(Status::More as i32));
-    }
-
     fn view(&self, f: &mut Function) -> View {
-        View::load(f, self.link + table_link::ADDRESS)
+        let Table { columns, keys } = &self.join.table;
+        View::load(f, self.link + table_link::ADDRESS, columns, keys)
     }
 
     /// The position that the last call has left.
@@ -115,7 +96,7 @@ impl<'a> Lookup<'a> {
         let view = self.view(f);
         let marks = self.join.kind.keeps_table_rows().then(|| {
             let marks = f.let_(field(self.link + table_link::MATCHED));
-            (marks, f.let_(view.first_row()))
+            (marks, view.first_row())
         });
         Position {
             view,
@@ -148,12 +129,29 @@ impl<'a> Lookup<'a> {
         position: Position,
         keys: &[Datum],
     ) -> (Local<I32>, Local<I32>) {
-        let hash = table::hash(f, keys);
-        let (start, end) = position.view.find(f, hash);
+        let (start, end) = position.view.find(f, keys);
         if let Some(null) = table::any_null(f, keys).filter(|_| !self.join.nulls_equal) {
             f.set(end, select::<I32>(null, start, end));
         }
         (start, end)
+    }
+
+    /// 1 where the table says whether it has a key without leading to its rows; `None` where none does, or where rows go on
+    /// whether it has their key or not.
+    pub(crate) fn excludes_quickly(&self, position: Position) -> Option<Value<I32>> {
+        match self.keeps_unmatched() {
+            true => None,
+            false => position.view.is_ranked(),
+        }
+    }
+
+    /// 1 where such a table has the keys of a row.
+    pub(crate) fn has(&self, f: &mut Function, position: Position, keys: &[Datum]) -> Value<I32> {
+        let present = position.view.has(f, keys);
+        match table::any_null(f, keys).filter(|_| !self.join.nulls_equal) {
+            Some(null) => present & null.get().eqz(),
+            None => present,
+        }
     }
 
     /// Keys of a probing row.
@@ -319,51 +317,6 @@ impl<'a> Lookup<'a> {
             });
         }
         same.get()
-    }
-
-    /// Notes that the candidate has had a match.
-    fn mark(&self, f: &mut Function, position: Position) {
-        if let Some((marks, first_row)) = position.marks {
-            let number = (position.cursor.get() - first_row).div_u(self.layout.row_bytes);
-            f.store8(marks.get() + number, 0, 1);
-        }
-    }
-
-    /// 1 for the instance that puts out the rows kept of the table.
-    pub(crate) fn keeps(&self) -> Value<I32> {
-        field(self.link + table_link::KEEPS)
-    }
-
-    pub(crate) fn table_rows(&self, position: Position) -> Value<I32> {
-        position.view.rows()
-    }
-
-    /// A kept row of the table by its number, where it is one that goes out.
-    pub(crate) fn kept_row<'r>(
-        &self,
-        f: &mut Function,
-        position: Position,
-        number: Local<I32>,
-        row: Row<'r>,
-        next: &mut dyn FnMut(&mut Function, &Row<'r>),
-    ) {
-        let (marks, first_row) = position.marks.expect("a join that keeps rows has marks");
-        let marked = (marks.get() + number).load8_u(0);
-        let wanted = match self.join.kind {
-            JoinKind::LeftSemi => marked,
-            _ => marked.eqz(),
-        };
-        f.if_(wanted, |f| {
-            let address = first_row.get() + number.get() * self.layout.row_bytes;
-            let address = f.let_(address);
-            let table = position.view.address;
-            let mut columns = self.layout.bind(address, None, Some(table));
-            if self.join.kind.makes_pairs() {
-                let absent = self.row_columns.iter();
-                columns.extend(absent.map(|of| Binding::Computed(expr::null(f, &of.ty))));
-            }
-            next(f, &Row { columns, ..row });
-        });
     }
 }
 

@@ -18,6 +18,7 @@ mod merge;
 mod module;
 mod pipeline;
 mod probe;
+mod ranks;
 mod rows;
 mod selection;
 mod sink;

@@ -5,19 +5,21 @@
 //! per block:      the sink makes room for 1,024 rows; walk over the vector and its candidates until the budget is spent
 //! ```
 //!
-//! Looking up many rows before the candidates of any are read lets their cache misses overlap.
 //! Columns that are only read behind the look-up come late, for the rows in the vector (see [`super::late`]).
 //! A walk stops where its budget is spent (see [`super::join`]) and goes on in the next block, which may be in a later call.
 //! Where the sink stores, `push` drives all this; where it emits, `push` only notes how many rows there are and `pull`
 //! drives, so that a row with millions of matches fills one batch after the other.
 
+mod kept;
+mod look_up;
+
 use super::{
     aggregate::Accumulators,
     builder::{Function, I32, Label, Local, Value, select},
     emit::{Emission, Out},
-    expr::{Datum, Row},
+    expr::Row,
     join::{Lookup, Walk},
-    late::{self, Columns},
+    late::Columns,
     memory::{StateArea, field, set_field},
     pipeline::{Buffers, Context, apply},
     sink::{BLOCK_ROWS, Block, Store},
@@ -274,74 +276,6 @@ impl<'a> Probing<'a> {
         }
     }
 
-    /// Asks for the late columns of the rows in the vector, unless they are there.
-    fn fill_vector(
-        &self,
-        f: &mut Function,
-        walk: &Walk,
-        vector: Local<I32>,
-        vector_rows: Local<I32>,
-        target: &Target<'_, 'a>,
-    ) {
-        if self.late.is_empty() {
-            return;
-        }
-        let missing = field(self.vector_filled).eqz() & late::is_whole().eqz();
-        f.if_(missing & vector_rows.get().gt_u(0), |f| {
-            self.save(f, walk);
-            match target {
-                Target::Store(store, accumulators, _) => store.end(f, accumulators),
-                // What is out goes out first: the call that comes back begins with none.
-                Target::Emit(_, out, _, enough) => f.branch_if(*enough, out.rows()),
-            }
-            set_field(f, self.vector_filled, 1);
-            let rows = late::Rows {
-                numbers: vector,
-                step: ENTRY_BYTES,
-                count: vector_rows,
-            };
-            late::ask(f, self.late, rows);
-        });
-    }
-
-    /// Fills the vector with the next rows of a batch that may have candidates, or need none.
-    fn look_up(
-        &self,
-        f: &mut Function,
-        walk: &Walk,
-        batch: Batch,
-        row: &Row<'_>,
-        vector: Local<I32>,
-        vector_rows: Local<I32>,
-    ) {
-        let first = &self.lookups[0];
-        let left: Local<I32> = f.let_(batch.selected.get() - batch.position);
-        let length = select::<I32>(left.get().lt_u(BLOCK_ROWS), left, BLOCK_ROWS);
-        let end: Local<I32> = f.let_(batch.position.get() + length);
-        f.set(vector_rows, 0);
-        f.count_up(batch.position, end, |f| {
-            let number = match batch.selection {
-                Some(selection) => (selection.get() + (batch.position.get() << 2)).load(0),
-                None => batch.position.get(),
-            };
-            f.set(row.index, number);
-            apply(f, row.again(), &self.before, &mut |f, row| {
-                let keys = first.keys(f, row);
-                let (start, end) = first.find(f, walk.positions[0], &keys);
-                let entry: Local<I32> = f.let_(vector.get() + vector_rows.get() * ENTRY_BYTES);
-                // Every row is written, and only one that goes on moves on.
-                f.store::<I32>(entry, 0, row.index);
-                f.store::<I32>(entry, 4, start);
-                f.store::<I32>(entry, 8, end);
-                let goes_on = match first.keeps_unmatched() {
-                    true => Value::from(1),
-                    false => start.get().lt_u(end),
-                };
-                f.set(vector_rows, vector_rows.get() + goes_on);
-            });
-        });
-    }
-
     /// The first join's position for a row of the vector, unless the walk has stopped in the middle of it.
     fn begin_row(&self, f: &mut Function, walk: &Walk, entry: Local<I32>, leave: Label) {
         let position = walk.positions[0];
@@ -379,58 +313,6 @@ impl<'a> Probing<'a> {
         apply(f, row.again(), &operators[..at], &mut |f, row| {
             self.lookups[level].probe(f, walk, row, leave, &mut |f, row| {
                 self.flow(f, walk, row, &operators[at + 1..], level + 1, leave, sink);
-            });
-        });
-    }
-
-    /// When all have probed: the rows that a join keeps of its table into the target.
-    pub(crate) fn keep_rows(
-        &self,
-        f: &mut Function,
-        walk: &Walk,
-        params: &[Datum],
-        context: &Context<'_>,
-        target: &Target<'_, 'a>,
-    ) {
-        let mut lookups = self.lookups.iter();
-        let Some(level) = lookups.position(|lookup| lookup.join.kind.keeps_table_rows()) else {
-            return;
-        };
-        let lookup = &self.lookups[level];
-        let position = walk.positions[level];
-        let behind = self.behind(level);
-        let kept: Local<I32> = f.let_(field(self.kept));
-        let rows: Local<I32> = f.let_(lookup.table_rows(position));
-        f.if_(field(self.finished) & lookup.keeps(), |f| {
-            f.block(|f, done| {
-                f.repeat(|f, next_block| {
-                    set_field(f, self.kept, kept);
-                    f.branch_if(done, rows.get().le_u(kept));
-                    let block = self.begin_block(f, walk, target);
-                    f.block(|f, leave| {
-                        f.repeat(|f, again| {
-                            f.branch_if(leave, rows.get().le_u(kept));
-                            f.if_(walk.resume.get().eqz(), |f| {
-                                f.branch_if(leave, walk.budget.get().le_s(0));
-                                f.set(walk.budget, walk.budget.get() - 1);
-                            });
-                            let row = Row {
-                                columns: Vec::new(),
-                                params,
-                                param_types: &context.fragment.params,
-                                index: kept,
-                            };
-                            lookup.kept_row(f, position, kept, row, &mut |f, row| {
-                                self.flow(f, walk, row, behind, level + 1, leave, &mut |f, row| {
-                                    put(f, target, block.as_ref(), row);
-                                });
-                            });
-                            f.set(kept, kept.get() + 1);
-                            f.branch(again);
-                        });
-                    });
-                    f.branch(next_block);
-                });
             });
         });
     }

@@ -7,7 +7,7 @@
 use wasm_encoder::ValType;
 
 use super::{
-    builder::{Finished, Function, I32, I64, Label, Local, Value, select},
+    builder::{Finished, Function, I32, I64, Label, Local, V128, Value, select},
     wide::Helper,
 };
 use crate::abi::view;
@@ -56,6 +56,20 @@ impl Text {
             address: f.let_(address),
             length,
         }
+    }
+
+    /// Copies it, unless it is empty, 16 bytes at once: up to 15 bytes behind its end are written as well, with whatever
+    /// follows it. Most text is so short that a call to copy memory would take longer.
+    pub(crate) fn copy_to(self, f: &mut Function, address: Local<I32>) {
+        let at: Local<I32> = f.let_(0);
+        f.if_(self.length, |f| {
+            f.repeat(|f, again| {
+                let piece: Value<V128> = (self.address.get() + at).load(0);
+                f.store(address.get() + at, 0, piece);
+                f.set(at, at.get() + 16);
+                f.branch_if(again, at.get().lt_u(self.length));
+            });
+        });
     }
 
     /// Writes a view of it. Long text stays where it is.

@@ -154,20 +154,23 @@ impl TextHeap {
             length: text.length,
         };
         f.if_(goes, |f| {
-            f.set(kept.address, field(self.next));
-            let grown: Local<I32> = f.let_(kept.address.get() + text.length);
-            if let Some(old) = replaced {
-                // A text that fits its view has no place of its own.
-                let fits = text.length.get().le_u(old.length);
-                f.if_else(
-                    fits,
-                    |f| f.set(kept.address, old.address),
-                    |f| set_field(f, self.next, grown),
-                );
-            } else {
-                set_field(f, self.next, grown);
+            let fresh = |f: &mut Function| {
+                f.set(kept.address, field(self.next));
+                set_field(f, self.next, kept.address.get() + text.length);
+                text.copy_to(f, kept.address);
+            };
+            match replaced {
+                // A text that fits its view has no place of its own, and what follows another one's is not ours.
+                Some(old) => f.if_else(
+                    text.length.get().le_u(old.length),
+                    |f| {
+                        f.set(kept.address, old.address);
+                        f.copy(kept.address, text.address, text.length);
+                    },
+                    fresh,
+                ),
+                None => fresh(f),
             }
-            f.copy(kept.address, text.address, text.length);
         });
         kept
     }

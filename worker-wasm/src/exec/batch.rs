@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, RecordBatchOptions},
     compute::cast,
-    datatypes::{FieldRef, Schema, SchemaRef},
+    datatypes::{DataType, FieldRef, Schema, SchemaRef},
 };
 use datafusion::common::{DataFusionError, Result};
 
@@ -14,32 +14,41 @@ use crate::{abi, lower::Feed};
 /// A batch in parts of as many rows as a module takes at once.
 pub(super) fn parts(batch: RecordBatch) -> VecDeque<RecordBatch> {
     let rows = batch.num_rows();
+    if (1..=abi::BATCH_ROWS_MAX).contains(&rows) {
+        return VecDeque::from([batch]);
+    }
     let part = |start: usize| batch.slice(start, abi::BATCH_ROWS_MAX.min(rows - start));
     (0..rows).step_by(abi::BATCH_ROWS_MAX).map(part).collect()
 }
 
-/// The columns of a fragment's input, out of a batch of its source.
-pub(super) fn fed(part: &RecordBatch, feeds: &[Feed]) -> Result<RecordBatch> {
-    let (mut fields, mut columns) = (Vec::new(), Vec::new());
-    for feed in feeds {
-        let (field, column) = match feed {
-            Feed::Column(index) => {
-                let schema = part.schema_ref();
-                (
-                    Arc::clone(&schema.fields()[*index]),
-                    Arc::clone(part.column(*index)),
-                )
-            }
-            Feed::Computed(expr) => {
-                let field = expr.return_field(part.schema_ref())?;
-                (field, expr.evaluate(part)?.into_array(part.num_rows())?)
-            }
-        };
-        fields.push(field);
-        columns.push(column);
+/// The columns of a fragment's input, out of a batch of its source. `schema` is theirs, once it is known.
+pub(super) fn fed(
+    part: &RecordBatch,
+    feeds: &[Feed],
+    schema: &mut Option<SchemaRef>,
+) -> Result<RecordBatch> {
+    let in_order = |(index, feed): (usize, &Feed)| *feed == Feed::Column(index);
+    if feeds.len() == part.num_columns() && feeds.iter().enumerate().all(in_order) {
+        return Ok(part.clone());
     }
+    let columns = feeds.iter().map(|feed| match feed {
+        Feed::Column(index) => Ok(Arc::clone(part.column(*index))),
+        Feed::Computed(expr) => expr.evaluate(part)?.into_array(part.num_rows()),
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    let schema = match schema {
+        Some(schema) => schema,
+        None => {
+            let fields = feeds.iter().map(|feed| match feed {
+                Feed::Column(index) => Ok(Arc::clone(&part.schema_ref().fields()[*index])),
+                Feed::Computed(expr) => expr.return_field(part.schema_ref()),
+            });
+            let fields = fields.collect::<Result<Vec<_>>>()?;
+            schema.insert(Arc::new(Schema::new(fields)))
+        }
+    };
     let options = RecordBatchOptions::new().with_row_count(Some(part.num_rows()));
-    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options);
+    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
     batch.map_err(DataFusionError::from)
 }
 
@@ -84,10 +93,16 @@ pub(super) fn strict(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
     }
 }
 
-/// Bytes of the rows, not of the buffers they are slices of.
+/// Bytes of the rows, not of the buffers they are slices of; of text its views alone.
 pub(super) fn slice_bytes(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter();
-    columns
-        .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0))
-        .sum()
+    let bytes = columns.map(|column| match column.data_type() {
+        DataType::Boolean => column.len().div_ceil(8),
+        DataType::Utf8View => column.len() * size_of::<u128>(),
+        other => match other.primitive_width() {
+            Some(width) => column.len() * width,
+            None => column.to_data().get_slice_memory_size().unwrap_or(0),
+        },
+    });
+    bytes.sum()
 }

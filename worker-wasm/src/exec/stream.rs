@@ -57,6 +57,8 @@ pub(super) struct Run {
     code: Code,
     /// The schema of the rows that go out, nulls allowed everywhere.
     loose: SchemaRef,
+    /// That of the columns that go in, once a batch has come.
+    fed: Option<SchemaRef>,
     context: Arc<TaskContext>,
     /// `None` when it has ended.
     input: Option<SendableRecordBatchStream>,
@@ -126,6 +128,7 @@ impl Run {
             metrics,
             reported_rows: 0,
             loose,
+            fed: None,
             code,
             context,
             // What would be read would come to nothing.
@@ -171,7 +174,8 @@ impl Run {
                 self.metrics.early_states.add(1);
                 if let Some((table, marks)) = &self.marks {
                     let matched = self.instance.matched_rows(*table);
-                    marks.add(&matched.map_err(blame::translate)?);
+                    let matched = matched.map_err(blame::translate)?;
+                    marks.add(&matched, self.context.memory_pool())?;
                 }
                 self.finish()?;
                 self.state = State::Pulling(Next::Restart);
@@ -216,8 +220,9 @@ impl Run {
         self.input = None;
         if let Some((table, marks)) = &self.marks {
             let matched = self.instance.matched_rows(*table);
-            if let Some(all) = marks.finish(&matched.map_err(blame::translate)?) {
-                let kept = self.instance.keep_rows(*table, [all.as_slice()]);
+            let matched = matched.map_err(blame::translate)?;
+            if let Some(all) = marks.finish(&matched, self.context.memory_pool())? {
+                let kept = self.instance.keep_rows(*table, [all.rows.as_slice()]);
                 kept.map_err(blame::translate)?;
             }
         }
@@ -251,7 +256,7 @@ impl Run {
     fn push(&mut self, part: &RecordBatch) -> Result<(), RunError> {
         let _timer = self.metrics.push_time.timer();
         let _all = self.metrics.baseline.elapsed_compute().timer();
-        let columns = fed(part, &self.code.part.bound.columns[0]);
+        let columns = fed(part, &self.code.part.bound.columns[0], &mut self.fed);
         let columns = columns.map_err(|error| RunError::Function {
             source: error.into(),
         })?;

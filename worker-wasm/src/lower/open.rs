@@ -1,5 +1,7 @@
 //! Fragments that are not closed yet: the next operator of the plan may be put on top of them.
 
+mod early;
+
 use std::sync::Arc;
 
 use datafusion::physical_plan::{
@@ -87,7 +89,9 @@ impl Open {
     /// As the end of a piece.
     pub(super) fn emit(self) -> Result<Closed, Reason> {
         let bound = self.rows.clone().emit(&self.native.schema())?;
-        Ok(self.close_with(bound))
+        let mut closed = self.close_with(bound);
+        early::decide(&mut closed);
+        Ok(closed)
     }
 
     fn close_with(self, bound: Bound) -> Closed {

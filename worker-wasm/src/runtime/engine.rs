@@ -14,6 +14,7 @@ use crate::{
         artefact::{ArtefactCache, ArtefactKey},
         host::{self, HostState},
         memory::{Arena, Arenas, Creator},
+        table_files::TableFiles,
     },
 };
 
@@ -145,7 +146,7 @@ pub struct RuntimeConfig {
     /// Guest memories kept warm for the next fragment.
     pub idle_memories_max: usize,
     /// Bytes that each of them keeps of its private and of its input window; the rest goes back to the system.
-    /// Faulting pages in again costs several times what copying into them does.
+    /// Faulting pages in again costs several times what copying into them does. As many bytes are kept for join tables.
     pub idle_memory_bytes: u64,
     /// Lets `perf` name generated code by a map file in /tmp.
     pub perf_map: bool,
@@ -159,6 +160,7 @@ pub struct Runtime {
     protection: Protection,
     baseline: Baseline,
     arenas: Arc<Arenas>,
+    table_files: Arc<TableFiles>,
     holder: Module,
     linker: Linker<HostState>,
     artefacts: ArtefactCache,
@@ -190,6 +192,9 @@ impl Runtime {
             protection: config.protection,
             baseline,
             arenas,
+            table_files: Arc::new(TableFiles::new(
+                config.idle_memories_max as u64 * config.idle_memory_bytes,
+            )),
             holder,
             linker,
             artefacts: config.artefacts,
@@ -255,6 +260,10 @@ impl Runtime {
 
     pub(crate) fn windows(&self) -> Windows {
         self.arenas.windows()
+    }
+
+    pub(crate) fn table_files(&self) -> &Arc<TableFiles> {
+        &self.table_files
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     memory::{Arena, SharedArena},
     output,
     table::{GrowingTable, JoinTable},
+    table_files::TableFiles,
 };
 use crate::{
     FragmentModule, RunError,
@@ -58,6 +59,8 @@ pub struct Instance {
     memory: Memory,
     arena: SharedArena,
     ledger: Ledger,
+    /// Where the memory of a table that is built here comes from.
+    files: Arc<TableFiles>,
     /// Of a fragment that builds a table, once its memory is asked for.
     growing: Option<GrowingTable>,
     /// The batch in the input window, which the guest may ask more of.
@@ -131,6 +134,7 @@ impl Instance {
             memory,
             arena,
             ledger: Ledger::new(account),
+            files: Arc::clone(runtime.table_files()),
             growing: None,
             pushed: None,
             wanted: Vec::new(),

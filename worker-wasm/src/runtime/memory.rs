@@ -128,7 +128,7 @@ impl Arena {
     }
 
     /// Takes away what is mapped in the build window.
-    fn unmap_build(&mut self) -> io::Result<()> {
+    pub(crate) fn unmap_build(&mut self) -> io::Result<()> {
         if self.build_bytes == 0 {
             return Ok(());
         }

@@ -9,6 +9,7 @@ mod ledger;
 mod memory;
 mod output;
 mod table;
+mod table_files;
 mod table_keys;
 mod text;
 mod values;

@@ -6,24 +6,29 @@
 use std::{
     fs::File,
     os::unix::fs::FileExt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use memfd::MemfdOptions;
-
-use super::{instance::Check, ledger::MemoryAccount, memory::Arena};
+use super::{
+    instance::Check,
+    ledger::MemoryAccount,
+    memory::Arena,
+    table_files::{TableFile, TableFiles},
+};
 use crate::{
     RunError,
     abi::{PAGE_BYTES, table as header},
     fragment::Table,
 };
 
-/// Memory is mapped and filled with zeros in pieces of this, so that a caller's check waits a few milliseconds at most.
+/// Memory is mapped and its pages made in pieces of this, so that a caller's check waits a few milliseconds at most.
 const PIECE_BYTES: u64 = 4 << 20;
 
 /// A table that is built. Whoever probes holds it by an `Arc`.
 pub struct JoinTable {
-    file: File,
+    /// There until the table goes.
+    file: Option<TableFile>,
+    files: Arc<TableFiles>,
     bytes: u64,
     table: Table,
     account: Mutex<Box<dyn MemoryAccount>>,
@@ -44,6 +49,9 @@ impl Drop for JoinTable {
         account
             .unwrap_or_else(PoisonError::into_inner)
             .shrink(self.bytes);
+        if let Some(file) = self.file.take() {
+            self.files.give_back(file);
+        }
     }
 }
 
@@ -56,7 +64,7 @@ impl JoinTable {
     /// Rows, as the header says.
     pub fn rows(&self) -> u64 {
         let mut rows = [0; 4];
-        let read = self.file.read_exact_at(&mut rows, header::ROWS.into());
+        let read = self.file().read_exact_at(&mut rows, header::ROWS.into());
         // A builder that has written no header has no rows.
         read.map_or(0, |()| u32::from_le_bytes(rows).into())
     }
@@ -67,7 +75,8 @@ impl JoinTable {
     }
 
     pub(super) fn file(&self) -> &File {
-        &self.file
+        let file = self.file.as_ref();
+        &file.expect("a table has its file").file
     }
 
     /// Maps tables one behind the other into a guest's build window; their addresses.
@@ -82,7 +91,7 @@ impl JoinTable {
             if table.bytes > end - next {
                 return Err(full(arena));
             }
-            let mapped = arena.map_build(&table.file, 0, next, table.bytes, false);
+            let mapped = arena.map_build(table.file(), 0, next, table.bytes, false);
             mapped.map_err(|e| refused(table.bytes, e))?;
             addresses.push(next as u32);
             next += table.bytes;
@@ -94,7 +103,8 @@ impl JoinTable {
 /// The memory of a table that is being built.
 #[derive(Debug)]
 pub(crate) struct GrowingTable {
-    file: File,
+    file: TableFile,
+    files: Arc<TableFiles>,
     /// Where the guest has it.
     address: u64,
     bytes: u64,
@@ -102,11 +112,10 @@ pub(crate) struct GrowingTable {
 
 impl GrowingTable {
     /// An empty one, to be built from an address on.
-    pub(crate) fn new(address: u64) -> Result<Self, RunError> {
-        let file = MemfdOptions::default().create("murre-join-table");
-        let file = file.map_err(|e| refused(0, e))?;
+    pub(crate) fn new(address: u64, files: &Arc<TableFiles>) -> Result<Self, RunError> {
         Ok(Self {
-            file: file.into_file(),
+            file: files.take().map_err(|e| refused(0, e))?,
+            files: Arc::clone(files),
             address,
             bytes: 0,
         })
@@ -117,7 +126,7 @@ impl GrowingTable {
         self.bytes
     }
 
-    /// Makes the guest's build window reach to `wanted`, all of it new memory being zero.
+    /// Makes the guest's build window reach to `wanted`. What is new in it holds whatever was there.
     pub(crate) fn grow(
         &mut self,
         wanted: u64,
@@ -136,21 +145,22 @@ impl GrowingTable {
             account.grow(piece).map_err(|e| refused(piece, e))?;
             let start = self.bytes;
             self.bytes += piece;
-            let grown = self.file.set_len(self.bytes);
+            let grown = self.file.reach(self.bytes);
             grown.map_err(|e| refused(piece, e))?;
             arena(&mut |arena| {
                 let address = self.address + start;
-                let mapped = arena.map_build(&self.file, start, address, piece, true);
+                let mapped = arena.map_build(&self.file.file, start, address, piece, true);
                 mapped.map_err(|e| refused(piece, e))
             })?;
         }
         Ok(())
     }
 
-    /// The table, which its builder writes to no more.
+    /// The table, which its builder has mapped no more.
     pub(crate) fn finish(self, table: Table, account: Box<dyn MemoryAccount>) -> JoinTable {
         JoinTable {
-            file: self.file,
+            file: Some(self.file),
+            files: self.files,
             bytes: self.bytes,
             table,
             account: account.into(),

@@ -15,6 +15,8 @@ use datafusion::{
     prelude::{ParquetReadOptions, SessionConfig, SessionContext},
 };
 
+use worker_wasm::exec::FragmentExec;
+
 use crate::plans::{always, how, metric, plan, sorted};
 
 /// One table for all partitions, or one for each.
@@ -351,5 +353,57 @@ async fn a_scan_learns_the_keys_of_the_table() {
             assert!(text.contains(part), "{tables:?}, {left}: {text}");
         }
         filter.wait_complete().await;
+    }
+}
+
+/// The fragments of a plan's pieces as text, those that build tables first.
+fn fragments(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    let below = plan.children().into_iter().flat_map(fragments);
+    let own = plan.downcast_ref::<FragmentExec>().into_iter();
+    let own = own.flat_map(|node| node.modules().iter());
+    let own = own.map(|modules| modules.module().fragment().to_string());
+    below.chain(own).collect()
+}
+
+#[tokio::test]
+async fn conditions_on_text_of_a_table_are_decided_when_it_is_built() {
+    for (sql, early) in [
+        (
+            "SELECT sum(CASE WHEN a.z LIKE 'long%' THEN b.i ELSE 0 END), sum(b.i) FROM l a JOIN r b ON a.k = b.k",
+            true,
+        ),
+        (
+            "SELECT b.i, count(*) FILTER (WHERE a.z = ' 3') FROM l a RIGHT JOIN r b ON a.k = b.k GROUP BY b.i",
+            true,
+        ),
+        (
+            "SELECT count(CASE WHEN a.z LIKE '% 4' THEN 1 END) FROM l a JOIN r b ON a.k = b.k JOIN r c ON b.n = c.n + 1",
+            true,
+        ),
+        // The text itself goes out, or two things are asked of it, or what is asked takes long.
+        (
+            "SELECT a.z, sum(CASE WHEN a.z LIKE 'long%' THEN b.i END) FROM l a JOIN r b ON a.k = b.k GROUP BY a.z",
+            false,
+        ),
+        (
+            "SELECT count(CASE WHEN a.z LIKE 'long%' THEN 1 WHEN a.z > ' 4' THEN b.i END) FROM l a JOIN r b ON a.k = b.k",
+            false,
+        ),
+        (
+            "SELECT count(CASE WHEN a.z LIKE '%g%l%' THEN 1 END) FROM l a JOIN r b ON a.k = b.k",
+            false,
+        ),
+    ] {
+        check(sql).await;
+        let context = with_sides(config(1, Tables::One));
+        let lowered = always(&plan(&context, sql).await).plan;
+        let all = fragments(&lowered);
+        let asks = |text: &String| text.contains("(like") || text.contains("(eq c1 p");
+        let building = all.iter().filter(|text| text.contains("(build"));
+        assert_eq!(building.clone().any(asks), early, "{sql}: {all:?}");
+        if early {
+            let probing = all.iter().filter(|text| !text.contains("(build"));
+            assert!(!probing.clone().any(asks), "{sql}: {all:?}");
+        }
     }
 }

@@ -509,3 +509,141 @@ fn tables_of_another_shape_and_unfinished_ones_are_refused() {
     instance.finish(0, &mut go).unwrap();
     assert!(matches!(instance.take_table(), Err(RunError::Shape { .. })));
 }
+
+/// A table's only key in one of the ways a table can find it: numbers without gaps or with some, once or often, numbers so
+/// far apart that they are hashed, with and without nulls.
+fn keys_in_a_way(rng: &mut Rng, ty: &Type, way: &str, rows: usize) -> arrow::array::ArrayRef {
+    let numbers = (0..rows as i64).map(|row| match way {
+        "in order" => row,
+        "with gaps" => row * 3 % 101,
+        "often" => row % 7,
+        // The ends of the narrowest type.
+        "far apart" => [-100, 100][row as usize % 2] + row % 3,
+        _ => rng.i64(-20..20),
+    });
+    let is_null = |row: usize| way == "with nulls" && row % 5 == 0;
+    let wide = |number: i64| match (way, ty) {
+        ("far apart", Type::Int64 | Type::UInt64 | Type::Timestamp(..)) => number << 50,
+        ("far apart", Type::Int32 | Type::UInt32 | Type::Date32) => number << 20,
+        _ => number,
+    };
+    let numbers = numbers.enumerate();
+    let numbers = numbers.map(|(row, number)| (!is_null(row)).then(|| wide(number)));
+    let numbers: Vec<_> = numbers.collect();
+    // Unsigned types take the same bits.
+    macro_rules! array {
+        ($array:ident, $native:ty) => {
+            Arc::new(arrow::array::$array::from_iter(
+                numbers
+                    .iter()
+                    .map(|number| number.map(|number| number as $native)),
+            ))
+        };
+    }
+    match ty {
+        Type::Int8 => array!(Int8Array, i8),
+        Type::Int16 => array!(Int16Array, i16),
+        Type::Int32 => array!(Int32Array, i32),
+        Type::Int64 => array!(Int64Array, i64),
+        Type::UInt8 => array!(UInt8Array, u8),
+        Type::UInt16 => array!(UInt16Array, u16),
+        Type::UInt32 => array!(UInt32Array, u32),
+        Type::UInt64 => array!(UInt64Array, u64),
+        Type::Date32 => array!(Date32Array, i32),
+        _ => array!(TimestampMicrosecondArray, i64),
+    }
+}
+
+#[test]
+fn keys_are_found_however_dense_they_are() {
+    let mut rng = Rng::with_seed(7);
+    let types = [
+        Type::Int8,
+        Type::Int16,
+        Type::Int32,
+        Type::Int64,
+        Type::UInt8,
+        Type::UInt16,
+        Type::UInt32,
+        Type::UInt64,
+        Type::Date32,
+        Type::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None),
+    ];
+    let ways = ["in order", "with gaps", "often", "far apart", "with nulls"];
+    for ty in &types {
+        for way in ways {
+            let columns = vec![
+                Column {
+                    ty: ty.clone(),
+                    nullable: true,
+                    facts: Facts::NONE,
+                },
+                int_columns(1).remove(0),
+            ];
+            let numbered = |keys: arrow::array::ArrayRef| {
+                let numbers = arrow::array::Int64Array::from_iter_values(0..keys.len() as i64);
+                let numbers: arrow::array::ArrayRef = Arc::new(numbers);
+                let rows = [("k", keys), ("n", numbers)];
+                RecordBatch::try_from_iter_with_nullable(rows.map(|(name, of)| (name, of, true)))
+                    .unwrap()
+            };
+            let side = numbered(keys_in_a_way(&mut rng, ty, way, 90));
+            let fragment = build_fragment(columns.clone(), vec![0]);
+            let halves = [side.slice(0, 31), side.slice(31, 59)];
+            let table = Arc::new(build(&fragment, &[], &halves));
+            let probing = numbered(keys_in_a_way(&mut rng, ty, "at random", 70));
+            let more = numbered(keys_in_a_way(&mut rng, ty, way, 40));
+            let batches = [probing, more];
+            let all = random::whole(&columns, &batches);
+            for (kind, name) in KINDS {
+                for nulls_equal in [false, true] {
+                    let join = Join {
+                        kind,
+                        table: Table {
+                            columns: value_types(&columns),
+                            keys: vec![0],
+                        },
+                        keys: vec![Expr::Column(0)],
+                        nulls_equal,
+                        filter: None,
+                    };
+                    let expected = nested_loops(&side, &all, &join);
+                    let fragment = Fragment {
+                        inputs: vec![Input {
+                            columns: columns.clone(),
+                        }],
+                        params: Vec::new(),
+                        pipelines: vec![Pipeline {
+                            source: Source::Input(0),
+                            operators: vec![Operator::Join(join)],
+                            sink: Sink::Emit,
+                        }],
+                    };
+                    let out = run(&fragment, &[Arc::clone(&table)], &batches, 2, 50);
+                    let width: Vec<_> = (0..expected.num_columns()).collect();
+                    assert_eq!(
+                        counted(rows(&out, &width)),
+                        counted(rows(&expected, &width)),
+                        "{ty} {way}: {name}, nulls equal {nulls_equal}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_of_numbers_without_gaps_has_no_directory() {
+    let fragment = build_fragment(int_columns(1), vec![0]);
+    let table = |step: i64| {
+        let batches = (0..20).map(|part| {
+            let keys = part * 50_000..(part + 1) * 50_000;
+            ints([keys.map(|key| key * step).collect()])
+        });
+        build(&fragment, &[], &batches.collect::<Vec<_>>())
+    };
+    let (dense, sparse) = (table(1), table(1 << 20));
+    assert_eq!((dense.rows(), sparse.rows()), (1_000_000, 1_000_000));
+    // A directory has eight bytes for each row at least, a bitmap two bits.
+    assert!(dense.memory_bytes() + 7_000_000 < sparse.memory_bytes());
+}

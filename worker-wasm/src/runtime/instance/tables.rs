@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Instance {
-    /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account.
+    /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account. The guest
+    /// has no tables any more then.
     pub fn take_table(&mut self) -> Result<JoinTable, RunError> {
         let table = built_table(self.module.fragment(), self.module.output());
         // Whatever is not handed on stays, to be given back when the instance goes.
@@ -25,6 +26,19 @@ impl Instance {
         let (Some(table), Some(growing)) = (table, growing) else {
             return Err(self.shape("it has not built a table".to_owned()));
         };
+        let bytes = growing.bytes();
+        let unmapped = self.with_arena(|arena| {
+            let unmapped = arena.unmap_build();
+            unmapped.map_err(|error| RunError::Memory {
+                bytes,
+                detail: error.to_string(),
+            })
+        });
+        if let Err(error) = unmapped {
+            // Its memory is given back with the instance.
+            self.growing = Some(growing);
+            return Err(error);
+        }
         Ok(growing.finish(table, self.ledger.hand_over()))
     }
 
@@ -115,7 +129,7 @@ impl Instance {
         }
         let mut growing = match self.growing.take() {
             Some(growing) => growing,
-            None => GrowingTable::new(self.build_start())?,
+            None => GrowingTable::new(self.build_start(), &self.files)?,
         };
         let shared = SharedArena::clone(&self.arena);
         let arena = |act: &mut dyn FnMut(&mut Arena) -> Result<(), RunError>| {

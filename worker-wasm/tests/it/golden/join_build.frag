@@ -122,7 +122,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -130,7 +130,7 @@
     local.set 2
     local.get 2
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1232 align=1
     i32.gt_u
     if ;; label = @1
       local.get 2
@@ -152,36 +152,55 @@
       end
       i32.const 0
       local.get 4
-      i32.store offset=1204 align=1
+      i32.store offset=1236 align=1
       i32.const 0
       local.get 3
-      i32.store offset=1200 align=1
+      i32.store offset=1232 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
     local.set 5
     local.get 5
-    i32.load offset=8 align=1
+    local.get 5
+    i32.load offset=4 align=1
+    i32.add
     local.set 6
-    i32.const 0
-    i32.load offset=1152 align=1
+    local.get 5
+    i32.load offset=8 align=1
     local.set 7
-    i32.const 0
-    i32.load offset=1156 align=1
+    local.get 5
+    local.get 5
+    i32.load offset=12 align=1
+    i32.add
     local.set 8
-    i32.const 0
-    i32.load offset=1160 align=1
+    local.get 5
+    i32.load offset=16 align=1
     local.set 9
-    i32.const 0
+    local.get 5
+    i64.load offset=32 align=1
     local.set 10
-    i32.const 0
-    i32.load offset=1176 align=1
+    local.get 5
+    i64.load offset=24 align=1
     local.set 11
-    i32.const 8
+    i32.const 0
+    i32.load offset=1184 align=1
     local.set 12
+    i32.const 0
+    i32.load offset=1188 align=1
+    local.set 13
+    i32.const 0
+    i32.load offset=1192 align=1
+    local.set 14
+    i32.const 0
+    local.set 15
+    i32.const 0
+    i32.load offset=1208 align=1
+    local.set 16
+    i32.const 8
+    local.set 17
     local.get 0
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1152 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -189,190 +208,190 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 13
-      local.get 13
+      local.set 18
+      local.get 18
       i32.const 4
       i32.mul
       call 4
-      local.set 14
-      local.get 14
+      local.set 19
+      local.get 19
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 14
-      i32.store offset=1124 align=1
+      local.get 19
+      i32.store offset=1156 align=1
       i32.const 0
-      local.get 13
-      i32.store offset=1120 align=1
+      local.get 18
+      i32.store offset=1152 align=1
     end
     i32.const 0
-    i32.load offset=1124 align=1
+    i32.load offset=1156 align=1
     i32.const 0
-    i32.load offset=1120 align=1
+    i32.load offset=1152 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 15
+    local.set 20
     i32.const 0
-    local.set 16
+    local.set 21
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
       i32.load offset=64 align=1
-      local.set 17
-      local.get 17
+      local.set 22
+      local.get 22
       i32.load align=1
-      local.set 18
-      local.get 17
+      local.set 23
+      local.get 22
       i32.load offset=32 align=1
-      local.set 19
-      local.get 17
+      local.set 24
+      local.get 22
       i32.load offset=64 align=1
-      local.set 20
-      local.get 17
+      local.set 25
+      local.get 22
       i32.load offset=96 align=1
-      local.set 21
+      local.set 26
       i32.const 0
       i32.load offset=628 align=1
       i32.const -1
       i32.eq
-      local.set 23
+      local.set 28
       i32.const 0
       i32.const 0
       i32.load offset=628 align=1
-      local.get 23
+      local.get 28
       select
-      local.set 24
+      local.set 29
       i32.const 0
-      i32.load offset=1136 align=1
+      i32.load offset=1168 align=1
       i32.const 0
-      local.get 24
+      local.get 29
       select
-      local.set 16
-      local.get 24
+      local.set 21
+      local.get 29
       i32.const 0
       i32.eq
       if ;; label = @2
         local.get 1
         i32x4.splat
-        local.set 25
+        local.set 30
         i32.const 0
-        local.set 22
+        local.set 27
         i32.const 0
-        local.set 16
+        local.set 21
         block ;; label = @3
           loop ;; label = @4
             local.get 0
-            local.get 22
+            local.get 27
             i32.le_u
             br_if 1 (;@3;)
-            local.get 20
-            local.get 22
+            local.get 25
+            local.get 27
             i32.const 4
             i32.mul
             i32.add
             v128.load align=1
-            local.get 25
+            local.get 30
             i32x4.lt_s
-            local.get 20
-            local.get 22
+            local.get 25
+            local.get 27
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=16 align=1
-            local.get 25
+            local.get 30
             i32x4.lt_s
             i16x8.narrow_i32x4_s
-            local.get 20
-            local.get 22
+            local.get 25
+            local.get 27
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=32 align=1
-            local.get 25
+            local.get 30
             i32x4.lt_s
-            local.get 20
-            local.get 22
+            local.get 25
+            local.get 27
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=48 align=1
-            local.get 25
+            local.get 30
             i32x4.lt_s
             i16x8.narrow_i32x4_s
             i8x16.narrow_i16x8_s
             i8x16.bitmask
-            local.set 26
+            local.set 31
             local.get 0
-            local.get 22
-            i32.sub
-            local.set 27
-            local.get 26
-            i32.const 1
             local.get 27
+            i32.sub
+            local.set 32
+            local.get 31
+            i32.const 1
+            local.get 32
             i32.shl
             i32.const 1
             i32.sub
             i32.const 65535
-            local.get 27
+            local.get 32
             i32.const 16
             i32.lt_u
             select
             i32.and
-            local.set 26
-            local.get 26
+            local.set 31
+            local.get 31
             if ;; label = @5
-              local.get 15
-              local.get 16
+              local.get 20
+              local.get 21
               i32.const 2
               i32.shl
               i32.add
-              local.set 28
-              local.get 26
+              local.set 33
+              local.get 31
               i32.const 65535
               i32.eq
               if ;; label = @6
-                local.get 28
-                local.get 22
+                local.get 33
+                local.get 27
                 i32x4.splat
                 v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
                 i32x4.add
                 v128.store align=1
-                local.get 28
-                local.get 22
+                local.get 33
+                local.get 27
                 i32x4.splat
                 v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
                 i32x4.add
                 v128.store offset=16 align=1
-                local.get 28
-                local.get 22
+                local.get 33
+                local.get 27
                 i32x4.splat
                 v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
                 i32x4.add
                 v128.store offset=32 align=1
-                local.get 28
-                local.get 22
+                local.get 33
+                local.get 27
                 i32x4.splat
                 v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
                 i32x4.add
                 v128.store offset=48 align=1
-                local.get 16
+                local.get 21
                 i32.const 16
                 i32.add
-                local.set 16
+                local.set 21
               else
-                local.get 28
-                local.get 22
+                local.get 33
+                local.get 27
                 i32.const 0
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 0
                 i32.shr_u
                 i32.const 1
@@ -380,14 +399,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 1
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 1
                 i32.shr_u
                 i32.const 1
@@ -395,14 +414,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 2
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 2
                 i32.shr_u
                 i32.const 1
@@ -410,14 +429,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 3
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 3
                 i32.shr_u
                 i32.const 1
@@ -425,14 +444,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 4
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 4
                 i32.shr_u
                 i32.const 1
@@ -440,14 +459,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 5
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 5
                 i32.shr_u
                 i32.const 1
@@ -455,14 +474,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 6
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 6
                 i32.shr_u
                 i32.const 1
@@ -470,14 +489,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 7
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 7
                 i32.shr_u
                 i32.const 1
@@ -485,14 +504,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 8
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 8
                 i32.shr_u
                 i32.const 1
@@ -500,14 +519,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 9
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 9
                 i32.shr_u
                 i32.const 1
@@ -515,14 +534,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 10
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 10
                 i32.shr_u
                 i32.const 1
@@ -530,14 +549,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 11
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 11
                 i32.shr_u
                 i32.const 1
@@ -545,14 +564,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 12
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 12
                 i32.shr_u
                 i32.const 1
@@ -560,14 +579,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 13
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 13
                 i32.shr_u
                 i32.const 1
@@ -575,14 +594,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 14
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 14
                 i32.shr_u
                 i32.const 1
@@ -590,14 +609,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 22
+                local.set 33
+                local.get 33
+                local.get 27
                 i32.const 15
                 i32.add
                 i32.store align=1
-                local.get 28
-                local.get 26
+                local.get 33
+                local.get 31
                 i32.const 15
                 i32.shr_u
                 i32.const 1
@@ -605,31 +624,31 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 28
-                local.get 28
-                local.get 15
+                local.set 33
+                local.get 33
+                local.get 20
                 i32.sub
                 i32.const 2
                 i32.shr_u
-                local.set 16
+                local.set 21
               end
             end
-            local.get 22
+            local.get 27
             i32.const 16
             i32.add
-            local.set 22
+            local.set 27
             br 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 16
-        i32.store offset=1136 align=1
+        local.get 21
+        i32.store offset=1168 align=1
         i32.const 1
-        local.set 24
-        local.get 16
+        local.set 29
+        local.get 21
         i32.const 0
         i32.gt_u
-        local.get 23
+        local.get 28
         i32.eqz
         i32.and
         if ;; label = @3
@@ -637,13 +656,13 @@
           i64.const 2
           i64.store offset=608 align=1
           i32.const 0
-          local.get 15
+          local.get 20
           i32.store offset=616 align=1
           i32.const 0
           i32.const 4
           i32.store offset=620 align=1
           i32.const 0
-          local.get 16
+          local.get 21
           i32.store offset=624 align=1
           i32.const 4
           return
@@ -651,207 +670,576 @@
       end
     end
     i32.const 0
-    i32.load offset=1108 align=1
-    local.get 16
+    i32.load offset=1140 align=1
+    local.get 21
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1136 align=1
     select
-    local.set 29
-    i32.const 0
-    i32.load offset=1104 align=1
-    local.set 30
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 31
-    local.get 31
-    i32.load align=1
-    local.set 32
-    local.get 31
-    i32.load offset=32 align=1
-    local.set 33
-    local.get 31
-    i32.load offset=64 align=1
     local.set 34
-    local.get 31
-    i32.load offset=96 align=1
+    i32.const 0
+    i32.load offset=1136 align=1
     local.set 35
     i32.const 0
-    i32.load offset=1204 align=1
+    i32.load offset=64 align=1
+    local.set 36
+    local.get 36
+    i32.load align=1
+    local.set 37
+    local.get 36
+    i32.load offset=32 align=1
+    local.set 38
+    local.get 36
+    i32.load offset=64 align=1
+    local.set 39
+    local.get 36
+    i32.load offset=96 align=1
+    local.set 40
     i32.const 0
-    i32.load offset=1200 align=1
+    i32.load offset=1236 align=1
+    i32.const 0
+    i32.load offset=1232 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 37
+    local.set 42
     i32.const 0
-    i32.load offset=1168 align=1
-    local.set 38
+    i32.load offset=1200 align=1
+    local.set 43
     i32.const 0
-    i32.load offset=1172 align=1
-    local.set 39
+    i32.load offset=1204 align=1
+    local.set 44
     block ;; label = @1
       loop ;; label = @2
-        local.get 38
-        local.get 39
+        local.get 43
+        local.get 44
         i32.le_u
         if ;; label = @3
-          local.get 29
-          local.get 30
+          local.get 34
+          local.get 35
           i32.le_u
           br_if 2 (;@1;)
-          local.get 29
-          local.get 30
+          local.get 34
+          local.get 35
           i32.sub
-          local.set 40
-          local.get 30
-          local.get 40
+          local.set 45
+          local.get 35
+          local.get 45
           i32.const 1024
-          local.get 40
+          local.get 45
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 41
+          local.set 46
           i32.const 0
-          local.set 38
-          local.get 30
-          local.get 41
-          i32.lt_u
+          local.set 43
+          local.get 11
+          i64.const 0
+          i64.ne
           if ;; label = @4
-            loop ;; label = @5
-              local.get 15
-              local.get 30
-              i32.const 2
-              i32.shl
-              i32.add
-              i32.load align=1
-              local.set 36
-              local.get 33
-              local.get 36
-              i32.const 8
-              i32.mul
-              i32.add
-              i64.load align=1
-              local.set 42
-              i64.const 2685821657736338717
-              local.set 43
-              local.get 43
-              local.get 42
-              i64.xor
-              i64.const -7046029254386353131
-              i64.mul_wide_u
-              local.set 45
-              local.set 44
-              local.get 44
-              local.get 45
-              i64.xor
-              local.set 43
-              local.get 43
-              i32.wrap_i64
-              local.set 46
-              local.get 5
-              i32.const 64
-              i32.add
-              local.get 46
-              local.get 6
-              i32.shr_u
-              i32.const 3
-              i32.shl
-              i32.add
-              local.set 47
-              local.get 47
-              i64.load offset=8 align=1
-              local.set 48
-              i64.const 1
-              local.get 46
-              i32.const 0
-              i32.shr_u
-              i32.const 15
-              i32.and
-              i64.extend_i32_u
-              i64.shl
-              i64.const 1
-              local.get 46
-              i32.const 4
-              i32.shr_u
-              i32.const 15
-              i32.and
-              i64.extend_i32_u
-              i64.shl
-              i64.or
-              i64.const 32
-              i64.shl
-              local.set 49
-              local.get 47
-              i32.load align=1
-              local.set 50
-              local.get 5
-              local.get 48
-              i32.wrap_i64
-              local.get 50
-              local.get 48
-              local.get 49
-              i64.and
-              local.get 49
-              i64.eq
-              select
-              i32.add
-              local.set 51
-              local.get 5
-              local.get 50
-              i32.add
-              local.set 50
-              local.get 37
-              local.get 38
-              i32.const 12
-              i32.mul
-              i32.add
-              local.set 52
-              local.get 52
-              local.get 36
-              i32.store align=1
-              local.get 52
-              local.get 50
-              i32.store offset=4 align=1
-              local.get 52
-              local.get 51
-              i32.store offset=8 align=1
-              local.get 38
-              local.get 50
-              local.get 51
-              i32.lt_u
-              i32.add
-              local.set 38
-              local.get 30
-              i32.const 1
-              i32.add
-              local.set 30
-              local.get 30
-              local.get 41
-              i32.lt_u
-              br_if 0 (;@5;)
+            local.get 35
+            local.get 46
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 20
+                local.get 35
+                i32.const 2
+                i32.shl
+                i32.add
+                i32.load align=1
+                local.set 41
+                local.get 38
+                local.get 41
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 47
+                local.get 47
+                local.set 48
+                local.get 48
+                local.get 10
+                i64.sub
+                local.set 49
+                local.get 49
+                local.get 11
+                i64.lt_u
+                local.set 50
+                local.get 49
+                i64.const 0
+                local.get 50
+                select
+                local.set 49
+                local.get 5
+                local.get 49
+                i64.const 6
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 16
+                i32.mul
+                i32.add
+                local.set 51
+                local.get 42
+                local.get 43
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 52
+                local.get 52
+                local.get 41
+                i32.store align=1
+                local.get 43
+                local.get 51
+                i64.load offset=64 align=1
+                local.get 49
+                i64.shr_u
+                i32.wrap_i64
+                local.get 50
+                i32.and
+                i32.add
+                local.set 43
+                local.get 35
+                i32.const 1
+                i32.add
+                local.set 35
+                local.get 35
+                local.get 46
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
+            end
+            i32.const 0
+            local.set 53
+            local.get 53
+            local.get 43
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 42
+                local.get 53
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 54
+                local.get 54
+                i32.load align=1
+                local.set 41
+                local.get 38
+                local.get 41
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 55
+                local.get 11
+                i64.const 0
+                i64.ne
+                if ;; label = @7
+                  local.get 55
+                  local.set 58
+                  local.get 58
+                  local.get 10
+                  i64.sub
+                  local.set 59
+                  local.get 59
+                  local.get 11
+                  i64.lt_u
+                  local.set 60
+                  local.get 59
+                  i64.const 0
+                  local.get 60
+                  select
+                  local.set 59
+                  local.get 5
+                  local.get 59
+                  i64.const 6
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 16
+                  i32.mul
+                  i32.add
+                  local.set 61
+                  local.get 61
+                  i64.load offset=64 align=1
+                  local.get 59
+                  i64.const -1
+                  i64.xor
+                  i64.shl
+                  local.set 62
+                  local.get 61
+                  i32.load offset=72 align=1
+                  local.get 62
+                  i64.popcnt
+                  i32.wrap_i64
+                  i32.add
+                  i32.const 1
+                  i32.sub
+                  local.set 63
+                  local.get 60
+                  local.get 62
+                  i64.const 0
+                  i64.lt_s
+                  i32.and
+                  local.set 64
+                  local.get 9
+                  if ;; label = @8
+                    local.get 8
+                    local.get 63
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.set 65
+                    local.get 65
+                    i32.load align=1
+                    local.set 56
+                    local.get 65
+                    i32.load offset=8 align=1
+                    local.set 66
+                    local.get 5
+                    local.get 66
+                    local.get 56
+                    local.get 64
+                    select
+                    i32.add
+                    local.set 57
+                    local.get 5
+                    local.get 56
+                    i32.add
+                    local.set 56
+                  else
+                    local.get 6
+                    local.get 63
+                    i32.const 16
+                    i32.mul
+                    i32.add
+                    local.set 56
+                    local.get 56
+                    i32.const 16
+                    i32.add
+                    local.get 56
+                    local.get 64
+                    select
+                    local.set 57
+                  end
+                else
+                  i64.const 2685821657736338717
+                  local.set 67
+                  local.get 67
+                  local.get 55
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 69
+                  local.set 68
+                  local.get 68
+                  local.get 69
+                  i64.xor
+                  local.set 67
+                  local.get 67
+                  i32.wrap_i64
+                  local.set 70
+                  local.get 8
+                  local.get 70
+                  local.get 7
+                  i32.shr_u
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  local.set 71
+                  local.get 71
+                  i64.load offset=8 align=1
+                  local.set 72
+                  i64.const 1
+                  local.get 70
+                  i32.const 0
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.const 1
+                  local.get 70
+                  i32.const 4
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.or
+                  i64.const 32
+                  i64.shl
+                  local.set 73
+                  local.get 71
+                  i32.load align=1
+                  local.set 56
+                  local.get 71
+                  i32.load offset=8 align=1
+                  local.set 74
+                  local.get 5
+                  local.get 74
+                  local.get 56
+                  local.get 72
+                  local.get 73
+                  i64.and
+                  local.get 73
+                  i64.eq
+                  select
+                  i32.add
+                  local.set 57
+                  local.get 5
+                  local.get 56
+                  i32.add
+                  local.set 56
+                end
+                local.get 54
+                local.get 56
+                i32.store offset=4 align=1
+                local.get 54
+                local.get 57
+                i32.store offset=8 align=1
+                local.get 53
+                i32.const 1
+                i32.add
+                local.set 53
+                local.get 53
+                local.get 43
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
+            end
+          else
+            local.get 35
+            local.get 46
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 20
+                local.get 35
+                i32.const 2
+                i32.shl
+                i32.add
+                i32.load align=1
+                local.set 41
+                local.get 38
+                local.get 41
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 75
+                local.get 11
+                i64.const 0
+                i64.ne
+                if ;; label = @7
+                  local.get 75
+                  local.set 78
+                  local.get 78
+                  local.get 10
+                  i64.sub
+                  local.set 79
+                  local.get 79
+                  local.get 11
+                  i64.lt_u
+                  local.set 80
+                  local.get 79
+                  i64.const 0
+                  local.get 80
+                  select
+                  local.set 79
+                  local.get 5
+                  local.get 79
+                  i64.const 6
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 16
+                  i32.mul
+                  i32.add
+                  local.set 81
+                  local.get 81
+                  i64.load offset=64 align=1
+                  local.get 79
+                  i64.const -1
+                  i64.xor
+                  i64.shl
+                  local.set 82
+                  local.get 81
+                  i32.load offset=72 align=1
+                  local.get 82
+                  i64.popcnt
+                  i32.wrap_i64
+                  i32.add
+                  i32.const 1
+                  i32.sub
+                  local.set 83
+                  local.get 80
+                  local.get 82
+                  i64.const 0
+                  i64.lt_s
+                  i32.and
+                  local.set 84
+                  local.get 9
+                  if ;; label = @8
+                    local.get 8
+                    local.get 83
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.set 85
+                    local.get 85
+                    i32.load align=1
+                    local.set 76
+                    local.get 85
+                    i32.load offset=8 align=1
+                    local.set 86
+                    local.get 5
+                    local.get 86
+                    local.get 76
+                    local.get 84
+                    select
+                    i32.add
+                    local.set 77
+                    local.get 5
+                    local.get 76
+                    i32.add
+                    local.set 76
+                  else
+                    local.get 6
+                    local.get 83
+                    i32.const 16
+                    i32.mul
+                    i32.add
+                    local.set 76
+                    local.get 76
+                    i32.const 16
+                    i32.add
+                    local.get 76
+                    local.get 84
+                    select
+                    local.set 77
+                  end
+                else
+                  i64.const 2685821657736338717
+                  local.set 87
+                  local.get 87
+                  local.get 75
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 89
+                  local.set 88
+                  local.get 88
+                  local.get 89
+                  i64.xor
+                  local.set 87
+                  local.get 87
+                  i32.wrap_i64
+                  local.set 90
+                  local.get 8
+                  local.get 90
+                  local.get 7
+                  i32.shr_u
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  local.set 91
+                  local.get 91
+                  i64.load offset=8 align=1
+                  local.set 92
+                  i64.const 1
+                  local.get 90
+                  i32.const 0
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.const 1
+                  local.get 90
+                  i32.const 4
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.or
+                  i64.const 32
+                  i64.shl
+                  local.set 93
+                  local.get 91
+                  i32.load align=1
+                  local.set 76
+                  local.get 91
+                  i32.load offset=8 align=1
+                  local.set 94
+                  local.get 5
+                  local.get 94
+                  local.get 76
+                  local.get 92
+                  local.get 93
+                  i64.and
+                  local.get 93
+                  i64.eq
+                  select
+                  i32.add
+                  local.set 77
+                  local.get 5
+                  local.get 76
+                  i32.add
+                  local.set 76
+                end
+                local.get 42
+                local.get 43
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 95
+                local.get 95
+                local.get 41
+                i32.store align=1
+                local.get 95
+                local.get 76
+                i32.store offset=4 align=1
+                local.get 95
+                local.get 77
+                i32.store offset=8 align=1
+                local.get 43
+                local.get 76
+                local.get 77
+                i32.lt_u
+                i32.add
+                local.set 43
+                local.get 35
+                i32.const 1
+                i32.add
+                local.set 35
+                local.get 35
+                local.get 46
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
             end
           end
           i32.const 0
-          local.set 39
+          local.set 44
           i32.const 0
           i32.const 0
-          i32.store offset=1192 align=1
+          i32.store offset=1224 align=1
         end
         i32.const 0
-        local.get 30
-        i32.store offset=1104 align=1
+        local.get 35
+        i32.store offset=1136 align=1
         i32.const 0
-        local.get 29
-        i32.store offset=1108 align=1
+        local.get 34
+        i32.store offset=1140 align=1
         i32.const 0
-        local.get 38
-        i32.store offset=1168 align=1
+        local.get 43
+        i32.store offset=1200 align=1
         i32.const 0
-        local.get 39
-        i32.store offset=1172 align=1
+        local.get 44
+        i32.store offset=1204 align=1
         i32.const 0
-        i32.load offset=1192 align=1
+        i32.load offset=1224 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -859,54 +1247,54 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 38
+        local.get 43
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
-          local.get 11
-          i32.store offset=1176 align=1
+          local.get 16
+          i32.store offset=1208 align=1
           i32.const 0
-          local.get 7
-          i32.store offset=1152 align=1
+          local.get 12
+          i32.store offset=1184 align=1
           i32.const 0
-          local.get 8
-          i32.store offset=1156 align=1
+          local.get 13
+          i32.store offset=1188 align=1
           i32.const 0
-          local.get 9
-          i32.store offset=1160 align=1
+          local.get 14
+          i32.store offset=1192 align=1
           i32.const 0
           i32.const 1
-          i32.store offset=1192 align=1
+          i32.store offset=1224 align=1
           i32.const 0
           i64.const 9
           i64.store offset=608 align=1
           i32.const 0
-          local.get 37
+          local.get 42
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 38
+          local.get 43
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
-        local.get 11
-        i32.store offset=1176 align=1
+        local.get 16
+        i32.store offset=1208 align=1
         i32.const 0
-        local.get 7
-        i32.store offset=1152 align=1
-        i32.const 0
-        local.get 8
-        i32.store offset=1156 align=1
-        i32.const 0
-        local.get 9
-        i32.store offset=1160 align=1
         local.get 12
+        i32.store offset=1184 align=1
+        i32.const 0
+        local.get 13
+        i32.store offset=1188 align=1
+        i32.const 0
+        local.get 14
+        i32.store offset=1192 align=1
+        local.get 17
         i32.eqz
         if ;; label = @3
           i32.const 1
@@ -918,15 +1306,15 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 53
-          local.get 53
+          local.set 96
+          local.get 96
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 53
+          local.get 96
           i32.store offset=1040 align=1
         end
         i32.const 0
@@ -939,8 +1327,8 @@
         if ;; label = @3
           i32.const 24576
           call 4
-          local.set 54
-          local.get 54
+          local.set 97
+          local.get 97
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -955,7 +1343,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 54
+          local.get 97
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -965,190 +1353,217 @@
           i32.store offset=1044 align=1
         end
         i32.const 1024
-        local.set 10
-        local.get 12
+        local.set 15
+        local.get 17
         i32.const 1
         i32.sub
-        local.set 12
+        local.set 17
         block ;; label = @3
           loop ;; label = @4
-            local.get 38
-            local.get 39
+            local.get 43
+            local.get 44
             i32.le_u
             br_if 1 (;@3;)
-            local.get 37
-            local.get 39
+            local.get 42
+            local.get 44
             i32.const 12
             i32.mul
             i32.add
-            local.set 55
-            local.get 11
+            local.set 98
+            local.get 16
             i32.eqz
             if ;; label = @5
-              local.get 10
+              local.get 15
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 10
+              local.get 15
               i32.const 1
               i32.sub
-              local.set 10
-              local.get 55
+              local.set 15
+              local.get 98
               i32.load offset=4 align=1
-              local.set 7
-              local.get 55
+              local.set 12
+              local.get 98
               i32.load offset=8 align=1
-              local.set 8
+              local.set 13
               i32.const 0
-              local.set 9
+              local.set 14
             end
-            local.get 55
+            local.get 98
             i32.load align=1
-            local.set 36
-            local.get 33
-            local.get 36
+            local.set 41
+            local.get 38
+            local.get 41
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 56
+            local.set 99
             block ;; label = @5
-              local.get 9
+              local.get 14
               br_if 0 (;@5;)
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 8
-                  local.get 7
+                  local.get 13
+                  local.get 12
                   i32.le_u
                   br_if 1 (;@6;)
-                  local.get 11
+                  local.get 16
                   i32.const 1
                   i32.eq
                   if ;; label = @8
                     i32.const 0
-                    local.set 11
+                    local.set 16
                   end
-                  local.get 11
+                  local.get 16
                   i32.eqz
                   if ;; label = @8
-                    local.get 10
+                    local.get 15
                     i32.const 0
                     i32.le_s
                     if ;; label = @9
                       i32.const 1
-                      local.set 11
+                      local.set 16
                       br 6 (;@3;)
                     end
-                    local.get 10
+                    local.get 15
                     i32.const 1
                     i32.sub
-                    local.set 10
+                    local.set 15
                   end
                   i32.const 1
-                  local.set 57
-                  local.get 7
+                  local.set 100
+                  local.get 12
                   i64.load offset=8 align=1
-                  local.set 58
-                  local.get 57
-                  local.get 58
-                  local.get 56
+                  local.set 101
+                  local.get 100
+                  local.get 101
+                  local.get 99
                   i64.eq
                   i32.and
-                  local.set 57
-                  local.get 57
+                  local.set 100
+                  local.get 100
                   if ;; label = @8
                     i32.const 1
-                    local.set 9
+                    local.set 14
                     br 3 (;@5;)
                   end
-                  local.get 7
+                  local.get 12
                   i32.const 16
                   i32.add
-                  local.set 7
+                  local.set 12
                   br 0 (;@7;)
                 end
               end
             end
-            local.get 9
+            local.get 14
             if ;; label = @5
-              local.get 32
-              local.get 36
+              local.get 37
+              local.get 41
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 59
-              local.get 34
-              local.get 36
+              local.set 102
+              local.get 39
+              local.get 41
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 60
-              local.get 35
-              local.get 36
+              local.set 103
+              local.get 40
+              local.get 41
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 61
+              local.set 104
               i64.const 2685821657736338717
-              local.set 62
-              local.get 62
-              local.get 59
+              local.set 105
+              local.get 105
+              local.get 102
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 64
-              local.set 63
-              local.get 63
-              local.get 64
+              local.set 107
+              local.set 106
+              local.get 106
+              local.get 107
               i64.xor
-              local.set 62
-              local.get 62
+              local.set 105
+              local.get 105
               i32.wrap_i64
-              local.set 65
+              local.set 108
               i32.const 0
               i32.load offset=1048 align=1
-              local.set 66
+              local.set 109
               i32.const 0
               i32.load offset=1040 align=1
-              local.get 66
+              local.get 109
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 66
+              local.get 109
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 67
-              local.get 67
-              local.get 65
+              local.set 110
+              local.get 110
+              local.get 108
               i32.store align=1
-              local.get 67
-              local.get 59
+              local.get 110
+              local.get 102
               i64.store offset=16 align=1
-              local.get 67
-              local.get 60
+              local.get 110
+              local.get 103
               i32.store offset=4 align=1
-              local.get 67
-              local.get 61
+              local.get 110
+              local.get 104
               i32.store offset=8 align=1
+              local.get 102
+              local.set 111
+              local.get 109
+              i32.eqz
+              local.set 112
+              local.get 112
+              local.get 111
               i32.const 0
-              local.get 66
+              i64.load offset=1104 align=1
+              i64.lt_s
+              i32.or
+              if ;; label = @6
+                i32.const 0
+                local.get 111
+                i64.store offset=1104 align=1
+              end
+              local.get 112
+              i32.const 0
+              i64.load offset=1112 align=1
+              local.get 111
+              i64.lt_s
+              i32.or
+              if ;; label = @6
+                i32.const 0
+                local.get 111
+                i64.store offset=1112 align=1
+              end
+              i32.const 0
+              local.get 109
               i32.const 1
               i32.add
               i32.store offset=1048 align=1
             end
-            local.get 39
+            local.get 44
             i32.const 1
             i32.add
-            local.set 39
+            local.set 44
             br 0 (;@4;)
           end
         end
@@ -1157,19 +1572,19 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1104 align=1
+    i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1168 align=1
+    i32.store offset=1200 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1172 align=1
+    i32.store offset=1204 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1176 align=1
+    i32.store offset=1208 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1180 align=1
+    i32.store offset=1212 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1182,15 +1597,15 @@
     unreachable
   )
   (func (;17;) (type 17) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32)
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1248 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1184 align=1
+      i32.store offset=1216 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1198,30 +1613,49 @@
       i32.load offset=96 align=1
       local.set 1
       local.get 1
-      i32.load offset=8 align=1
+      local.get 1
+      i32.load offset=4 align=1
+      i32.add
       local.set 2
-      i32.const 0
-      i32.load offset=1152 align=1
+      local.get 1
+      i32.load offset=8 align=1
       local.set 3
-      i32.const 0
-      i32.load offset=1156 align=1
+      local.get 1
+      local.get 1
+      i32.load offset=12 align=1
+      i32.add
       local.set 4
-      i32.const 0
-      i32.load offset=1160 align=1
+      local.get 1
+      i32.load offset=16 align=1
       local.set 5
-      i32.const 0
+      local.get 1
+      i64.load offset=32 align=1
       local.set 6
-      i32.const 0
-      i32.load offset=1176 align=1
+      local.get 1
+      i64.load offset=24 align=1
       local.set 7
-      i32.const 8
+      i32.const 0
+      i32.load offset=1184 align=1
       local.set 8
       i32.const 0
+      i32.load offset=1188 align=1
+      local.set 9
+      i32.const 0
+      i32.load offset=1192 align=1
+      local.set 10
+      i32.const 0
+      local.set 11
+      i32.const 0
+      i32.load offset=1208 align=1
+      local.set 12
+      i32.const 8
+      local.set 13
+      i32.const 0
       i32.const 1
-      i32.store offset=1216 align=1
+      i32.store offset=1248 align=1
     end
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1248 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1232,61 +1666,71 @@
       if ;; label = @2
         i32.const 0
         i32.load offset=1048 align=1
-        local.set 9
-        local.get 9
-        i32.const 15
-        i32.or
-        i32.clz
-        local.set 10
-        i32.const 1
-        i32.const 32
-        local.get 10
-        i32.sub
-        i32.shl
-        i32.const 1
-        i32.add
-        i32.const 8
-        i32.mul
-        i32.const 64
-        i32.add
-        local.set 11
-        local.get 11
-        local.get 9
-        i32.const 1
-        i32.add
-        i32.const 24
-        i32.mul
-        i32.add
-        local.set 12
+        local.set 14
         i32.const 0
-        i32.load offset=44 align=1
-        local.get 12
-        i32.lt_u
+        i64.load offset=1104 align=1
+        local.set 15
+        i32.const 0
+        i64.load offset=1112 align=1
+        local.set 16
+        local.get 16
+        local.get 15
+        i64.sub
+        i64.const 1
+        i64.add
+        local.set 17
+        local.get 17
+        i64.const 0
+        local.get 17
+        local.get 14
+        i64.extend_i32_u
+        i64.const 64
+        i64.mul
+        i64.const 524288
+        i64.add
+        i64.le_u
+        local.get 14
+        i32.const 0
+        i32.gt_u
+        i32.and
+        select
+        local.set 18
+        i32.const 0
+        i64.const 0
+        local.get 18
+        i32.const 0
+        i32.load offset=1128 align=1
+        select
+        i64.store offset=1120 align=1
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.const 0
+        i64.ne
         if ;; label = @3
           i32.const 0
-          local.get 12
-          i32.store offset=40 align=1
-          i32.const 2
-          return
+          i64.load offset=1120 align=1
+          i64.const 63
+          i64.add
+          i64.const 6
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 16
+          i32.mul
+          i32.const 64
+          i32.add
+          local.set 19
+          i32.const 0
+          i32.load offset=44 align=1
+          local.get 19
+          i32.lt_u
+          if ;; label = @4
+            i32.const 0
+            local.get 19
+            i32.store offset=40 align=1
+            i32.const 2
+            return
+          end
         end
-        i32.const 0
-        i32.load offset=20 align=1
-        local.set 13
-        local.get 13
-        local.get 9
-        i32.store align=1
-        local.get 13
-        local.get 11
-        i32.store offset=4 align=1
-        local.get 13
-        local.get 10
-        i32.store offset=8 align=1
-        local.get 13
-        local.get 11
-        i32.store offset=64 align=1
-        i32.const 0
-        local.get 11
-        i32.store offset=1096 align=1
         i32.const 0
         i32.const 1
         i32.store offset=1088 align=1
@@ -1295,110 +1739,52 @@
         i32.store offset=1092 align=1
       end
       i32.const 0
-      i32.load offset=20 align=1
-      local.set 14
-      local.get 14
-      i32.load offset=8 align=1
-      local.set 15
-      i32.const 0
       i32.load offset=1088 align=1
       i32.const 1
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1092 align=1
-        local.set 16
+        i32.load offset=20 align=1
+        i32.const 64
+        i32.add
+        local.set 20
         i32.const 0
-        i32.load offset=1048 align=1
-        local.set 17
-        local.get 17
-        local.get 16
+        i64.load offset=1120 align=1
+        i64.const 63
+        i64.add
+        i64.const 6
+        i64.shr_u
+        i32.wrap_i64
+        i32.const 16
+        i32.mul
+        local.set 21
+        i32.const 0
+        i32.load offset=1092 align=1
+        local.set 22
+        local.get 21
+        local.get 22
         i32.sub
-        local.set 18
-        local.get 16
-        local.get 18
-        i32.const 8192
-        local.get 18
-        i32.const 8192
+        local.set 23
+        local.get 23
+        i32.const 4194304
+        local.get 23
+        i32.const 4194304
         i32.lt_u
         select
+        local.set 24
+        local.get 20
+        local.get 22
         i32.add
-        local.set 19
-        local.get 16
-        local.get 19
-        i32.lt_u
-        if ;; label = @3
-          loop ;; label = @4
-            i32.const 0
-            i32.load offset=1040 align=1
-            local.get 16
-            i32.const 10
-            i32.shr_u
-            i32.const 2
-            i32.shl
-            i32.add
-            i32.load align=1
-            local.get 16
-            i32.const 1023
-            i32.and
-            i32.const 24
-            i32.mul
-            i32.add
-            local.set 20
-            local.get 20
-            i32.load align=1
-            local.set 21
-            local.get 14
-            i32.const 64
-            i32.add
-            local.get 21
-            local.get 15
-            i32.shr_u
-            i32.const 3
-            i32.shl
-            i32.add
-            local.set 22
-            local.get 22
-            local.get 22
-            i64.load offset=8 align=1
-            i64.const 24
-            i64.add
-            i64.const 1
-            local.get 21
-            i32.const 0
-            i32.shr_u
-            i32.const 15
-            i32.and
-            i64.extend_i32_u
-            i64.shl
-            i64.const 1
-            local.get 21
-            i32.const 4
-            i32.shr_u
-            i32.const 15
-            i32.and
-            i64.extend_i32_u
-            i64.shl
-            i64.or
-            i64.const 32
-            i64.shl
-            i64.or
-            i64.store offset=8 align=1
-            local.get 16
-            i32.const 1
-            i32.add
-            local.set 16
-            local.get 16
-            local.get 19
-            i32.lt_u
-            br_if 0 (;@4;)
-          end
-        end
         i32.const 0
-        local.get 19
+        local.get 24
+        memory.fill
+        i32.const 0
+        local.get 22
+        local.get 24
+        i32.add
         i32.store offset=1092 align=1
-        local.get 19
-        local.get 17
+        local.get 24
+        local.get 23
         i32.lt_u
         if ;; label = @3
           i32.const 1
@@ -1417,76 +1803,105 @@
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1096 align=1
-        local.set 23
-        local.get 14
-        i32.load offset=8 align=1
-        local.set 24
-        i32.const 0
-        i32.load offset=1092 align=1
-        local.set 25
-        i32.const 1
-        i32.const 32
-        local.get 24
-        i32.sub
-        i32.shl
-        local.set 26
-        local.get 26
-        local.get 25
-        i32.sub
-        local.set 27
-        local.get 25
-        local.get 27
-        i32.const 262144
-        local.get 27
-        i32.const 262144
-        i32.lt_u
-        select
-        i32.add
-        local.set 28
-        local.get 25
-        local.get 28
-        i32.lt_u
+        i64.load offset=1120 align=1
+        i64.const 0
+        i64.ne
         if ;; label = @3
-          loop ;; label = @4
-            local.get 14
-            local.get 25
-            i32.const 3
-            i32.shl
-            i32.add
-            local.set 29
-            local.get 29
-            i32.load offset=72 align=1
-            local.set 30
-            local.get 29
-            local.get 23
-            i32.store offset=72 align=1
-            local.get 23
-            local.get 30
-            i32.add
-            local.set 23
-            local.get 25
-            i32.const 1
-            i32.add
-            local.set 25
-            local.get 25
-            local.get 28
-            i32.lt_u
-            br_if 0 (;@4;)
+          i32.const 0
+          i32.load offset=20 align=1
+          local.set 25
+          i32.const 0
+          i64.load offset=1104 align=1
+          local.set 26
+          i32.const 0
+          i64.load offset=1112 align=1
+          local.set 27
+          i32.const 0
+          i32.load offset=1092 align=1
+          local.set 28
+          i32.const 0
+          i32.load offset=1048 align=1
+          local.set 29
+          local.get 29
+          local.get 28
+          i32.sub
+          local.set 30
+          local.get 28
+          local.get 30
+          i32.const 8192
+          local.get 30
+          i32.const 8192
+          i32.lt_u
+          select
+          i32.add
+          local.set 31
+          local.get 28
+          local.get 31
+          i32.lt_u
+          if ;; label = @4
+            loop ;; label = @5
+              i32.const 0
+              i32.load offset=1040 align=1
+              local.get 28
+              i32.const 10
+              i32.shr_u
+              i32.const 2
+              i32.shl
+              i32.add
+              i32.load align=1
+              local.get 28
+              i32.const 1023
+              i32.and
+              i32.const 24
+              i32.mul
+              i32.add
+              local.set 32
+              local.get 32
+              i64.load offset=16 align=1
+              local.set 33
+              local.get 33
+              local.set 34
+              local.get 34
+              local.get 26
+              i64.sub
+              local.set 35
+              local.get 25
+              local.get 35
+              i64.const 6
+              i64.shr_u
+              i32.wrap_i64
+              i32.const 16
+              i32.mul
+              i32.add
+              local.set 36
+              local.get 36
+              local.get 36
+              i64.load offset=64 align=1
+              i64.const 1
+              local.get 35
+              i64.shl
+              i64.or
+              i64.store offset=64 align=1
+              local.get 28
+              i32.const 1
+              i32.add
+              local.set 28
+              local.get 28
+              local.get 31
+              i32.lt_u
+              br_if 0 (;@5;)
+            end
           end
-        end
-        i32.const 0
-        local.get 28
-        i32.store offset=1092 align=1
-        i32.const 0
-        local.get 23
-        i32.store offset=1096 align=1
-        local.get 28
-        local.get 26
-        i32.lt_u
-        if ;; label = @3
-          i32.const 1
-          return
+          i32.const 0
+          local.get 31
+          i32.store offset=1092 align=1
+          local.get 31
+          local.get 29
+          i32.lt_u
+          if ;; label = @4
+            i32.const 1
+            return
+          end
         end
         i32.const 0
         i32.const 3
@@ -1501,97 +1916,74 @@
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1092 align=1
-        local.set 31
+        i32.load offset=20 align=1
+        local.set 37
         i32.const 0
-        i32.load offset=1048 align=1
-        local.set 32
-        local.get 32
-        local.get 31
+        i32.load offset=1132 align=1
+        local.set 38
+        i32.const 0
+        i32.load offset=1092 align=1
+        local.set 39
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.const 63
+        i64.add
+        i64.const 6
+        i64.shr_u
+        i32.wrap_i64
+        local.set 40
+        local.get 40
+        local.get 39
         i32.sub
-        local.set 33
-        local.get 31
-        local.get 33
-        i32.const 8192
-        local.get 33
-        i32.const 8192
+        local.set 41
+        local.get 39
+        local.get 41
+        i32.const 262144
+        local.get 41
+        i32.const 262144
         i32.lt_u
         select
         i32.add
-        local.set 34
-        local.get 31
-        local.get 34
+        local.set 42
+        local.get 39
+        local.get 42
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            i32.const 0
-            i32.load offset=1040 align=1
-            local.get 31
-            i32.const 10
-            i32.shr_u
-            i32.const 2
-            i32.shl
-            i32.add
-            i32.load align=1
-            local.get 31
-            i32.const 1023
-            i32.and
-            i32.const 24
+            local.get 37
+            local.get 39
+            i32.const 16
             i32.mul
             i32.add
-            local.set 35
-            local.get 35
-            i32.load align=1
-            local.set 36
-            local.get 14
-            i32.const 64
+            local.set 43
+            local.get 43
+            local.get 38
+            i32.store offset=72 align=1
+            local.get 38
+            local.get 43
+            i64.load offset=64 align=1
+            i64.popcnt
+            i32.wrap_i64
             i32.add
-            local.get 36
-            local.get 15
-            i32.shr_u
-            i32.const 3
-            i32.shl
-            i32.add
-            local.set 37
-            local.get 37
-            i32.load offset=8 align=1
             local.set 38
-            local.get 37
-            local.get 38
-            i32.const 24
-            i32.add
-            i32.store offset=8 align=1
-            local.get 14
-            local.get 38
+            local.get 39
+            i32.const 1
             i32.add
             local.set 39
             local.get 39
-            local.get 35
-            i64.load align=1
-            i64.store align=1
-            local.get 39
-            local.get 35
-            i64.load offset=8 align=1
-            i64.store offset=8 align=1
-            local.get 39
-            local.get 35
-            i64.load offset=16 align=1
-            i64.store offset=16 align=1
-            local.get 31
-            i32.const 1
-            i32.add
-            local.set 31
-            local.get 31
-            local.get 34
+            local.get 42
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 34
+        local.get 42
         i32.store offset=1092 align=1
-        local.get 34
-        local.get 32
+        i32.const 0
+        local.get 38
+        i32.store offset=1132 align=1
+        local.get 42
+        local.get 40
         i32.lt_u
         if ;; label = @3
           i32.const 1
@@ -1605,8 +1997,679 @@
         i32.store offset=1092 align=1
       end
       i32.const 0
+      i32.load offset=1088 align=1
+      i32.const 4
+      i32.eq
+      if ;; label = @2
+        i32.const 0
+        i32.load offset=1048 align=1
+        local.set 44
+        local.get 44
+        i32.const 15
+        i32.or
+        i32.clz
+        local.set 45
+        i32.const 1
+        i32.const 32
+        local.get 45
+        i32.sub
+        i32.shl
+        local.set 46
+        i32.const 64
+        local.set 47
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.const 0
+        i64.ne
+        if ;; label = @3
+          local.get 47
+          i32.const 0
+          i64.load offset=1120 align=1
+          i64.const 63
+          i64.add
+          i64.const 6
+          i64.shr_u
+          i32.wrap_i64
+          i32.const 16
+          i32.mul
+          i32.add
+          local.set 47
+          i32.const 0
+          i32.const 0
+          i32.load offset=1132 align=1
+          i32.const 0
+          i32.load offset=1132 align=1
+          local.get 44
+          i32.eq
+          select
+          local.set 46
+        end
+        local.get 47
+        local.set 48
+        local.get 46
+        if ;; label = @3
+          local.get 48
+          local.get 46
+          i32.const 1
+          i32.add
+          i32.const 8
+          i32.mul
+          i32.add
+          local.set 48
+        end
+        local.get 48
+        local.get 44
+        i32.const 1
+        i32.add
+        i32.const 24
+        i32.mul
+        i32.add
+        local.set 49
+        i32.const 0
+        i32.load offset=44 align=1
+        local.get 49
+        i32.lt_u
+        if ;; label = @3
+          i32.const 0
+          local.get 49
+          i32.store offset=40 align=1
+          i32.const 2
+          return
+        end
+        i32.const 0
+        i32.load offset=20 align=1
+        local.set 50
+        local.get 50
+        local.get 44
+        i32.store align=1
+        local.get 50
+        local.get 48
+        i32.store offset=4 align=1
+        local.get 50
+        local.get 45
+        i32.store offset=8 align=1
+        local.get 50
+        local.get 47
+        i32.store offset=12 align=1
+        local.get 50
+        local.get 46
+        i32.store offset=16 align=1
+        local.get 50
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.store offset=24 align=1
+        local.get 50
+        i32.const 0
+        i64.load offset=1104 align=1
+        i64.store offset=32 align=1
+        local.get 46
+        if ;; label = @3
+          local.get 50
+          local.get 47
+          i32.add
+          local.get 48
+          i32.store align=1
+        end
+        i32.const 0
+        local.get 48
+        i32.store offset=1096 align=1
+        i32.const 0
+        i32.const 5
+        i32.store offset=1088 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1092 align=1
+      end
+      i32.const 0
+      i32.load offset=20 align=1
+      local.set 51
+      local.get 51
+      local.get 51
+      i32.load offset=4 align=1
+      i32.add
+      local.set 52
+      local.get 51
+      i32.load offset=8 align=1
+      local.set 53
+      local.get 51
+      local.get 51
+      i32.load offset=12 align=1
+      i32.add
+      local.set 54
+      local.get 51
+      i32.load offset=16 align=1
+      local.set 55
+      local.get 51
+      i64.load offset=32 align=1
+      local.set 56
+      local.get 51
+      i64.load offset=24 align=1
+      local.set 57
+      i32.const 0
+      i32.load offset=1088 align=1
+      i32.const 5
+      i32.eq
+      if ;; label = @2
+        local.get 54
+        i32.const 1
+        i32.const 3
+        i32.shl
+        i32.add
+        local.set 58
+        local.get 55
+        i32.const 8
+        i32.mul
+        local.set 59
+        i32.const 0
+        i32.load offset=1092 align=1
+        local.set 60
+        local.get 59
+        local.get 60
+        i32.sub
+        local.set 61
+        local.get 61
+        i32.const 4194304
+        local.get 61
+        i32.const 4194304
+        i32.lt_u
+        select
+        local.set 62
+        local.get 58
+        local.get 60
+        i32.add
+        i32.const 0
+        local.get 62
+        memory.fill
+        i32.const 0
+        local.get 60
+        local.get 62
+        i32.add
+        i32.store offset=1092 align=1
+        local.get 62
+        local.get 61
+        i32.lt_u
+        if ;; label = @3
+          i32.const 1
+          return
+        end
+        i32.const 0
+        i32.const 6
+        i32.store offset=1088 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1092 align=1
+      end
+      i32.const 0
+      i32.load offset=1088 align=1
+      i32.const 6
+      i32.eq
+      if ;; label = @2
+        local.get 55
+        if ;; label = @3
+          i32.const 0
+          i32.load offset=1092 align=1
+          local.set 63
+          i32.const 0
+          i32.load offset=1048 align=1
+          local.set 64
+          local.get 64
+          local.get 63
+          i32.sub
+          local.set 65
+          local.get 63
+          local.get 65
+          i32.const 8192
+          local.get 65
+          i32.const 8192
+          i32.lt_u
+          select
+          i32.add
+          local.set 66
+          local.get 63
+          local.get 66
+          i32.lt_u
+          if ;; label = @4
+            loop ;; label = @5
+              i32.const 0
+              i32.load offset=1040 align=1
+              local.get 63
+              i32.const 10
+              i32.shr_u
+              i32.const 2
+              i32.shl
+              i32.add
+              i32.load align=1
+              local.get 63
+              i32.const 1023
+              i32.and
+              i32.const 24
+              i32.mul
+              i32.add
+              local.set 67
+              local.get 67
+              i64.load offset=16 align=1
+              local.set 68
+              local.get 67
+              i32.load align=1
+              local.set 69
+              local.get 69
+              local.get 53
+              i32.shr_u
+              local.set 70
+              local.get 57
+              i64.const 0
+              i64.ne
+              if ;; label = @6
+                local.get 68
+                local.set 71
+                local.get 71
+                local.get 56
+                i64.sub
+                local.set 72
+                local.get 72
+                local.get 57
+                i64.lt_u
+                local.set 73
+                local.get 72
+                i64.const 0
+                local.get 73
+                select
+                local.set 72
+                local.get 51
+                local.get 72
+                i64.const 6
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 16
+                i32.mul
+                i32.add
+                local.set 74
+                local.get 74
+                i64.load offset=64 align=1
+                local.get 72
+                i64.const -1
+                i64.xor
+                i64.shl
+                local.set 75
+                local.get 74
+                i32.load offset=72 align=1
+                local.get 75
+                i64.popcnt
+                i32.wrap_i64
+                i32.add
+                i32.const 1
+                i32.sub
+                local.set 76
+                local.get 73
+                local.get 75
+                i64.const 0
+                i64.lt_s
+                i32.and
+                local.set 77
+                local.get 76
+                local.set 70
+              end
+              local.get 54
+              local.get 70
+              i32.const 3
+              i32.shl
+              i32.add
+              local.set 78
+              local.get 78
+              local.get 78
+              i64.load offset=8 align=1
+              i64.const 24
+              i64.add
+              i64.const 1
+              local.get 69
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              i64.extend_i32_u
+              i64.shl
+              i64.const 1
+              local.get 69
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              i64.extend_i32_u
+              i64.shl
+              i64.or
+              i64.const 32
+              i64.shl
+              i64.or
+              i64.store offset=8 align=1
+              local.get 63
+              i32.const 1
+              i32.add
+              local.set 63
+              local.get 63
+              local.get 66
+              i32.lt_u
+              br_if 0 (;@5;)
+            end
+          end
+          i32.const 0
+          local.get 66
+          i32.store offset=1092 align=1
+          local.get 66
+          local.get 64
+          i32.lt_u
+          if ;; label = @4
+            i32.const 1
+            return
+          end
+        end
+        i32.const 0
+        i32.const 7
+        i32.store offset=1088 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1092 align=1
+      end
+      i32.const 0
+      i32.load offset=1088 align=1
+      i32.const 7
+      i32.eq
+      if ;; label = @2
+        i32.const 0
+        i32.load offset=1096 align=1
+        local.set 79
+        i32.const 0
+        i32.load offset=1092 align=1
+        local.set 80
+        local.get 55
+        local.set 81
+        local.get 81
+        local.get 80
+        i32.sub
+        local.set 82
+        local.get 80
+        local.get 82
+        i32.const 262144
+        local.get 82
+        i32.const 262144
+        i32.lt_u
+        select
+        i32.add
+        local.set 83
+        local.get 80
+        local.get 83
+        i32.lt_u
+        if ;; label = @3
+          loop ;; label = @4
+            local.get 54
+            local.get 80
+            i32.const 3
+            i32.shl
+            i32.add
+            local.set 84
+            local.get 84
+            i32.load offset=8 align=1
+            local.set 85
+            local.get 84
+            local.get 79
+            i32.store offset=8 align=1
+            local.get 79
+            local.get 85
+            i32.add
+            local.set 79
+            local.get 80
+            i32.const 1
+            i32.add
+            local.set 80
+            local.get 80
+            local.get 83
+            i32.lt_u
+            br_if 0 (;@4;)
+          end
+        end
+        i32.const 0
+        local.get 83
+        i32.store offset=1092 align=1
+        i32.const 0
+        local.get 79
+        i32.store offset=1096 align=1
+        local.get 83
+        local.get 81
+        i32.lt_u
+        if ;; label = @3
+          i32.const 1
+          return
+        end
+        i32.const 0
+        i32.const 8
+        i32.store offset=1088 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1092 align=1
+      end
+      i32.const 0
+      i32.load offset=1088 align=1
+      i32.const 8
+      i32.eq
+      if ;; label = @2
+        i32.const 0
+        i32.load offset=1092 align=1
+        local.set 86
+        i32.const 0
+        i32.load offset=1048 align=1
+        local.set 87
+        local.get 87
+        local.get 86
+        i32.sub
+        local.set 88
+        local.get 86
+        local.get 88
+        i32.const 8192
+        local.get 88
+        i32.const 8192
+        i32.lt_u
+        select
+        i32.add
+        local.set 89
+        local.get 86
+        local.get 89
+        i32.lt_u
+        if ;; label = @3
+          loop ;; label = @4
+            i32.const 0
+            i32.load offset=1040 align=1
+            local.get 86
+            i32.const 10
+            i32.shr_u
+            i32.const 2
+            i32.shl
+            i32.add
+            i32.load align=1
+            local.get 86
+            i32.const 1023
+            i32.and
+            i32.const 24
+            i32.mul
+            i32.add
+            local.set 90
+            local.get 90
+            i64.load offset=16 align=1
+            local.set 91
+            local.get 90
+            i32.load align=1
+            local.set 92
+            local.get 55
+            if ;; label = @5
+              local.get 92
+              local.get 53
+              i32.shr_u
+              local.set 94
+              local.get 57
+              i64.const 0
+              i64.ne
+              if ;; label = @6
+                local.get 91
+                local.set 95
+                local.get 95
+                local.get 56
+                i64.sub
+                local.set 96
+                local.get 96
+                local.get 57
+                i64.lt_u
+                local.set 97
+                local.get 96
+                i64.const 0
+                local.get 97
+                select
+                local.set 96
+                local.get 51
+                local.get 96
+                i64.const 6
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 16
+                i32.mul
+                i32.add
+                local.set 98
+                local.get 98
+                i64.load offset=64 align=1
+                local.get 96
+                i64.const -1
+                i64.xor
+                i64.shl
+                local.set 99
+                local.get 98
+                i32.load offset=72 align=1
+                local.get 99
+                i64.popcnt
+                i32.wrap_i64
+                i32.add
+                i32.const 1
+                i32.sub
+                local.set 100
+                local.get 97
+                local.get 99
+                i64.const 0
+                i64.lt_s
+                i32.and
+                local.set 101
+                local.get 100
+                local.set 94
+              end
+              local.get 54
+              local.get 94
+              i32.const 3
+              i32.shl
+              i32.add
+              local.set 102
+              local.get 102
+              i32.load offset=8 align=1
+              local.set 103
+              local.get 102
+              local.get 103
+              i32.const 24
+              i32.add
+              i32.store offset=8 align=1
+              local.get 51
+              local.get 103
+              i32.add
+              local.set 93
+            else
+              local.get 91
+              local.set 104
+              local.get 104
+              local.get 56
+              i64.sub
+              local.set 105
+              local.get 105
+              local.get 57
+              i64.lt_u
+              local.set 106
+              local.get 105
+              i64.const 0
+              local.get 106
+              select
+              local.set 105
+              local.get 51
+              local.get 105
+              i64.const 6
+              i64.shr_u
+              i32.wrap_i64
+              i32.const 16
+              i32.mul
+              i32.add
+              local.set 107
+              local.get 107
+              i64.load offset=64 align=1
+              local.get 105
+              i64.const -1
+              i64.xor
+              i64.shl
+              local.set 108
+              local.get 107
+              i32.load offset=72 align=1
+              local.get 108
+              i64.popcnt
+              i32.wrap_i64
+              i32.add
+              i32.const 1
+              i32.sub
+              local.set 109
+              local.get 106
+              local.get 108
+              i64.const 0
+              i64.lt_s
+              i32.and
+              local.set 110
+              local.get 52
+              local.get 109
+              i32.const 24
+              i32.mul
+              i32.add
+              local.set 93
+            end
+            local.get 93
+            local.get 90
+            i64.load align=1
+            i64.store align=1
+            local.get 93
+            local.get 90
+            i64.load offset=8 align=1
+            i64.store offset=8 align=1
+            local.get 93
+            local.get 90
+            i64.load offset=16 align=1
+            i64.store offset=16 align=1
+            local.get 86
+            i32.const 1
+            i32.add
+            local.set 86
+            local.get 86
+            local.get 89
+            i32.lt_u
+            br_if 0 (;@4;)
+          end
+        end
+        i32.const 0
+        local.get 89
+        i32.store offset=1092 align=1
+        local.get 89
+        local.get 87
+        i32.lt_u
+        if ;; label = @3
+          i32.const 1
+          return
+        end
+        i32.const 0
+        i32.const 9
+        i32.store offset=1088 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1092 align=1
+      end
+      i32.const 0
       i32.const 2
-      i32.store offset=1216 align=1
+      i32.store offset=1248 align=1
     end
     i32.const 0
     return

@@ -134,7 +134,7 @@
     unreachable
   )
   (func (;15;) (type 15) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i64 i64 i32 i32 i32)
     i32.const 0
     i64.const 2
     i64.store offset=632 align=1
@@ -142,8 +142,27 @@
     i32.load offset=96 align=1
     local.set 1
     local.get 1
-    i32.load offset=8 align=1
+    local.get 1
+    i32.load offset=4 align=1
+    i32.add
     local.set 2
+    local.get 1
+    i32.load offset=8 align=1
+    local.set 3
+    local.get 1
+    local.get 1
+    i32.load offset=12 align=1
+    i32.add
+    local.set 4
+    local.get 1
+    i32.load offset=16 align=1
+    local.set 5
+    local.get 1
+    i64.load offset=32 align=1
+    local.set 6
+    local.get 1
+    i64.load offset=24 align=1
+    local.set 7
     i32.const 0
     i32.load offset=100 align=1
     i32.eqz
@@ -151,15 +170,15 @@
       local.get 1
       i32.load align=1
       call 4
-      local.set 3
-      local.get 3
+      local.set 8
+      local.get 8
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 3
+      local.get 8
       i32.store offset=100 align=1
     end
     local.get 1
@@ -167,30 +186,30 @@
     i32.const 0
     i32.load offset=1244 align=1
     i32.sub
-    local.set 4
-    local.get 4
+    local.set 9
+    local.get 9
     i32.const 4194304
-    local.get 4
+    local.get 9
     i32.const 4194304
     i32.lt_u
     select
-    local.set 5
+    local.set 10
     i32.const 0
     i32.load offset=100 align=1
     i32.const 0
     i32.load offset=1244 align=1
     i32.add
     i32.const 0
-    local.get 5
+    local.get 10
     memory.fill
     i32.const 0
     i32.const 0
     i32.load offset=1244 align=1
-    local.get 5
+    local.get 10
     i32.add
     i32.store offset=1244 align=1
-    local.get 5
-    local.get 4
+    local.get 10
+    local.get 9
     i32.lt_u
     if ;; label = @1
       i32.const 1
@@ -224,7 +243,7 @@
     unreachable
   )
   (func (;18;) (type 18) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
     i32.load offset=1152 align=1
@@ -371,55 +390,69 @@
     i32.load offset=96 align=1
     local.set 17
     local.get 17
-    i32.load offset=8 align=1
-    local.set 18
-    i32.const 0
-    i32.load offset=100 align=1
-    local.set 19
-    local.get 17
     local.get 17
     i32.load offset=4 align=1
     i32.add
+    local.set 18
+    local.get 17
+    i32.load offset=8 align=1
+    local.set 19
+    local.get 17
+    local.get 17
+    i32.load offset=12 align=1
+    i32.add
     local.set 20
-    i32.const 0
-    i32.load offset=1232 align=1
+    local.get 17
+    i32.load offset=16 align=1
     local.set 21
-    i32.const 0
-    i32.load offset=1236 align=1
+    local.get 17
+    i64.load offset=32 align=1
     local.set 22
-    i32.const 0
-    i32.load offset=1240 align=1
+    local.get 17
+    i64.load offset=24 align=1
     local.set 23
     i32.const 0
+    i32.load offset=100 align=1
     local.set 24
     i32.const 0
-    i32.load offset=1256 align=1
+    i32.load offset=1232 align=1
     local.set 25
-    i32.const 8
+    i32.const 0
+    i32.load offset=1236 align=1
     local.set 26
-    i32.const 1
+    i32.const 0
+    i32.load offset=1240 align=1
     local.set 27
+    i32.const 0
+    local.set 28
+    i32.const 0
+    i32.load offset=1256 align=1
+    local.set 29
+    i32.const 8
+    local.set 30
+    i32.const 1
+    local.set 31
     block ;; label = @1
       i32.const 0
       i32.load offset=1260 align=1
-      local.set 28
-      local.get 28
+      local.set 32
+      local.get 32
       if ;; label = @2
         i32.const 0
         i32.load offset=1184 align=1
-        local.set 29
+        local.set 33
         i32.const 0
         i32.load offset=64 align=1
-        local.set 30
-        local.get 30
+        local.set 34
+        local.get 34
         i32.load align=1
-        local.set 31
-        local.get 30
+        local.set 35
+        local.get 34
         i32.load offset=4 align=1
-        local.set 32
-        local.get 30
+        local.set 36
+        local.get 34
         i32.load offset=32 align=1
-        local.set 33
+        local.set 37
         i32.const 0
         i32.load offset=1284 align=1
         i32.const 0
@@ -427,190 +460,593 @@
         i32.const 0
         i32.mul
         i32.add
-        local.set 35
+        local.set 39
         i32.const 0
         i32.load offset=1248 align=1
-        local.set 36
+        local.set 40
         i32.const 0
         i32.load offset=1252 align=1
-        local.set 37
+        local.set 41
         block ;; label = @3
           loop ;; label = @4
-            local.get 36
-            local.get 37
+            local.get 40
+            local.get 41
             i32.le_u
             if ;; label = @5
-              local.get 28
-              local.get 29
+              local.get 32
+              local.get 33
               i32.le_u
               br_if 2 (;@3;)
-              local.get 28
-              local.get 29
+              local.get 32
+              local.get 33
               i32.sub
-              local.set 38
-              local.get 29
-              local.get 38
+              local.set 42
+              local.get 33
+              local.get 42
               i32.const 1024
-              local.get 38
+              local.get 42
               i32.const 1024
               i32.lt_u
               select
               i32.add
-              local.set 39
+              local.set 43
               i32.const 0
-              local.set 36
-              local.get 29
-              local.get 39
-              i32.lt_u
+              local.set 40
+              local.get 23
+              i64.const 0
+              i64.ne
               if ;; label = @6
-                loop ;; label = @7
-                  local.get 29
-                  local.set 34
-                  local.get 31
-                  local.get 34
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 40
-                  local.get 32
-                  local.get 34
-                  i32.const 3
-                  i32.shr_u
-                  i32.add
-                  i32.load8_u
-                  local.get 34
-                  i32.const 7
-                  i32.and
-                  i32.shr_u
-                  i32.const 1
-                  i32.and
-                  i32.eqz
-                  local.set 41
-                  i64.const 2685821657736338717
-                  local.set 42
-                  local.get 42
-                  i64.const 2685821657736338717
-                  local.get 40
-                  local.get 41
-                  select
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 44
-                  local.set 43
-                  local.get 43
-                  local.get 44
-                  i64.xor
-                  local.set 42
-                  local.get 42
-                  i32.wrap_i64
-                  local.set 45
-                  local.get 17
-                  i32.const 64
-                  i32.add
-                  local.get 45
-                  local.get 18
-                  i32.shr_u
-                  i32.const 3
-                  i32.shl
-                  i32.add
-                  local.set 46
-                  local.get 46
-                  i64.load offset=8 align=1
-                  local.set 47
-                  i64.const 1
-                  local.get 45
-                  i32.const 0
-                  i32.shr_u
-                  i32.const 15
-                  i32.and
-                  i64.extend_i32_u
-                  i64.shl
-                  i64.const 1
-                  local.get 45
-                  i32.const 4
-                  i32.shr_u
-                  i32.const 15
-                  i32.and
-                  i64.extend_i32_u
-                  i64.shl
-                  i64.or
-                  i64.const 32
-                  i64.shl
-                  local.set 48
-                  local.get 46
-                  i32.load align=1
-                  local.set 49
-                  local.get 17
-                  local.get 47
-                  i32.wrap_i64
-                  local.get 49
-                  local.get 47
-                  local.get 48
-                  i64.and
-                  local.get 48
-                  i64.eq
-                  select
-                  i32.add
-                  local.set 50
-                  local.get 17
-                  local.get 49
-                  i32.add
-                  local.set 49
-                  local.get 49
-                  local.get 50
-                  local.get 41
-                  select
-                  local.set 50
-                  local.get 35
-                  local.get 36
-                  i32.const 12
-                  i32.mul
-                  i32.add
-                  local.set 51
-                  local.get 51
-                  local.get 34
-                  i32.store align=1
-                  local.get 51
-                  local.get 49
-                  i32.store offset=4 align=1
-                  local.get 51
-                  local.get 50
-                  i32.store offset=8 align=1
-                  local.get 36
-                  local.get 49
-                  local.get 50
-                  i32.lt_u
-                  i32.add
-                  local.set 36
-                  local.get 29
-                  i32.const 1
-                  i32.add
-                  local.set 29
-                  local.get 29
-                  local.get 39
-                  i32.lt_u
-                  br_if 0 (;@7;)
+                local.get 33
+                local.get 43
+                i32.lt_u
+                if ;; label = @7
+                  loop ;; label = @8
+                    local.get 33
+                    local.set 38
+                    local.get 35
+                    local.get 38
+                    i32.const 8
+                    i32.mul
+                    i32.add
+                    i64.load align=1
+                    local.set 44
+                    local.get 36
+                    local.get 38
+                    i32.const 3
+                    i32.shr_u
+                    i32.add
+                    i32.load8_u
+                    local.get 38
+                    i32.const 7
+                    i32.and
+                    i32.shr_u
+                    i32.const 1
+                    i32.and
+                    i32.eqz
+                    local.set 45
+                    local.get 44
+                    local.set 46
+                    local.get 46
+                    local.get 22
+                    i64.sub
+                    local.set 47
+                    local.get 47
+                    local.get 23
+                    i64.lt_u
+                    local.set 48
+                    local.get 47
+                    i64.const 0
+                    local.get 48
+                    select
+                    local.set 47
+                    local.get 17
+                    local.get 47
+                    i64.const 6
+                    i64.shr_u
+                    i32.wrap_i64
+                    i32.const 16
+                    i32.mul
+                    i32.add
+                    local.set 49
+                    local.get 39
+                    local.get 40
+                    i32.const 12
+                    i32.mul
+                    i32.add
+                    local.set 50
+                    local.get 50
+                    local.get 38
+                    i32.store align=1
+                    local.get 40
+                    local.get 49
+                    i64.load offset=64 align=1
+                    local.get 47
+                    i64.shr_u
+                    i32.wrap_i64
+                    local.get 48
+                    i32.and
+                    local.get 45
+                    i32.eqz
+                    i32.and
+                    i32.add
+                    local.set 40
+                    local.get 33
+                    i32.const 1
+                    i32.add
+                    local.set 33
+                    local.get 33
+                    local.get 43
+                    i32.lt_u
+                    br_if 0 (;@8;)
+                  end
+                end
+                i32.const 0
+                local.set 51
+                local.get 51
+                local.get 40
+                i32.lt_u
+                if ;; label = @7
+                  loop ;; label = @8
+                    local.get 39
+                    local.get 51
+                    i32.const 12
+                    i32.mul
+                    i32.add
+                    local.set 52
+                    local.get 52
+                    i32.load align=1
+                    local.set 38
+                    local.get 35
+                    local.get 38
+                    i32.const 8
+                    i32.mul
+                    i32.add
+                    i64.load align=1
+                    local.set 53
+                    local.get 36
+                    local.get 38
+                    i32.const 3
+                    i32.shr_u
+                    i32.add
+                    i32.load8_u
+                    local.get 38
+                    i32.const 7
+                    i32.and
+                    i32.shr_u
+                    i32.const 1
+                    i32.and
+                    i32.eqz
+                    local.set 54
+                    local.get 23
+                    i64.const 0
+                    i64.ne
+                    if ;; label = @9
+                      local.get 53
+                      local.set 57
+                      local.get 57
+                      local.get 22
+                      i64.sub
+                      local.set 58
+                      local.get 58
+                      local.get 23
+                      i64.lt_u
+                      local.set 59
+                      local.get 58
+                      i64.const 0
+                      local.get 59
+                      select
+                      local.set 58
+                      local.get 17
+                      local.get 58
+                      i64.const 6
+                      i64.shr_u
+                      i32.wrap_i64
+                      i32.const 16
+                      i32.mul
+                      i32.add
+                      local.set 60
+                      local.get 60
+                      i64.load offset=64 align=1
+                      local.get 58
+                      i64.const -1
+                      i64.xor
+                      i64.shl
+                      local.set 61
+                      local.get 60
+                      i32.load offset=72 align=1
+                      local.get 61
+                      i64.popcnt
+                      i32.wrap_i64
+                      i32.add
+                      i32.const 1
+                      i32.sub
+                      local.set 62
+                      local.get 59
+                      local.get 61
+                      i64.const 0
+                      i64.lt_s
+                      i32.and
+                      local.set 63
+                      local.get 21
+                      if ;; label = @10
+                        local.get 20
+                        local.get 62
+                        i32.const 3
+                        i32.shl
+                        i32.add
+                        local.set 64
+                        local.get 64
+                        i32.load align=1
+                        local.set 55
+                        local.get 64
+                        i32.load offset=8 align=1
+                        local.set 65
+                        local.get 17
+                        local.get 65
+                        local.get 55
+                        local.get 63
+                        select
+                        i32.add
+                        local.set 56
+                        local.get 17
+                        local.get 55
+                        i32.add
+                        local.set 55
+                      else
+                        local.get 18
+                        local.get 62
+                        i32.const 24
+                        i32.mul
+                        i32.add
+                        local.set 55
+                        local.get 55
+                        i32.const 24
+                        i32.add
+                        local.get 55
+                        local.get 63
+                        select
+                        local.set 56
+                      end
+                    else
+                      i64.const 2685821657736338717
+                      local.set 66
+                      local.get 66
+                      i64.const 2685821657736338717
+                      local.get 53
+                      local.get 54
+                      select
+                      i64.xor
+                      i64.const -7046029254386353131
+                      i64.mul_wide_u
+                      local.set 68
+                      local.set 67
+                      local.get 67
+                      local.get 68
+                      i64.xor
+                      local.set 66
+                      local.get 66
+                      i32.wrap_i64
+                      local.set 69
+                      local.get 20
+                      local.get 69
+                      local.get 19
+                      i32.shr_u
+                      i32.const 3
+                      i32.shl
+                      i32.add
+                      local.set 70
+                      local.get 70
+                      i64.load offset=8 align=1
+                      local.set 71
+                      i64.const 1
+                      local.get 69
+                      i32.const 0
+                      i32.shr_u
+                      i32.const 15
+                      i32.and
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.const 1
+                      local.get 69
+                      i32.const 4
+                      i32.shr_u
+                      i32.const 15
+                      i32.and
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.or
+                      i64.const 32
+                      i64.shl
+                      local.set 72
+                      local.get 70
+                      i32.load align=1
+                      local.set 55
+                      local.get 70
+                      i32.load offset=8 align=1
+                      local.set 73
+                      local.get 17
+                      local.get 73
+                      local.get 55
+                      local.get 71
+                      local.get 72
+                      i64.and
+                      local.get 72
+                      i64.eq
+                      select
+                      i32.add
+                      local.set 56
+                      local.get 17
+                      local.get 55
+                      i32.add
+                      local.set 55
+                    end
+                    local.get 55
+                    local.get 56
+                    local.get 54
+                    select
+                    local.set 56
+                    local.get 52
+                    local.get 55
+                    i32.store offset=4 align=1
+                    local.get 52
+                    local.get 56
+                    i32.store offset=8 align=1
+                    local.get 51
+                    i32.const 1
+                    i32.add
+                    local.set 51
+                    local.get 51
+                    local.get 40
+                    i32.lt_u
+                    br_if 0 (;@8;)
+                  end
+                end
+              else
+                local.get 33
+                local.get 43
+                i32.lt_u
+                if ;; label = @7
+                  loop ;; label = @8
+                    local.get 33
+                    local.set 38
+                    local.get 35
+                    local.get 38
+                    i32.const 8
+                    i32.mul
+                    i32.add
+                    i64.load align=1
+                    local.set 74
+                    local.get 36
+                    local.get 38
+                    i32.const 3
+                    i32.shr_u
+                    i32.add
+                    i32.load8_u
+                    local.get 38
+                    i32.const 7
+                    i32.and
+                    i32.shr_u
+                    i32.const 1
+                    i32.and
+                    i32.eqz
+                    local.set 75
+                    local.get 23
+                    i64.const 0
+                    i64.ne
+                    if ;; label = @9
+                      local.get 74
+                      local.set 78
+                      local.get 78
+                      local.get 22
+                      i64.sub
+                      local.set 79
+                      local.get 79
+                      local.get 23
+                      i64.lt_u
+                      local.set 80
+                      local.get 79
+                      i64.const 0
+                      local.get 80
+                      select
+                      local.set 79
+                      local.get 17
+                      local.get 79
+                      i64.const 6
+                      i64.shr_u
+                      i32.wrap_i64
+                      i32.const 16
+                      i32.mul
+                      i32.add
+                      local.set 81
+                      local.get 81
+                      i64.load offset=64 align=1
+                      local.get 79
+                      i64.const -1
+                      i64.xor
+                      i64.shl
+                      local.set 82
+                      local.get 81
+                      i32.load offset=72 align=1
+                      local.get 82
+                      i64.popcnt
+                      i32.wrap_i64
+                      i32.add
+                      i32.const 1
+                      i32.sub
+                      local.set 83
+                      local.get 80
+                      local.get 82
+                      i64.const 0
+                      i64.lt_s
+                      i32.and
+                      local.set 84
+                      local.get 21
+                      if ;; label = @10
+                        local.get 20
+                        local.get 83
+                        i32.const 3
+                        i32.shl
+                        i32.add
+                        local.set 85
+                        local.get 85
+                        i32.load align=1
+                        local.set 76
+                        local.get 85
+                        i32.load offset=8 align=1
+                        local.set 86
+                        local.get 17
+                        local.get 86
+                        local.get 76
+                        local.get 84
+                        select
+                        i32.add
+                        local.set 77
+                        local.get 17
+                        local.get 76
+                        i32.add
+                        local.set 76
+                      else
+                        local.get 18
+                        local.get 83
+                        i32.const 24
+                        i32.mul
+                        i32.add
+                        local.set 76
+                        local.get 76
+                        i32.const 24
+                        i32.add
+                        local.get 76
+                        local.get 84
+                        select
+                        local.set 77
+                      end
+                    else
+                      i64.const 2685821657736338717
+                      local.set 87
+                      local.get 87
+                      i64.const 2685821657736338717
+                      local.get 74
+                      local.get 75
+                      select
+                      i64.xor
+                      i64.const -7046029254386353131
+                      i64.mul_wide_u
+                      local.set 89
+                      local.set 88
+                      local.get 88
+                      local.get 89
+                      i64.xor
+                      local.set 87
+                      local.get 87
+                      i32.wrap_i64
+                      local.set 90
+                      local.get 20
+                      local.get 90
+                      local.get 19
+                      i32.shr_u
+                      i32.const 3
+                      i32.shl
+                      i32.add
+                      local.set 91
+                      local.get 91
+                      i64.load offset=8 align=1
+                      local.set 92
+                      i64.const 1
+                      local.get 90
+                      i32.const 0
+                      i32.shr_u
+                      i32.const 15
+                      i32.and
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.const 1
+                      local.get 90
+                      i32.const 4
+                      i32.shr_u
+                      i32.const 15
+                      i32.and
+                      i64.extend_i32_u
+                      i64.shl
+                      i64.or
+                      i64.const 32
+                      i64.shl
+                      local.set 93
+                      local.get 91
+                      i32.load align=1
+                      local.set 76
+                      local.get 91
+                      i32.load offset=8 align=1
+                      local.set 94
+                      local.get 17
+                      local.get 94
+                      local.get 76
+                      local.get 92
+                      local.get 93
+                      i64.and
+                      local.get 93
+                      i64.eq
+                      select
+                      i32.add
+                      local.set 77
+                      local.get 17
+                      local.get 76
+                      i32.add
+                      local.set 76
+                    end
+                    local.get 76
+                    local.get 77
+                    local.get 75
+                    select
+                    local.set 77
+                    local.get 39
+                    local.get 40
+                    i32.const 12
+                    i32.mul
+                    i32.add
+                    local.set 95
+                    local.get 95
+                    local.get 38
+                    i32.store align=1
+                    local.get 95
+                    local.get 76
+                    i32.store offset=4 align=1
+                    local.get 95
+                    local.get 77
+                    i32.store offset=8 align=1
+                    local.get 40
+                    local.get 76
+                    local.get 77
+                    i32.lt_u
+                    i32.add
+                    local.set 40
+                    local.get 33
+                    i32.const 1
+                    i32.add
+                    local.set 33
+                    local.get 33
+                    local.get 43
+                    i32.lt_u
+                    br_if 0 (;@8;)
+                  end
                 end
               end
               i32.const 0
-              local.set 37
+              local.set 41
               i32.const 0
               i32.const 0
               i32.store offset=1272 align=1
             end
             i32.const 0
-            local.get 29
+            local.get 33
             i32.store offset=1184 align=1
             i32.const 0
-            local.get 28
+            local.get 32
             i32.store offset=1188 align=1
             i32.const 0
-            local.get 36
+            local.get 40
             i32.store offset=1248 align=1
             i32.const 0
-            local.get 37
+            local.get 41
             i32.store offset=1252 align=1
             i32.const 0
             i32.load offset=1272 align=1
@@ -621,22 +1057,22 @@
             i32.eq
             i32.eqz
             i32.and
-            local.get 36
+            local.get 40
             i32.const 0
             i32.gt_u
             i32.and
             if ;; label = @5
               i32.const 0
-              local.get 25
+              local.get 29
               i32.store offset=1256 align=1
               i32.const 0
-              local.get 21
+              local.get 25
               i32.store offset=1232 align=1
               i32.const 0
-              local.get 22
+              local.get 26
               i32.store offset=1236 align=1
               i32.const 0
-              local.get 23
+              local.get 27
               i32.store offset=1240 align=1
               local.get 16
               br_if 4 (;@1;)
@@ -647,267 +1083,267 @@
               i64.const 2
               i64.store offset=608 align=1
               i32.const 0
-              local.get 35
+              local.get 39
               i32.store offset=616 align=1
               i32.const 0
               i32.const 12
               i32.store offset=620 align=1
               i32.const 0
-              local.get 36
+              local.get 40
               i32.store offset=624 align=1
               i32.const 4
               return
             end
             i32.const 0
-            local.get 25
+            local.get 29
             i32.store offset=1256 align=1
             i32.const 0
-            local.get 21
+            local.get 25
             i32.store offset=1232 align=1
             i32.const 0
-            local.get 22
+            local.get 26
             i32.store offset=1236 align=1
             i32.const 0
-            local.get 23
+            local.get 27
             i32.store offset=1240 align=1
             local.get 0
             local.get 16
             i32.const 1
             i32.shl
             i32.le_u
-            local.get 26
+            local.get 30
             i32.eqz
             i32.or
             br_if 3 (;@1;)
             local.get 0
             local.get 16
             i32.sub
-            local.set 52
-            local.get 52
+            local.set 96
+            local.get 96
             i32.const 1024
-            local.get 52
+            local.get 96
             i32.const 1024
             i32.lt_u
             select
-            local.set 24
-            local.get 26
+            local.set 28
+            local.get 30
             i32.const 1
             i32.sub
-            local.set 26
+            local.set 30
             block ;; label = @5
               loop ;; label = @6
-                local.get 36
-                local.get 37
+                local.get 40
+                local.get 41
                 i32.le_u
                 br_if 1 (;@5;)
-                local.get 35
-                local.get 37
+                local.get 39
+                local.get 41
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 53
-                local.get 25
+                local.set 97
+                local.get 29
                 i32.eqz
                 if ;; label = @7
-                  local.get 24
+                  local.get 28
                   i32.const 0
                   i32.le_s
                   br_if 2 (;@5;)
-                  local.get 53
+                  local.get 97
                   i32.load offset=4 align=1
-                  local.set 21
-                  local.get 53
+                  local.set 25
+                  local.get 97
                   i32.load offset=8 align=1
-                  local.set 22
+                  local.set 26
                   i32.const 0
-                  local.set 23
+                  local.set 27
                 end
-                local.get 53
+                local.get 97
                 i32.load align=1
-                local.set 34
-                local.get 31
-                local.get 34
+                local.set 38
+                local.get 35
+                local.get 38
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 54
-                local.get 32
-                local.get 34
+                local.set 98
+                local.get 36
+                local.get 38
                 i32.const 3
                 i32.shr_u
                 i32.add
                 i32.load8_u
-                local.get 34
+                local.get 38
                 i32.const 7
                 i32.and
                 i32.shr_u
                 i32.const 1
                 i32.and
                 i32.eqz
-                local.set 55
+                local.set 99
                 block ;; label = @7
                   loop ;; label = @8
-                    local.get 22
-                    local.get 21
+                    local.get 26
+                    local.get 25
                     i32.le_u
                     br_if 1 (;@7;)
-                    local.get 25
+                    local.get 29
                     i32.const 1
                     i32.eq
                     if ;; label = @9
                       i32.const 0
-                      local.set 25
+                      local.set 29
                     end
-                    local.get 25
+                    local.get 29
                     i32.eqz
                     if ;; label = @9
-                      local.get 24
+                      local.get 28
                       i32.const 0
                       i32.le_s
                       if ;; label = @10
                         i32.const 1
-                        local.set 25
+                        local.set 29
                         br 5 (;@5;)
                       end
-                      local.get 24
+                      local.get 28
                       i32.const 1
                       i32.sub
-                      local.set 24
+                      local.set 28
                     end
                     i32.const 1
-                    local.set 56
-                    local.get 21
+                    local.set 100
+                    local.get 25
                     i64.load offset=8 align=1
-                    local.set 57
-                    local.get 21
+                    local.set 101
+                    local.get 25
                     i32.load8_u offset=16
-                    local.set 58
-                    local.get 56
-                    local.get 57
-                    local.get 54
+                    local.set 102
+                    local.get 100
+                    local.get 101
+                    local.get 98
                     i64.eq
-                    local.get 58
-                    local.get 55
+                    local.get 102
+                    local.get 99
                     i32.or
                     i32.eqz
                     i32.and
                     i32.and
-                    local.set 56
-                    local.get 56
+                    local.set 100
+                    local.get 100
                     if ;; label = @9
-                      local.get 21
+                      local.get 25
                       i32.load offset=4 align=1
-                      local.set 59
-                      local.get 33
-                      local.get 34
+                      local.set 103
+                      local.get 37
+                      local.get 38
                       i32.const 4
                       i32.mul
                       i32.add
                       i32.load align=1
-                      local.set 60
-                      local.get 59
-                      local.get 60
+                      local.set 104
+                      local.get 103
+                      local.get 104
                       i32.lt_s
-                      local.set 61
-                      local.get 61
-                      local.set 56
+                      local.set 105
+                      local.get 105
+                      local.set 100
                     end
-                    local.get 56
+                    local.get 100
                     if ;; label = @9
-                      local.get 19
-                      local.get 21
-                      local.get 20
+                      local.get 24
+                      local.get 25
+                      local.get 18
                       i32.sub
                       i32.const 24
                       i32.div_u
                       i32.add
                       i32.const 1
                       i32.store8
-                      local.get 21
+                      local.get 25
                       i64.load offset=8 align=1
-                      local.set 62
-                      local.get 21
+                      local.set 106
+                      local.get 25
                       i32.load8_u offset=16
-                      local.set 63
+                      local.set 107
                       local.get 6
                       local.get 16
                       i32.const 8
                       i32.mul
                       i32.add
-                      local.set 64
-                      local.get 64
-                      local.get 62
+                      local.set 108
+                      local.get 108
+                      local.get 106
                       i64.store align=1
                       local.get 7
                       local.get 16
                       i32.add
-                      local.get 63
+                      local.get 107
                       i32.eqz
                       i32.store8
-                      local.get 21
+                      local.get 25
                       i32.load offset=4 align=1
-                      local.set 65
+                      local.set 109
                       local.get 9
                       local.get 16
                       i32.const 4
                       i32.mul
                       i32.add
-                      local.set 66
-                      local.get 66
-                      local.get 65
+                      local.set 110
+                      local.get 110
+                      local.get 109
                       i32.store align=1
-                      local.get 31
-                      local.get 34
+                      local.get 35
+                      local.get 38
                       i32.const 8
                       i32.mul
                       i32.add
                       i64.load align=1
-                      local.set 67
-                      local.get 32
-                      local.get 34
+                      local.set 111
+                      local.get 36
+                      local.get 38
                       i32.const 3
                       i32.shr_u
                       i32.add
                       i32.load8_u
-                      local.get 34
+                      local.get 38
                       i32.const 7
                       i32.and
                       i32.shr_u
                       i32.const 1
                       i32.and
                       i32.eqz
-                      local.set 68
+                      local.set 112
                       local.get 10
                       local.get 16
                       i32.const 8
                       i32.mul
                       i32.add
-                      local.set 69
-                      local.get 69
-                      local.get 67
+                      local.set 113
+                      local.get 113
+                      local.get 111
                       i64.store align=1
                       local.get 11
                       local.get 16
                       i32.add
-                      local.get 68
+                      local.get 112
                       i32.eqz
                       i32.store8
-                      local.get 33
-                      local.get 34
+                      local.get 37
+                      local.get 38
                       i32.const 4
                       i32.mul
                       i32.add
                       i32.load align=1
-                      local.set 70
+                      local.set 114
                       local.get 13
                       local.get 16
                       i32.const 4
                       i32.mul
                       i32.add
-                      local.set 71
-                      local.get 71
-                      local.get 70
+                      local.set 115
+                      local.get 115
+                      local.get 114
                       i32.store align=1
                       local.get 14
                       local.get 16
@@ -919,17 +1355,17 @@
                       i32.add
                       local.set 16
                     end
-                    local.get 21
+                    local.get 25
                     i32.const 24
                     i32.add
-                    local.set 21
+                    local.set 25
                     br 0 (;@8;)
                   end
                 end
-                local.get 37
+                local.get 41
                 i32.const 1
                 i32.add
-                local.set 37
+                local.set 41
                 br 0 (;@6;)
               end
             end
@@ -954,10 +1390,10 @@
       end
       i32.const 0
       i32.load offset=1268 align=1
-      local.set 72
+      local.set 116
       local.get 17
       i32.load align=1
-      local.set 73
+      local.set 117
       i32.const 0
       i32.load offset=1264 align=1
       i32.const 0
@@ -967,132 +1403,132 @@
         block ;; label = @3
           loop ;; label = @4
             i32.const 0
-            local.get 72
+            local.get 116
             i32.store offset=1268 align=1
-            local.get 73
-            local.get 72
+            local.get 117
+            local.get 116
             i32.le_u
             br_if 1 (;@3;)
             i32.const 0
-            local.get 25
+            local.get 29
             i32.store offset=1256 align=1
             i32.const 0
-            local.get 21
+            local.get 25
             i32.store offset=1232 align=1
             i32.const 0
-            local.get 22
+            local.get 26
             i32.store offset=1236 align=1
             i32.const 0
-            local.get 23
+            local.get 27
             i32.store offset=1240 align=1
             local.get 0
             local.get 16
             i32.const 1
             i32.shl
             i32.le_u
-            local.get 26
+            local.get 30
             i32.eqz
             i32.or
             br_if 3 (;@1;)
             local.get 0
             local.get 16
             i32.sub
-            local.set 74
-            local.get 74
+            local.set 118
+            local.get 118
             i32.const 1024
-            local.get 74
+            local.get 118
             i32.const 1024
             i32.lt_u
             select
-            local.set 24
-            local.get 26
+            local.set 28
+            local.get 30
             i32.const 1
             i32.sub
-            local.set 26
+            local.set 30
             block ;; label = @5
               loop ;; label = @6
-                local.get 73
-                local.get 72
+                local.get 117
+                local.get 116
                 i32.le_u
                 br_if 1 (;@5;)
-                local.get 25
+                local.get 29
                 i32.eqz
                 if ;; label = @7
-                  local.get 24
+                  local.get 28
                   i32.const 0
                   i32.le_s
                   br_if 2 (;@5;)
-                  local.get 24
+                  local.get 28
                   i32.const 1
                   i32.sub
-                  local.set 24
+                  local.set 28
                 end
-                local.get 19
-                local.get 72
+                local.get 24
+                local.get 116
                 i32.add
                 i32.load8_u
                 i32.eqz
                 if ;; label = @7
-                  local.get 20
-                  local.get 72
+                  local.get 18
+                  local.get 116
                   i32.const 24
                   i32.mul
                   i32.add
-                  local.set 75
+                  local.set 119
                   i64.const 0
-                  local.set 76
+                  local.set 120
                   i32.const 1
-                  local.set 77
+                  local.set 121
                   i32.const 0
-                  local.set 78
+                  local.set 122
                   i32.const 1
-                  local.set 79
-                  local.get 75
+                  local.set 123
+                  local.get 119
                   i64.load offset=8 align=1
-                  local.set 80
-                  local.get 75
+                  local.set 124
+                  local.get 119
                   i32.load8_u offset=16
-                  local.set 81
+                  local.set 125
                   local.get 6
                   local.get 16
                   i32.const 8
                   i32.mul
                   i32.add
-                  local.set 82
-                  local.get 82
-                  local.get 80
+                  local.set 126
+                  local.get 126
+                  local.get 124
                   i64.store align=1
                   local.get 7
                   local.get 16
                   i32.add
-                  local.get 81
+                  local.get 125
                   i32.eqz
                   i32.store8
-                  local.get 75
+                  local.get 119
                   i32.load offset=4 align=1
-                  local.set 83
+                  local.set 127
                   local.get 9
                   local.get 16
                   i32.const 4
                   i32.mul
                   i32.add
-                  local.set 84
-                  local.get 84
-                  local.get 83
+                  local.set 128
+                  local.get 128
+                  local.get 127
                   i32.store align=1
                   local.get 10
                   local.get 16
                   i32.const 8
                   i32.mul
                   i32.add
-                  local.set 85
-                  local.get 85
-                  local.get 76
+                  local.set 129
+                  local.get 129
+                  local.get 120
                   i64.store align=1
                   local.get 11
                   local.get 16
                   i32.add
-                  local.get 77
+                  local.get 121
                   i32.eqz
                   i32.store8
                   local.get 13
@@ -1100,14 +1536,14 @@
                   i32.const 4
                   i32.mul
                   i32.add
-                  local.set 86
-                  local.get 86
-                  local.get 78
+                  local.set 130
+                  local.get 130
+                  local.get 122
                   i32.store align=1
                   local.get 14
                   local.get 16
                   i32.add
-                  local.get 79
+                  local.get 123
                   i32.eqz
                   i32.store8
                   local.get 16
@@ -1115,10 +1551,10 @@
                   i32.add
                   local.set 16
                 end
-                local.get 72
+                local.get 116
                 i32.const 1
                 i32.add
-                local.set 72
+                local.set 116
                 br 0 (;@6;)
               end
             end
@@ -1127,7 +1563,7 @@
         end
       end
       i32.const 0
-      local.set 27
+      local.set 31
     end
     i32.const 0
     local.get 6
@@ -1179,18 +1615,18 @@
     i32.store offset=1168 align=1
     i32.const 0
     i32.load offset=1168 align=1
-    local.set 87
+    local.set 131
     i32.const 0
     i32.const 0
     i32.store offset=1168 align=1
     i32.const 0
-    local.get 87
+    local.get 131
     i32.store offset=24 align=1
     i32.const 0
     i32.const 1024
     i32.store offset=28 align=1
-    local.get 87
-    local.get 27
+    local.get 131
+    local.get 31
     i32.or
     if ;; label = @1
       i32.const 1

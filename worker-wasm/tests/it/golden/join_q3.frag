@@ -169,7 +169,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=1092 align=1
     if ;; label = @1
@@ -365,24 +365,43 @@
     i32.load offset=96 align=1
     local.set 19
     local.get 19
-    i32.load offset=8 align=1
+    local.get 19
+    i32.load offset=4 align=1
+    i32.add
     local.set 20
+    local.get 19
+    i32.load offset=8 align=1
+    local.set 21
+    local.get 19
+    local.get 19
+    i32.load offset=12 align=1
+    i32.add
+    local.set 22
+    local.get 19
+    i32.load offset=16 align=1
+    local.set 23
+    local.get 19
+    i64.load offset=32 align=1
+    local.set 24
+    local.get 19
+    i64.load offset=24 align=1
+    local.set 25
     i32.const 0
     i32.load offset=1184 align=1
-    local.set 21
+    local.set 26
     i32.const 0
     i32.load offset=1188 align=1
-    local.set 22
+    local.set 27
     i32.const 0
     i32.load offset=1192 align=1
-    local.set 23
+    local.set 28
     i32.const 0
-    local.set 24
+    local.set 29
     i32.const 0
     i32.load offset=1208 align=1
-    local.set 25
+    local.set 30
     i32.const 8
-    local.set 26
+    local.set 31
     local.get 0
     i32.const 0
     i32.load offset=1152 align=1
@@ -393,23 +412,23 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 27
-      local.get 27
+      local.set 32
+      local.get 32
       i32.const 4
       i32.mul
       call 4
-      local.set 28
-      local.get 28
+      local.set 33
+      local.get 33
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 28
+      local.get 33
       i32.store offset=1156 align=1
       i32.const 0
-      local.get 27
+      local.get 32
       i32.store offset=1152 align=1
     end
     i32.const 0
@@ -419,164 +438,164 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 29
+    local.set 34
     i32.const 0
-    local.set 30
+    local.set 35
     i32.const 0
     i32.load offset=1136 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
       i32.load offset=64 align=1
-      local.set 31
-      local.get 31
+      local.set 36
+      local.get 36
       i32.load align=1
-      local.set 32
-      local.get 31
+      local.set 37
+      local.get 36
       i32.load offset=32 align=1
-      local.set 33
-      local.get 31
+      local.set 38
+      local.get 36
       i32.load offset=64 align=1
-      local.set 34
-      local.get 31
+      local.set 39
+      local.get 36
       i32.load offset=96 align=1
-      local.set 35
+      local.set 40
       i32.const 0
       i32.load offset=628 align=1
       i32.const -1
       i32.eq
-      local.set 37
+      local.set 42
       i32.const 0
       i32.const 0
       i32.load offset=628 align=1
-      local.get 37
+      local.get 42
       select
-      local.set 38
+      local.set 43
       i32.const 0
       i32.load offset=1168 align=1
       i32.const 0
-      local.get 38
+      local.get 43
       select
-      local.set 30
-      local.get 38
+      local.set 35
+      local.get 43
       i32.const 0
       i32.eq
       if ;; label = @2
         local.get 13
         i32x4.splat
-        local.set 39
+        local.set 44
         i32.const 0
-        local.set 36
+        local.set 41
         i32.const 0
-        local.set 30
+        local.set 35
         block ;; label = @3
           loop ;; label = @4
             local.get 0
-            local.get 36
+            local.get 41
             i32.le_u
             br_if 1 (;@3;)
-            local.get 35
-            local.get 36
+            local.get 40
+            local.get 41
             i32.const 4
             i32.mul
             i32.add
             v128.load align=1
-            local.get 39
+            local.get 44
             i32x4.gt_s
-            local.get 35
-            local.get 36
+            local.get 40
+            local.get 41
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=16 align=1
-            local.get 39
+            local.get 44
             i32x4.gt_s
             i16x8.narrow_i32x4_s
-            local.get 35
-            local.get 36
+            local.get 40
+            local.get 41
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=32 align=1
-            local.get 39
+            local.get 44
             i32x4.gt_s
-            local.get 35
-            local.get 36
+            local.get 40
+            local.get 41
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=48 align=1
-            local.get 39
+            local.get 44
             i32x4.gt_s
             i16x8.narrow_i32x4_s
             i8x16.narrow_i16x8_s
             i8x16.bitmask
-            local.set 40
+            local.set 45
             local.get 0
-            local.get 36
-            i32.sub
-            local.set 41
-            local.get 40
-            i32.const 1
             local.get 41
+            i32.sub
+            local.set 46
+            local.get 45
+            i32.const 1
+            local.get 46
             i32.shl
             i32.const 1
             i32.sub
             i32.const 65535
-            local.get 41
+            local.get 46
             i32.const 16
             i32.lt_u
             select
             i32.and
-            local.set 40
-            local.get 40
+            local.set 45
+            local.get 45
             if ;; label = @5
-              local.get 29
-              local.get 30
+              local.get 34
+              local.get 35
               i32.const 2
               i32.shl
               i32.add
-              local.set 42
-              local.get 40
+              local.set 47
+              local.get 45
               i32.const 65535
               i32.eq
               if ;; label = @6
-                local.get 42
-                local.get 36
+                local.get 47
+                local.get 41
                 i32x4.splat
                 v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
                 i32x4.add
                 v128.store align=1
-                local.get 42
-                local.get 36
+                local.get 47
+                local.get 41
                 i32x4.splat
                 v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
                 i32x4.add
                 v128.store offset=16 align=1
-                local.get 42
-                local.get 36
+                local.get 47
+                local.get 41
                 i32x4.splat
                 v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
                 i32x4.add
                 v128.store offset=32 align=1
-                local.get 42
-                local.get 36
+                local.get 47
+                local.get 41
                 i32x4.splat
                 v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
                 i32x4.add
                 v128.store offset=48 align=1
-                local.get 30
+                local.get 35
                 i32.const 16
                 i32.add
-                local.set 30
+                local.set 35
               else
-                local.get 42
-                local.get 36
+                local.get 47
+                local.get 41
                 i32.const 0
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 0
                 i32.shr_u
                 i32.const 1
@@ -584,14 +603,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 1
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 1
                 i32.shr_u
                 i32.const 1
@@ -599,14 +618,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 2
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 2
                 i32.shr_u
                 i32.const 1
@@ -614,14 +633,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 3
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 3
                 i32.shr_u
                 i32.const 1
@@ -629,14 +648,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 4
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 4
                 i32.shr_u
                 i32.const 1
@@ -644,14 +663,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 5
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 5
                 i32.shr_u
                 i32.const 1
@@ -659,14 +678,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 6
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 6
                 i32.shr_u
                 i32.const 1
@@ -674,14 +693,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 7
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 7
                 i32.shr_u
                 i32.const 1
@@ -689,14 +708,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 8
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 8
                 i32.shr_u
                 i32.const 1
@@ -704,14 +723,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 9
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 9
                 i32.shr_u
                 i32.const 1
@@ -719,14 +738,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 10
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 10
                 i32.shr_u
                 i32.const 1
@@ -734,14 +753,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 11
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 11
                 i32.shr_u
                 i32.const 1
@@ -749,14 +768,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 12
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 12
                 i32.shr_u
                 i32.const 1
@@ -764,14 +783,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 13
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 13
                 i32.shr_u
                 i32.const 1
@@ -779,14 +798,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 14
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 14
                 i32.shr_u
                 i32.const 1
@@ -794,14 +813,14 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 36
+                local.set 47
+                local.get 47
+                local.get 41
                 i32.const 15
                 i32.add
                 i32.store align=1
-                local.get 42
-                local.get 40
+                local.get 47
+                local.get 45
                 i32.const 15
                 i32.shr_u
                 i32.const 1
@@ -809,31 +828,31 @@
                 i32.const 2
                 i32.shl
                 i32.add
-                local.set 42
-                local.get 42
-                local.get 29
+                local.set 47
+                local.get 47
+                local.get 34
                 i32.sub
                 i32.const 2
                 i32.shr_u
-                local.set 30
+                local.set 35
               end
             end
-            local.get 36
+            local.get 41
             i32.const 16
             i32.add
-            local.set 36
+            local.set 41
             br 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 30
+        local.get 35
         i32.store offset=1168 align=1
         i32.const 1
-        local.set 38
-        local.get 30
+        local.set 43
+        local.get 35
         i32.const 0
         i32.gt_u
-        local.get 37
+        local.get 42
         i32.eqz
         i32.and
         if ;; label = @3
@@ -841,13 +860,13 @@
           i64.const 1
           i64.store offset=608 align=1
           i32.const 0
-          local.get 29
+          local.get 34
           i32.store offset=616 align=1
           i32.const 0
           i32.const 4
           i32.store offset=620 align=1
           i32.const 0
-          local.get 30
+          local.get 35
           i32.store offset=624 align=1
           i32.const 4
           return
@@ -856,29 +875,29 @@
     end
     i32.const 0
     i32.load offset=1140 align=1
-    local.get 30
+    local.get 35
     i32.const 0
     i32.load offset=1136 align=1
     select
-    local.set 43
+    local.set 48
     i32.const 0
     i32.load offset=1136 align=1
-    local.set 44
+    local.set 49
     i32.const 0
     i32.load offset=64 align=1
-    local.set 45
-    local.get 45
+    local.set 50
+    local.get 50
     i32.load align=1
-    local.set 46
-    local.get 45
+    local.set 51
+    local.get 50
     i32.load offset=32 align=1
-    local.set 47
-    local.get 45
+    local.set 52
+    local.get 50
     i32.load offset=64 align=1
-    local.set 48
-    local.get 45
+    local.set 53
+    local.get 50
     i32.load offset=96 align=1
-    local.set 49
+    local.set 54
     i32.const 0
     i32.load offset=1236 align=1
     i32.const 0
@@ -886,173 +905,542 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 51
+    local.set 56
     i32.const 0
     i32.load offset=1200 align=1
-    local.set 52
+    local.set 57
     i32.const 0
     i32.load offset=1204 align=1
-    local.set 53
+    local.set 58
     block ;; label = @1
       loop ;; label = @2
-        local.get 52
-        local.get 53
+        local.get 57
+        local.get 58
         i32.le_u
         if ;; label = @3
-          local.get 43
-          local.get 44
+          local.get 48
+          local.get 49
           i32.le_u
           br_if 2 (;@1;)
-          local.get 43
-          local.get 44
+          local.get 48
+          local.get 49
           i32.sub
-          local.set 54
-          local.get 44
-          local.get 54
+          local.set 59
+          local.get 49
+          local.get 59
           i32.const 1024
-          local.get 54
+          local.get 59
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 55
+          local.set 60
           i32.const 0
-          local.set 52
-          local.get 44
-          local.get 55
-          i32.lt_u
+          local.set 57
+          local.get 25
+          i64.const 0
+          i64.ne
           if ;; label = @4
-            loop ;; label = @5
-              local.get 29
-              local.get 44
-              i32.const 2
-              i32.shl
-              i32.add
-              i32.load align=1
-              local.set 50
-              local.get 46
-              local.get 50
-              i32.const 8
-              i32.mul
-              i32.add
-              i64.load align=1
-              local.set 56
-              i64.const 2685821657736338717
-              local.set 57
-              local.get 57
-              local.get 56
-              i64.xor
-              i64.const -7046029254386353131
-              i64.mul_wide_u
-              local.set 59
-              local.set 58
-              local.get 58
-              local.get 59
-              i64.xor
-              local.set 57
-              local.get 57
-              i32.wrap_i64
-              local.set 60
-              local.get 19
-              i32.const 64
-              i32.add
-              local.get 60
-              local.get 20
-              i32.shr_u
-              i32.const 3
-              i32.shl
-              i32.add
-              local.set 61
-              local.get 61
-              i64.load offset=8 align=1
-              local.set 62
-              i64.const 1
-              local.get 60
-              i32.const 0
-              i32.shr_u
-              i32.const 15
-              i32.and
-              i64.extend_i32_u
-              i64.shl
-              i64.const 1
-              local.get 60
-              i32.const 4
-              i32.shr_u
-              i32.const 15
-              i32.and
-              i64.extend_i32_u
-              i64.shl
-              i64.or
-              i64.const 32
-              i64.shl
-              local.set 63
-              local.get 61
-              i32.load align=1
-              local.set 64
-              local.get 19
-              local.get 62
-              i32.wrap_i64
-              local.get 64
-              local.get 62
-              local.get 63
-              i64.and
-              local.get 63
-              i64.eq
-              select
-              i32.add
-              local.set 65
-              local.get 19
-              local.get 64
-              i32.add
-              local.set 64
-              local.get 51
-              local.get 52
-              i32.const 12
-              i32.mul
-              i32.add
-              local.set 66
-              local.get 66
-              local.get 50
-              i32.store align=1
-              local.get 66
-              local.get 64
-              i32.store offset=4 align=1
-              local.get 66
-              local.get 65
-              i32.store offset=8 align=1
-              local.get 52
-              local.get 64
-              local.get 65
-              i32.lt_u
-              i32.add
-              local.set 52
-              local.get 44
-              i32.const 1
-              i32.add
-              local.set 44
-              local.get 44
-              local.get 55
-              i32.lt_u
-              br_if 0 (;@5;)
+            local.get 49
+            local.get 60
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 34
+                local.get 49
+                i32.const 2
+                i32.shl
+                i32.add
+                i32.load align=1
+                local.set 55
+                local.get 51
+                local.get 55
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 61
+                local.get 61
+                local.set 62
+                local.get 62
+                local.get 24
+                i64.sub
+                local.set 63
+                local.get 63
+                local.get 25
+                i64.lt_u
+                local.set 64
+                local.get 63
+                i64.const 0
+                local.get 64
+                select
+                local.set 63
+                local.get 19
+                local.get 63
+                i64.const 6
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 16
+                i32.mul
+                i32.add
+                local.set 65
+                local.get 56
+                local.get 57
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 66
+                local.get 66
+                local.get 55
+                i32.store align=1
+                local.get 57
+                local.get 65
+                i64.load offset=64 align=1
+                local.get 63
+                i64.shr_u
+                i32.wrap_i64
+                local.get 64
+                i32.and
+                i32.add
+                local.set 57
+                local.get 49
+                i32.const 1
+                i32.add
+                local.set 49
+                local.get 49
+                local.get 60
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
+            end
+            i32.const 0
+            local.set 67
+            local.get 67
+            local.get 57
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 56
+                local.get 67
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 68
+                local.get 68
+                i32.load align=1
+                local.set 55
+                local.get 51
+                local.get 55
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 69
+                local.get 25
+                i64.const 0
+                i64.ne
+                if ;; label = @7
+                  local.get 69
+                  local.set 72
+                  local.get 72
+                  local.get 24
+                  i64.sub
+                  local.set 73
+                  local.get 73
+                  local.get 25
+                  i64.lt_u
+                  local.set 74
+                  local.get 73
+                  i64.const 0
+                  local.get 74
+                  select
+                  local.set 73
+                  local.get 19
+                  local.get 73
+                  i64.const 6
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 16
+                  i32.mul
+                  i32.add
+                  local.set 75
+                  local.get 75
+                  i64.load offset=64 align=1
+                  local.get 73
+                  i64.const -1
+                  i64.xor
+                  i64.shl
+                  local.set 76
+                  local.get 75
+                  i32.load offset=72 align=1
+                  local.get 76
+                  i64.popcnt
+                  i32.wrap_i64
+                  i32.add
+                  i32.const 1
+                  i32.sub
+                  local.set 77
+                  local.get 74
+                  local.get 76
+                  i64.const 0
+                  i64.lt_s
+                  i32.and
+                  local.set 78
+                  local.get 23
+                  if ;; label = @8
+                    local.get 22
+                    local.get 77
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.set 79
+                    local.get 79
+                    i32.load align=1
+                    local.set 70
+                    local.get 79
+                    i32.load offset=8 align=1
+                    local.set 80
+                    local.get 19
+                    local.get 80
+                    local.get 70
+                    local.get 78
+                    select
+                    i32.add
+                    local.set 71
+                    local.get 19
+                    local.get 70
+                    i32.add
+                    local.set 70
+                  else
+                    local.get 20
+                    local.get 77
+                    i32.const 24
+                    i32.mul
+                    i32.add
+                    local.set 70
+                    local.get 70
+                    i32.const 24
+                    i32.add
+                    local.get 70
+                    local.get 78
+                    select
+                    local.set 71
+                  end
+                else
+                  i64.const 2685821657736338717
+                  local.set 81
+                  local.get 81
+                  local.get 69
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 83
+                  local.set 82
+                  local.get 82
+                  local.get 83
+                  i64.xor
+                  local.set 81
+                  local.get 81
+                  i32.wrap_i64
+                  local.set 84
+                  local.get 22
+                  local.get 84
+                  local.get 21
+                  i32.shr_u
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  local.set 85
+                  local.get 85
+                  i64.load offset=8 align=1
+                  local.set 86
+                  i64.const 1
+                  local.get 84
+                  i32.const 0
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.const 1
+                  local.get 84
+                  i32.const 4
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.or
+                  i64.const 32
+                  i64.shl
+                  local.set 87
+                  local.get 85
+                  i32.load align=1
+                  local.set 70
+                  local.get 85
+                  i32.load offset=8 align=1
+                  local.set 88
+                  local.get 19
+                  local.get 88
+                  local.get 70
+                  local.get 86
+                  local.get 87
+                  i64.and
+                  local.get 87
+                  i64.eq
+                  select
+                  i32.add
+                  local.set 71
+                  local.get 19
+                  local.get 70
+                  i32.add
+                  local.set 70
+                end
+                local.get 68
+                local.get 70
+                i32.store offset=4 align=1
+                local.get 68
+                local.get 71
+                i32.store offset=8 align=1
+                local.get 67
+                i32.const 1
+                i32.add
+                local.set 67
+                local.get 67
+                local.get 57
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
+            end
+          else
+            local.get 49
+            local.get 60
+            i32.lt_u
+            if ;; label = @5
+              loop ;; label = @6
+                local.get 34
+                local.get 49
+                i32.const 2
+                i32.shl
+                i32.add
+                i32.load align=1
+                local.set 55
+                local.get 51
+                local.get 55
+                i32.const 8
+                i32.mul
+                i32.add
+                i64.load align=1
+                local.set 89
+                local.get 25
+                i64.const 0
+                i64.ne
+                if ;; label = @7
+                  local.get 89
+                  local.set 92
+                  local.get 92
+                  local.get 24
+                  i64.sub
+                  local.set 93
+                  local.get 93
+                  local.get 25
+                  i64.lt_u
+                  local.set 94
+                  local.get 93
+                  i64.const 0
+                  local.get 94
+                  select
+                  local.set 93
+                  local.get 19
+                  local.get 93
+                  i64.const 6
+                  i64.shr_u
+                  i32.wrap_i64
+                  i32.const 16
+                  i32.mul
+                  i32.add
+                  local.set 95
+                  local.get 95
+                  i64.load offset=64 align=1
+                  local.get 93
+                  i64.const -1
+                  i64.xor
+                  i64.shl
+                  local.set 96
+                  local.get 95
+                  i32.load offset=72 align=1
+                  local.get 96
+                  i64.popcnt
+                  i32.wrap_i64
+                  i32.add
+                  i32.const 1
+                  i32.sub
+                  local.set 97
+                  local.get 94
+                  local.get 96
+                  i64.const 0
+                  i64.lt_s
+                  i32.and
+                  local.set 98
+                  local.get 23
+                  if ;; label = @8
+                    local.get 22
+                    local.get 97
+                    i32.const 3
+                    i32.shl
+                    i32.add
+                    local.set 99
+                    local.get 99
+                    i32.load align=1
+                    local.set 90
+                    local.get 99
+                    i32.load offset=8 align=1
+                    local.set 100
+                    local.get 19
+                    local.get 100
+                    local.get 90
+                    local.get 98
+                    select
+                    i32.add
+                    local.set 91
+                    local.get 19
+                    local.get 90
+                    i32.add
+                    local.set 90
+                  else
+                    local.get 20
+                    local.get 97
+                    i32.const 24
+                    i32.mul
+                    i32.add
+                    local.set 90
+                    local.get 90
+                    i32.const 24
+                    i32.add
+                    local.get 90
+                    local.get 98
+                    select
+                    local.set 91
+                  end
+                else
+                  i64.const 2685821657736338717
+                  local.set 101
+                  local.get 101
+                  local.get 89
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 103
+                  local.set 102
+                  local.get 102
+                  local.get 103
+                  i64.xor
+                  local.set 101
+                  local.get 101
+                  i32.wrap_i64
+                  local.set 104
+                  local.get 22
+                  local.get 104
+                  local.get 21
+                  i32.shr_u
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  local.set 105
+                  local.get 105
+                  i64.load offset=8 align=1
+                  local.set 106
+                  i64.const 1
+                  local.get 104
+                  i32.const 0
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.const 1
+                  local.get 104
+                  i32.const 4
+                  i32.shr_u
+                  i32.const 15
+                  i32.and
+                  i64.extend_i32_u
+                  i64.shl
+                  i64.or
+                  i64.const 32
+                  i64.shl
+                  local.set 107
+                  local.get 105
+                  i32.load align=1
+                  local.set 90
+                  local.get 105
+                  i32.load offset=8 align=1
+                  local.set 108
+                  local.get 19
+                  local.get 108
+                  local.get 90
+                  local.get 106
+                  local.get 107
+                  i64.and
+                  local.get 107
+                  i64.eq
+                  select
+                  i32.add
+                  local.set 91
+                  local.get 19
+                  local.get 90
+                  i32.add
+                  local.set 90
+                end
+                local.get 56
+                local.get 57
+                i32.const 12
+                i32.mul
+                i32.add
+                local.set 109
+                local.get 109
+                local.get 55
+                i32.store align=1
+                local.get 109
+                local.get 90
+                i32.store offset=4 align=1
+                local.get 109
+                local.get 91
+                i32.store offset=8 align=1
+                local.get 57
+                local.get 90
+                local.get 91
+                i32.lt_u
+                i32.add
+                local.set 57
+                local.get 49
+                i32.const 1
+                i32.add
+                local.set 49
+                local.get 49
+                local.get 60
+                i32.lt_u
+                br_if 0 (;@6;)
+              end
             end
           end
           i32.const 0
-          local.set 53
+          local.set 58
           i32.const 0
           i32.const 0
           i32.store offset=1224 align=1
         end
         i32.const 0
-        local.get 44
+        local.get 49
         i32.store offset=1136 align=1
         i32.const 0
-        local.get 43
+        local.get 48
         i32.store offset=1140 align=1
         i32.const 0
-        local.get 52
+        local.get 57
         i32.store offset=1200 align=1
         i32.const 0
-        local.get 53
+        local.get 58
         i32.store offset=1204 align=1
         i32.const 0
         i32.load offset=1224 align=1
@@ -1063,22 +1451,22 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 52
+        local.get 57
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
-          local.get 25
+          local.get 30
           i32.store offset=1208 align=1
           i32.const 0
-          local.get 21
+          local.get 26
           i32.store offset=1184 align=1
           i32.const 0
-          local.get 22
+          local.get 27
           i32.store offset=1188 align=1
           i32.const 0
-          local.get 23
+          local.get 28
           i32.store offset=1192 align=1
           i32.const 0
           i32.const 1
@@ -1087,30 +1475,30 @@
           i64.const 6
           i64.store offset=608 align=1
           i32.const 0
-          local.get 51
+          local.get 56
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 52
+          local.get 57
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
-        local.get 25
+        local.get 30
         i32.store offset=1208 align=1
         i32.const 0
-        local.get 21
+        local.get 26
         i32.store offset=1184 align=1
         i32.const 0
-        local.get 22
+        local.get 27
         i32.store offset=1188 align=1
         i32.const 0
-        local.get 23
+        local.get 28
         i32.store offset=1192 align=1
-        local.get 26
+        local.get 31
         i32.eqz
         if ;; label = @3
           i32.const 1
@@ -1122,31 +1510,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 67
-          local.get 67
+          local.set 110
+          local.get 110
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 67
+          local.get 110
           i32.store offset=1084 align=1
         end
         i32.const 0
         i32.load offset=1080 align=1
         i32.const 1024
         i32.add
-        local.set 68
+        local.set 111
         i32.const 0
         i32.load offset=1088 align=1
-        local.get 68
+        local.get 111
         i32.lt_u
         if ;; label = @3
           i32.const 49152
           call 4
-          local.set 69
-          local.get 69
+          local.set 112
+          local.get 112
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1161,7 +1549,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 69
+          local.get 112
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1172,7 +1560,7 @@
         end
         i32.const 0
         i32.load offset=1076 align=1
-        local.get 68
+        local.get 111
         i32.const 1
         i32.shl
         i32.lt_u
@@ -1181,28 +1569,28 @@
           i32.load offset=1076 align=1
           i32.const 1
           i32.shl
-          local.set 70
-          local.get 70
+          local.set 113
+          local.get 113
           i32.const 4096
-          local.get 70
+          local.get 113
           select
-          local.set 71
-          local.get 71
+          local.set 114
+          local.get 114
           i32.const 3
           i32.shl
           call 4
-          local.set 72
-          local.get 72
+          local.set 115
+          local.get 115
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 72
+          local.get 115
           i32.store offset=1072 align=1
           i32.const 0
-          local.get 71
+          local.get 114
           i32.store offset=1076 align=1
           i32.const 0
           i32.const 0
@@ -1218,374 +1606,374 @@
         end
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 73
+        local.set 116
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 74
+        local.set 117
         i32.const 1024
-        local.set 24
-        local.get 26
+        local.set 29
+        local.get 31
         i32.const 1
         i32.sub
-        local.set 26
+        local.set 31
         block ;; label = @3
           loop ;; label = @4
-            local.get 52
-            local.get 53
+            local.get 57
+            local.get 58
             i32.le_u
             br_if 1 (;@3;)
-            local.get 51
-            local.get 53
+            local.get 56
+            local.get 58
             i32.const 12
             i32.mul
             i32.add
-            local.set 75
-            local.get 25
+            local.set 118
+            local.get 30
             i32.eqz
             if ;; label = @5
-              local.get 24
+              local.get 29
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 75
+              local.get 118
               i32.load offset=4 align=1
-              local.set 21
-              local.get 75
+              local.set 26
+              local.get 118
               i32.load offset=8 align=1
-              local.set 22
+              local.set 27
               i32.const 0
-              local.set 23
+              local.set 28
             end
-            local.get 75
+            local.get 118
             i32.load align=1
-            local.set 50
-            local.get 46
-            local.get 50
+            local.set 55
+            local.get 51
+            local.get 55
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 76
+            local.set 119
             block ;; label = @5
               loop ;; label = @6
-                local.get 22
-                local.get 21
+                local.get 27
+                local.get 26
                 i32.le_u
                 br_if 1 (;@5;)
-                local.get 25
+                local.get 30
                 i32.const 1
                 i32.eq
                 if ;; label = @7
                   i32.const 0
-                  local.set 25
+                  local.set 30
                 end
-                local.get 25
+                local.get 30
                 i32.eqz
                 if ;; label = @7
-                  local.get 24
+                  local.get 29
                   i32.const 0
                   i32.le_s
                   if ;; label = @8
                     i32.const 1
-                    local.set 25
+                    local.set 30
                     br 5 (;@3;)
                   end
-                  local.get 24
+                  local.get 29
                   i32.const 1
                   i32.sub
-                  local.set 24
+                  local.set 29
                 end
                 i32.const 1
-                local.set 77
-                local.get 21
+                local.set 120
+                local.get 26
                 i64.load offset=16 align=1
-                local.set 78
-                local.get 77
-                local.get 78
-                local.get 76
+                local.set 121
+                local.get 120
+                local.get 121
+                local.get 119
                 i64.eq
                 i32.and
-                local.set 77
-                local.get 77
+                local.set 120
+                local.get 120
                 if ;; label = @7
-                  local.get 46
-                  local.get 50
+                  local.get 51
+                  local.get 55
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 79
-                  local.get 21
+                  local.set 122
+                  local.get 26
                   i32.load offset=4 align=1
-                  local.set 80
-                  local.get 21
+                  local.set 123
+                  local.get 26
                   i32.load offset=8 align=1
-                  local.set 81
+                  local.set 124
                   i64.const 2685821657736338717
-                  local.set 82
-                  local.get 82
-                  local.get 79
+                  local.set 125
+                  local.get 125
+                  local.get 122
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 84
-                  local.set 83
-                  local.get 83
-                  local.get 84
+                  local.set 127
+                  local.set 126
+                  local.get 126
+                  local.get 127
                   i64.xor
-                  local.set 82
-                  local.get 82
-                  local.get 80
+                  local.set 125
+                  local.get 125
+                  local.get 123
                   i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 84
-                  local.set 83
-                  local.get 83
-                  local.get 84
+                  local.set 127
+                  local.set 126
+                  local.get 126
+                  local.get 127
                   i64.xor
-                  local.set 82
-                  local.get 82
-                  local.get 81
+                  local.set 125
+                  local.get 125
+                  local.get 124
                   i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 84
-                  local.set 83
-                  local.get 83
-                  local.get 84
+                  local.set 127
+                  local.set 126
+                  local.get 126
+                  local.get 127
                   i64.xor
-                  local.set 82
-                  local.get 82
+                  local.set 125
+                  local.get 125
                   i32.wrap_i64
-                  local.set 85
-                  local.get 85
-                  local.get 74
+                  local.set 128
+                  local.get 128
+                  local.get 117
                   i32.and
-                  local.set 88
+                  local.set 131
                   block ;; label = @8
                     loop ;; label = @9
-                      local.get 73
-                      local.get 88
+                      local.get 116
+                      local.get 131
                       i32.const 3
                       i32.shl
                       i32.add
                       i64.load align=1
-                      local.set 87
-                      local.get 87
+                      local.set 130
+                      local.get 130
                       i64.eqz
                       if ;; label = @10
                         i32.const 0
                         i32.load offset=1080 align=1
-                        local.set 89
+                        local.set 132
                         i32.const 0
                         i32.load offset=1084 align=1
-                        local.get 89
+                        local.get 132
                         i32.const 10
                         i32.shr_u
                         i32.const 2
                         i32.shl
                         i32.add
                         i32.load align=1
-                        local.get 89
+                        local.get 132
                         i32.const 1023
                         i32.and
                         i32.const 48
                         i32.mul
                         i32.add
-                        local.set 90
-                        local.get 90
-                        local.set 86
-                        local.get 86
-                        local.get 85
+                        local.set 133
+                        local.get 133
+                        local.set 129
+                        local.get 129
+                        local.get 128
                         i32.store align=1
-                        local.get 86
-                        local.get 79
+                        local.get 129
+                        local.get 122
                         i64.store offset=8 align=1
-                        local.get 86
-                        local.get 80
+                        local.get 129
+                        local.get 123
                         i32.store offset=16 align=1
-                        local.get 86
-                        local.get 81
+                        local.get 129
+                        local.get 124
                         i32.store offset=24 align=1
-                        local.get 86
+                        local.get 129
                         i64.const 0
                         i64.store offset=32 align=1
-                        local.get 86
+                        local.get 129
                         i64.const 0
                         i64.store offset=40 align=1
-                        local.get 73
-                        local.get 88
+                        local.get 116
+                        local.get 131
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.get 85
+                        local.get 128
                         i64.extend_i32_u
                         i64.const 32
                         i64.shl
-                        local.get 86
+                        local.get 129
                         i64.extend_i32_u
                         i64.or
                         i64.store align=1
                         i32.const 0
-                        local.get 89
+                        local.get 132
                         i32.const 1
                         i32.add
                         i32.store offset=1080 align=1
                         br 2 (;@8;)
                       end
-                      local.get 87
+                      local.get 130
                       i64.const 32
                       i64.shr_u
                       i32.wrap_i64
-                      local.get 85
+                      local.get 128
                       i32.eq
                       if ;; label = @10
-                        local.get 87
+                        local.get 130
                         i32.wrap_i64
-                        local.set 86
+                        local.set 129
                         i32.const 1
-                        local.set 91
-                        local.get 86
+                        local.set 134
+                        local.get 129
                         i64.load offset=8 align=1
-                        local.set 92
-                        local.get 91
-                        local.get 92
-                        local.get 79
+                        local.set 135
+                        local.get 134
+                        local.get 135
+                        local.get 122
                         i64.eq
                         i32.and
-                        local.set 91
-                        local.get 86
+                        local.set 134
+                        local.get 129
                         i32.load offset=16 align=1
-                        local.set 93
-                        local.get 91
-                        local.get 93
-                        local.get 80
+                        local.set 136
+                        local.get 134
+                        local.get 136
+                        local.get 123
                         i32.eq
                         i32.and
-                        local.set 91
-                        local.get 86
+                        local.set 134
+                        local.get 129
                         i32.load offset=24 align=1
-                        local.set 94
-                        local.get 91
-                        local.get 94
-                        local.get 81
+                        local.set 137
+                        local.get 134
+                        local.get 137
+                        local.get 124
                         i32.eq
                         i32.and
-                        local.set 91
-                        local.get 91
+                        local.set 134
+                        local.get 134
                         br_if 2 (;@8;)
                       end
-                      local.get 88
+                      local.get 131
                       i32.const 1
                       i32.add
-                      local.get 74
+                      local.get 117
                       i32.and
-                      local.set 88
+                      local.set 131
                       br 0 (;@9;)
                     end
                   end
-                  local.get 86
+                  local.get 129
                   i32.const 32
                   i32.add
-                  local.set 95
-                  local.get 47
-                  local.get 50
+                  local.set 138
+                  local.get 52
+                  local.get 55
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 96
-                  local.get 48
-                  local.get 50
+                  local.set 139
+                  local.get 53
+                  local.get 55
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 97
+                  local.set 140
                   i64.const 100
-                  local.set 98
+                  local.set 141
                   local.get 14
-                  local.get 98
+                  local.get 141
                   i64.mul
-                  local.set 99
-                  local.get 99
-                  local.get 99
+                  local.set 142
+                  local.get 142
+                  local.get 142
                   i64.const 63
                   i64.shr_s
-                  local.set 101
-                  local.set 100
-                  local.get 97
-                  local.get 97
+                  local.set 144
+                  local.set 143
+                  local.get 140
+                  local.get 140
                   i64.const 63
                   i64.shr_s
-                  local.set 103
-                  local.set 102
-                  local.get 100
-                  local.get 101
-                  local.get 102
-                  local.get 103
+                  local.set 146
+                  local.set 145
+                  local.get 143
+                  local.get 144
+                  local.get 145
+                  local.get 146
                   i64.sub128
-                  local.set 105
-                  local.set 104
-                  local.get 96
-                  local.get 96
+                  local.set 148
+                  local.set 147
+                  local.get 139
+                  local.get 139
                   i64.const 63
                   i64.shr_s
-                  local.set 107
-                  local.set 106
-                  local.get 106
-                  local.get 104
+                  local.set 150
+                  local.set 149
+                  local.get 149
+                  local.get 147
                   i64.mul_wide_u
-                  local.set 111
-                  local.set 110
-                  local.get 110
-                  local.get 111
-                  local.get 107
-                  local.get 104
+                  local.set 154
+                  local.set 153
+                  local.get 153
+                  local.get 154
+                  local.get 150
+                  local.get 147
                   i64.mul
                   i64.add
-                  local.get 106
-                  local.get 105
+                  local.get 149
+                  local.get 148
                   i64.mul
                   i64.add
-                  local.set 109
-                  local.set 108
-                  local.get 95
+                  local.set 152
+                  local.set 151
+                  local.get 138
                   i64.load align=1
-                  local.get 95
+                  local.get 138
                   i64.load offset=8 align=1
-                  local.set 113
-                  local.set 112
-                  local.get 112
-                  local.get 113
-                  local.get 108
-                  local.get 109
+                  local.set 156
+                  local.set 155
+                  local.get 155
+                  local.get 156
+                  local.get 151
+                  local.get 152
                   i64.add128
-                  local.set 115
-                  local.set 114
-                  local.get 95
-                  local.get 114
+                  local.set 158
+                  local.set 157
+                  local.get 138
+                  local.get 157
                   i64.store align=1
-                  local.get 95
-                  local.get 115
+                  local.get 138
+                  local.get 158
                   i64.store offset=8 align=1
                 end
-                local.get 21
+                local.get 26
                 i32.const 24
                 i32.add
-                local.set 21
+                local.set 26
                 br 0 (;@6;)
               end
             end
-            local.get 53
+            local.get 58
             i32.const 1
             i32.add
-            local.set 53
+            local.set 58
             br 0 (;@4;)
           end
         end
@@ -1619,7 +2007,7 @@
     unreachable
   )
   (func (;17;) (type 17) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=1600 align=1
     i32.const 0
@@ -1792,24 +2180,43 @@
       i32.load offset=96 align=1
       local.set 15
       local.get 15
-      i32.load offset=8 align=1
+      local.get 15
+      i32.load offset=4 align=1
+      i32.add
       local.set 16
+      local.get 15
+      i32.load offset=8 align=1
+      local.set 17
+      local.get 15
+      local.get 15
+      i32.load offset=12 align=1
+      i32.add
+      local.set 18
+      local.get 15
+      i32.load offset=16 align=1
+      local.set 19
+      local.get 15
+      i64.load offset=32 align=1
+      local.set 20
+      local.get 15
+      i64.load offset=24 align=1
+      local.set 21
       i32.const 0
       i32.load offset=1184 align=1
-      local.set 17
+      local.set 22
       i32.const 0
       i32.load offset=1188 align=1
-      local.set 18
+      local.set 23
       i32.const 0
       i32.load offset=1192 align=1
-      local.set 19
+      local.set 24
       i32.const 0
-      local.set 20
+      local.set 25
       i32.const 0
       i32.load offset=1208 align=1
-      local.set 21
+      local.set 26
       i32.const 8
-      local.set 22
+      local.set 27
       i32.const 0
       i32.const 1
       i32.store offset=1600 align=1
@@ -1846,25 +2253,25 @@
           i32.const 0
           i32.load offset=1324 align=1
           select
-          local.set 23
+          local.set 28
           i32.const 0
           i32.load offset=1316 align=1
-          local.set 24
-          local.get 23
-          local.get 24
+          local.set 29
+          local.get 28
+          local.get 29
           i32.sub
-          local.set 25
-          local.get 24
-          local.get 25
+          local.set 30
+          local.get 29
+          local.get 30
           i32.const 65536
-          local.get 25
+          local.get 30
           i32.const 65536
           i32.lt_u
           select
           i32.add
-          local.set 26
-          local.get 24
-          local.get 26
+          local.set 31
+          local.get 29
+          local.get 31
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
@@ -1873,67 +2280,67 @@
               if ;; label = @6
                 i32.const 0
                 i32.load offset=1280 align=1
-                local.get 24
+                local.get 29
                 i32.const 28
                 i32.mul
                 i32.add
                 i32.load offset=24 align=1
-                local.set 27
+                local.set 32
               else
                 i32.const 0
                 i32.load offset=1248 align=1
-                local.get 24
+                local.get 29
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 24
+                local.get 29
                 i32.const 1023
                 i32.and
                 i32.const 64
                 i32.mul
                 i32.add
-                local.set 27
+                local.set 32
               end
               i32.const 0
               i32.load offset=1280 align=1
-              local.get 24
+              local.get 29
               i32.const 28
               i32.mul
               i32.add
-              local.set 28
-              local.get 28
-              local.get 27
+              local.set 33
+              local.get 33
+              local.get 32
               i64.load align=1
               i64.store align=1
-              local.get 28
-              local.get 27
+              local.get 33
+              local.get 32
               i64.load offset=8 align=1
               i64.store offset=8 align=1
-              local.get 28
-              local.get 27
+              local.get 33
+              local.get 32
               i64.load offset=16 align=1
               i64.store offset=16 align=1
-              local.get 28
-              local.get 27
+              local.get 33
+              local.get 32
               i32.store offset=24 align=1
-              local.get 24
+              local.get 29
               i32.const 1
               i32.add
-              local.set 24
-              local.get 24
-              local.get 26
+              local.set 29
+              local.get 29
+              local.get 31
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 26
+          local.get 31
           i32.store offset=1316 align=1
-          local.get 26
-          local.get 23
+          local.get 31
+          local.get 28
           i32.lt_u
           if ;; label = @4
             i32.const 1
@@ -1943,20 +2350,20 @@
           i32.load offset=1256 align=1
           i32.const 28
           i32.mul
-          local.set 29
+          local.set 34
           i32.const 0
           i32.load offset=1284 align=1
-          local.get 29
+          local.get 34
           i32.add
           i32.const 0
           i32.load offset=1280 align=1
-          local.get 29
+          local.get 34
           i32.add
           i32.const 0
           i32.load offset=1252 align=1
           i32.const 28
           i32.mul
-          local.get 29
+          local.get 34
           i32.sub
           memory.copy
           i32.const 0
@@ -1979,305 +2386,305 @@
         i32.load offset=1256 align=1
         i32.const 28
         i32.mul
-        local.set 30
+        local.set 35
         i32.const 0
         i32.load offset=1280 align=1
-        local.set 31
+        local.set 36
         i32.const 0
         i32.load offset=1284 align=1
-        local.set 32
-        i32.const 0
-        i32.load offset=1296 align=1
-        local.set 33
-        i32.const 0
-        i32.load offset=1300 align=1
-        local.set 34
-        i32.const 2097152
         local.set 37
         i32.const 0
-        i32.load offset=1288 align=1
+        i32.load offset=1296 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1292 align=1
+        i32.load offset=1300 align=1
         local.set 39
+        i32.const 2097152
+        local.set 42
+        i32.const 0
+        i32.load offset=1288 align=1
+        local.set 43
+        i32.const 0
+        i32.load offset=1292 align=1
+        local.set 44
         block ;; label = @3
           block ;; label = @4
             loop ;; label = @5
-              local.get 30
-              local.get 38
+              local.get 35
+              local.get 43
               i32.le_u
               br_if 2 (;@3;)
-              local.get 30
-              local.get 39
+              local.get 35
+              local.get 44
               i32.le_u
               if ;; label = @6
-                local.get 32
-                local.set 40
-                local.get 31
-                local.set 32
-                local.get 40
-                local.set 31
-                local.get 38
+                local.get 37
+                local.set 45
+                local.get 36
+                local.set 37
+                local.get 45
+                local.set 36
+                local.get 43
                 i32.const 1
                 i32.shl
+                local.set 43
+                i32.const 0
+                local.set 44
+                i32.const 0
                 local.set 38
-                i32.const 0
+                local.get 43
                 local.set 39
-                i32.const 0
-                local.set 33
-                local.get 38
-                local.set 34
                 br 1 (;@5;)
               end
-              local.get 39
-              local.get 38
+              local.get 44
+              local.get 43
               i32.add
-              local.get 30
-              local.get 39
-              local.get 38
-              i32.add
-              local.get 30
-              i32.lt_u
-              select
-              local.set 35
               local.get 35
-              local.get 38
+              local.get 44
+              local.get 43
               i32.add
-              local.get 30
               local.get 35
-              local.get 38
+              i32.lt_u
+              select
+              local.set 40
+              local.get 40
+              local.get 43
               i32.add
-              local.get 30
+              local.get 35
+              local.get 40
+              local.get 43
+              i32.add
+              local.get 35
               i32.lt_u
               select
-              local.set 36
-              local.get 34
-              local.get 36
-              local.get 34
-              local.get 36
+              local.set 41
+              local.get 39
+              local.get 41
+              local.get 39
+              local.get 41
               i32.lt_u
               select
-              local.set 34
+              local.set 39
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 33
-                  local.get 35
+                  local.get 38
+                  local.get 40
                   i32.lt_u
-                  local.get 34
-                  local.get 36
+                  local.get 39
+                  local.get 41
                   i32.lt_u
                   i32.and
                   i32.eqz
                   br_if 1 (;@6;)
-                  local.get 37
+                  local.get 42
                   i32.const 0
                   i32.le_s
                   br_if 3 (;@4;)
-                  local.get 31
-                  local.get 33
+                  local.get 36
+                  local.get 38
                   i32.add
-                  local.set 41
-                  local.get 31
-                  local.get 34
+                  local.set 46
+                  local.get 36
+                  local.get 39
                   i32.add
-                  local.set 42
-                  local.get 32
-                  local.get 33
+                  local.set 47
+                  local.get 37
+                  local.get 38
                   i32.add
-                  local.get 34
+                  local.get 39
                   i32.add
-                  local.get 35
+                  local.get 40
                   i32.sub
-                  local.set 43
-                  local.get 42
+                  local.set 48
+                  local.get 47
                   i64.load align=1
-                  local.get 41
+                  local.get 46
                   i64.load align=1
                   i64.lt_u
-                  local.get 42
+                  local.get 47
                   i64.load align=1
-                  local.get 41
+                  local.get 46
                   i64.load align=1
                   i64.eq
-                  local.get 42
+                  local.get 47
                   i64.load offset=8 align=1
-                  local.get 41
+                  local.get 46
                   i64.load offset=8 align=1
                   i64.lt_u
-                  local.get 42
+                  local.get 47
                   i64.load offset=8 align=1
-                  local.get 41
+                  local.get 46
                   i64.load offset=8 align=1
                   i64.eq
-                  local.get 42
+                  local.get 47
                   i64.load offset=16 align=1
-                  local.get 41
+                  local.get 46
                   i64.load offset=16 align=1
                   i64.lt_u
                   i32.and
                   i32.or
                   i32.and
                   i32.or
-                  local.set 44
-                  local.get 42
-                  local.get 41
-                  local.get 44
+                  local.set 49
+                  local.get 47
+                  local.get 46
+                  local.get 49
                   select
-                  local.set 45
-                  local.get 43
-                  local.get 45
+                  local.set 50
+                  local.get 48
+                  local.get 50
                   i64.load align=1
                   i64.store align=1
-                  local.get 43
-                  local.get 45
+                  local.get 48
+                  local.get 50
                   i64.load offset=8 align=1
                   i64.store offset=8 align=1
-                  local.get 43
-                  local.get 45
+                  local.get 48
+                  local.get 50
                   i64.load offset=16 align=1
                   i64.store offset=16 align=1
-                  local.get 43
-                  local.get 45
+                  local.get 48
+                  local.get 50
                   i32.load offset=24 align=1
                   i32.store offset=24 align=1
-                  local.get 44
+                  local.get 49
                   i32.const 28
                   i32.mul
-                  local.set 46
-                  local.get 34
-                  local.get 46
+                  local.set 51
+                  local.get 39
+                  local.get 51
                   i32.add
-                  local.set 34
-                  local.get 33
+                  local.set 39
+                  local.get 38
                   i32.const 28
-                  local.get 46
+                  local.get 51
                   i32.sub
                   i32.add
-                  local.set 33
-                  local.get 37
+                  local.set 38
+                  local.get 42
                   i32.const 28
                   i32.sub
-                  local.set 37
+                  local.set 42
                   br 0 (;@7;)
                 end
               end
-              local.get 35
-              local.get 33
+              local.get 40
+              local.get 38
               i32.sub
-              local.set 47
-              local.get 36
-              local.get 34
+              local.set 52
+              local.get 41
+              local.get 39
               i32.sub
-              local.set 48
-              local.get 47
-              local.get 48
+              local.set 53
+              local.get 52
+              local.get 53
               i32.add
-              local.set 49
-              local.get 49
+              local.set 54
+              local.get 54
               i32.const 0
-              local.get 37
-              local.get 37
+              local.get 42
+              local.get 42
               i32.const 0
               i32.le_s
               select
-              local.get 49
+              local.get 54
               i32.const 0
-              local.get 37
-              local.get 37
+              local.get 42
+              local.get 42
               i32.const 0
               i32.le_s
               select
               i32.lt_u
               select
-              local.set 50
-              local.get 32
-              local.get 33
-              i32.add
-              local.get 34
-              i32.add
-              local.get 35
-              i32.sub
-              local.get 31
-              local.get 33
-              local.get 34
-              local.get 47
-              select
-              i32.add
-              local.get 50
-              memory.copy
+              local.set 55
               local.get 37
-              local.get 50
-              i32.sub
-              local.set 37
-              local.get 47
-              if ;; label = @6
-                local.get 33
-                local.get 50
-                i32.add
-                local.set 33
-              else
-                local.get 34
-                local.get 50
-                i32.add
-                local.set 34
-              end
-              local.get 50
-              local.get 49
-              i32.lt_u
-              br_if 1 (;@4;)
-              local.get 37
-              i32.const 64
-              i32.sub
-              local.set 37
-              local.get 36
-              local.set 39
-              local.get 39
-              local.set 33
-              local.get 39
               local.get 38
               i32.add
-              local.set 34
+              local.get 39
+              i32.add
+              local.get 40
+              i32.sub
+              local.get 36
+              local.get 38
+              local.get 39
+              local.get 52
+              select
+              i32.add
+              local.get 55
+              memory.copy
+              local.get 42
+              local.get 55
+              i32.sub
+              local.set 42
+              local.get 52
+              if ;; label = @6
+                local.get 38
+                local.get 55
+                i32.add
+                local.set 38
+              else
+                local.get 39
+                local.get 55
+                i32.add
+                local.set 39
+              end
+              local.get 55
+              local.get 54
+              i32.lt_u
+              br_if 1 (;@4;)
+              local.get 42
+              i32.const 64
+              i32.sub
+              local.set 42
+              local.get 41
+              local.set 44
+              local.get 44
+              local.set 38
+              local.get 44
+              local.get 43
+              i32.add
+              local.set 39
               br 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 31
+          local.get 36
           i32.store offset=1280 align=1
           i32.const 0
-          local.get 32
+          local.get 37
           i32.store offset=1284 align=1
           i32.const 0
-          local.get 33
+          local.get 38
           i32.store offset=1296 align=1
           i32.const 0
-          local.get 34
+          local.get 39
           i32.store offset=1300 align=1
           i32.const 0
-          local.get 38
+          local.get 43
           i32.store offset=1288 align=1
           i32.const 0
-          local.get 39
+          local.get 44
           i32.store offset=1292 align=1
           i32.const 1
           return
         end
         i32.const 0
-        local.get 31
+        local.get 36
         i32.store offset=1280 align=1
         i32.const 0
-        local.get 32
+        local.get 37
         i32.store offset=1284 align=1
         i32.const 0
-        local.get 33
+        local.get 38
         i32.store offset=1296 align=1
         i32.const 0
-        local.get 34
+        local.get 39
         i32.store offset=1300 align=1
         i32.const 0
-        local.get 38
+        local.get 43
         i32.store offset=1288 align=1
         i32.const 0
-        local.get 39
+        local.get 44
         i32.store offset=1292 align=1
         i32.const 0
         i64.load offset=1056 align=1
@@ -2288,33 +2695,33 @@
         i64.lt_u
         select
         i32.wrap_i64
-        local.set 51
-        local.get 51
-        local.set 52
+        local.set 56
+        local.get 56
+        local.set 57
         i32.const 0
         i32.load offset=1256 align=1
-        local.get 51
+        local.get 56
         i32.lt_u
         if ;; label = @3
           i32.const 0
           i32.load offset=1256 align=1
-          local.set 52
+          local.set 57
         end
         i32.const 0
-        local.get 52
+        local.get 57
         i32.store offset=1256 align=1
         i32.const 0
-        local.get 52
+        local.get 57
         i32.store offset=1316 align=1
         i32.const 0
         i32.const 0
         i32.store offset=1312 align=1
         i32.const 0
-        local.get 51
+        local.get 56
         i32.const 0
         i32.ne
         i32.store offset=1324 align=1
-        local.get 51
+        local.get 56
         i32.eqz
         if ;; label = @3
           i32.const 0
@@ -2324,17 +2731,17 @@
       end
       i32.const 0
       i32.load offset=1024 align=1
-      local.set 53
+      local.set 58
       i32.const 0
       i64.load32_s offset=1040 align=1
-      local.set 54
+      local.set 59
       i32.const 0
       i64.load offset=1056 align=1
-      local.set 55
+      local.set 60
       i32.const 32
-      local.set 56
+      local.set 61
       i32.const 1024
-      local.set 57
+      local.set 62
       block ;; label = @2
         loop ;; label = @3
           i32.const 0
@@ -2348,7 +2755,7 @@
           select
           i32.eqz
           br_if 1 (;@2;)
-          local.get 56
+          local.get 61
           i32.eqz
           if ;; label = @4
             i32.const 1
@@ -2372,8 +2779,8 @@
           i32.const 0
           i32.load offset=1324 align=1
           select
-          local.set 58
-          local.get 58
+          local.set 63
+          local.get 63
           i32.const 0
           i32.load offset=1256 align=1
           i32.const 1024
@@ -2382,37 +2789,37 @@
           if ;; label = @4
             i32.const 0
             i32.load offset=1252 align=1
-            local.set 59
+            local.set 64
             i32.const 0
             i32.load offset=1320 align=1
-            local.get 59
+            local.get 64
             i32.lt_u
             if ;; label = @5
-              local.get 59
+              local.get 64
               i32.const 28
               i32.mul
-              local.set 60
-              local.get 60
+              local.set 65
+              local.get 65
               i32.const 1
               i32.shl
               call 4
-              local.set 61
-              local.get 61
+              local.set 66
+              local.get 66
               i32.eqz
               if ;; label = @6
                 i32.const 2
                 return
               end
               i32.const 0
-              local.get 61
+              local.get 66
               i32.store offset=1280 align=1
               i32.const 0
-              local.get 61
-              local.get 60
+              local.get 66
+              local.get 65
               i32.add
               i32.store offset=1284 align=1
               i32.const 0
-              local.get 59
+              local.get 64
               i32.store offset=1320 align=1
             end
             i32.const 0
@@ -2427,15 +2834,15 @@
           if ;; label = @4
             i32.const 262144
             call 4
-            local.set 62
-            local.get 62
+            local.set 67
+            local.get 67
             i32.eqz
             if ;; label = @5
               i32.const 2
               return
             end
             i32.const 0
-            local.get 62
+            local.get 67
             i32.store offset=1248 align=1
           end
           i32.const 0
@@ -2448,8 +2855,8 @@
           if ;; label = @4
             i32.const 65536
             call 4
-            local.set 63
-            local.get 63
+            local.set 68
+            local.get 68
             i32.eqz
             if ;; label = @5
               i32.const 2
@@ -2464,7 +2871,7 @@
             i32.const 2
             i32.shl
             i32.add
-            local.get 63
+            local.get 68
             i32.store align=1
             i32.const 0
             i32.const 0
@@ -2474,7 +2881,7 @@
             i32.store offset=1252 align=1
           end
           i32.const 0
-          local.set 64
+          local.set 69
           i32.const 0
           i32.load offset=1324 align=1
           if ;; label = @4
@@ -2494,159 +2901,159 @@
             i32.const 28
             i32.mul
             i32.add
-            local.set 64
+            local.set 69
           end
           i32.const 0
           i32.load offset=1080 align=1
-          local.set 65
+          local.set 70
           i32.const 0
           i32.load offset=1120 align=1
           if ;; label = @4
             i32.const 0
             i32.load offset=1124 align=1
-            local.set 66
-            local.get 65
-            local.get 66
+            local.set 71
+            local.get 70
+            local.get 71
             i32.sub
-            local.set 67
-            local.get 66
-            local.get 67
-            local.get 57
-            local.get 67
-            local.get 57
+            local.set 72
+            local.get 71
+            local.get 72
+            local.get 62
+            local.get 72
+            local.get 62
             i32.lt_u
             select
             i32.add
-            local.set 68
-            local.get 66
-            local.get 68
+            local.set 73
+            local.get 71
+            local.get 73
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 i32.const 0
                 i32.load offset=1084 align=1
-                local.get 66
+                local.get 71
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 66
+                local.get 71
                 i32.const 1023
                 i32.and
                 i32.const 48
                 i32.mul
                 i32.add
-                local.set 69
-                local.get 69
-                i64.load offset=8 align=1
-                local.set 70
-                local.get 69
-                i32.load offset=16 align=1
-                local.set 71
-                local.get 69
-                i32.load offset=24 align=1
-                local.set 72
-                local.get 69
-                i32.const 32
-                i32.add
-                local.set 73
-                local.get 73
-                i64.load align=1
-                local.get 73
+                local.set 74
+                local.get 74
                 i64.load offset=8 align=1
                 local.set 75
-                local.set 74
-                i32.const 0
+                local.get 74
+                i32.load offset=16 align=1
                 local.set 76
-                local.get 76
+                local.get 74
+                i32.load offset=24 align=1
+                local.set 77
+                local.get 74
+                i32.const 32
+                i32.add
+                local.set 78
+                local.get 78
+                i64.load align=1
+                local.get 78
+                i64.load offset=8 align=1
+                local.set 80
+                local.set 79
+                i32.const 0
+                local.set 81
+                local.get 81
                 i32.eqz
                 i64.extend_i32_u
-                local.set 77
+                local.set 82
                 i64.const 0
-                local.get 75
+                local.get 80
                 i64.const -9223372036854775808
                 i64.xor
                 i64.const -1
                 i64.xor
-                local.get 76
+                local.get 81
                 select
-                local.set 78
-                local.get 77
+                local.set 83
+                local.get 82
                 i64.const 63
                 i64.shl
-                local.get 78
+                local.get 83
                 i64.const 1
                 i64.shr_u
                 i64.or
-                local.set 79
-                local.get 78
+                local.set 84
+                local.get 83
                 i64.const 1
                 i64.and
-                local.set 80
+                local.set 85
                 i64.const 0
-                local.get 74
+                local.get 79
                 i64.const -1
                 i64.xor
-                local.get 76
+                local.get 81
                 select
-                local.set 81
-                local.get 80
+                local.set 86
+                local.get 85
                 i64.const 63
                 i64.shl
-                local.get 81
+                local.get 86
                 i64.const 1
                 i64.shr_u
                 i64.or
-                local.set 82
-                local.get 81
+                local.set 87
+                local.get 86
                 i64.const 1
                 i64.and
-                local.set 83
-                local.get 71
+                local.set 88
+                local.get 76
                 i64.extend_i32_u
                 i64.const 4294967295
                 i64.and
                 i64.const 2147483648
                 i64.xor
-                local.set 84
-                local.get 83
+                local.set 89
+                local.get 88
                 i64.const 32
                 i64.shl
-                local.get 84
+                local.get 89
                 i64.or
-                local.set 85
-                local.get 85
+                local.set 90
+                local.get 90
                 i64.const 31
                 i64.shl
-                local.set 86
+                local.set 91
                 i32.const 1
-                local.set 87
-                local.get 64
+                local.set 92
+                local.get 69
                 if ;; label = @7
-                  local.get 79
-                  local.get 64
+                  local.get 84
+                  local.get 69
                   i64.load align=1
                   i64.lt_u
-                  local.get 79
-                  local.get 64
+                  local.get 84
+                  local.get 69
                   i64.load align=1
                   i64.eq
-                  local.get 82
-                  local.get 64
+                  local.get 87
+                  local.get 69
                   i64.load offset=8 align=1
                   i64.lt_u
-                  local.get 82
-                  local.get 64
+                  local.get 87
+                  local.get 69
                   i64.load offset=8 align=1
                   i64.eq
-                  local.get 86
-                  local.get 64
+                  local.get 91
+                  local.get 69
                   i64.load offset=16 align=1
                   i64.lt_u
-                  local.get 86
-                  local.get 64
+                  local.get 91
+                  local.get 69
                   i64.load offset=16 align=1
                   i64.eq
                   i32.const 0
@@ -2656,93 +3063,93 @@
                   i32.or
                   i32.and
                   i32.or
-                  local.set 87
+                  local.set 92
                 end
-                local.get 87
+                local.get 92
                 if ;; label = @7
                   i32.const 0
                   i32.load offset=1256 align=1
-                  local.set 88
+                  local.set 93
                   i32.const 0
                   i32.load offset=1324 align=1
                   if ;; label = @8
                     i32.const 0
                     i32.load offset=1280 align=1
-                    local.get 88
+                    local.get 93
                     i32.const 28
                     i32.mul
                     i32.add
                     i32.load offset=24 align=1
-                    local.set 89
+                    local.set 94
                   else
                     i32.const 0
                     i32.load offset=1248 align=1
-                    local.get 88
+                    local.get 93
                     i32.const 10
                     i32.shr_u
                     i32.const 2
                     i32.shl
                     i32.add
                     i32.load align=1
-                    local.get 88
+                    local.get 93
                     i32.const 1023
                     i32.and
                     i32.const 64
                     i32.mul
                     i32.add
-                    local.set 89
+                    local.set 94
                   end
-                  local.get 89
-                  local.get 79
+                  local.get 94
+                  local.get 84
                   i64.store align=1
-                  local.get 89
-                  local.get 82
+                  local.get 94
+                  local.get 87
                   i64.store offset=8 align=1
-                  local.get 89
-                  local.get 86
+                  local.get 94
+                  local.get 91
                   i64.store offset=16 align=1
-                  local.get 89
-                  local.get 70
-                  i64.store offset=32 align=1
-                  local.get 89
-                  local.get 71
-                  i32.store offset=24 align=1
-                  local.get 89
-                  local.get 72
-                  i32.store offset=28 align=1
-                  local.get 89
-                  local.get 74
-                  i64.store offset=40 align=1
-                  local.get 89
+                  local.get 94
                   local.get 75
-                  i64.store offset=48 align=1
-                  local.get 89
+                  i64.store offset=32 align=1
+                  local.get 94
                   local.get 76
+                  i32.store offset=24 align=1
+                  local.get 94
+                  local.get 77
+                  i32.store offset=28 align=1
+                  local.get 94
+                  local.get 79
+                  i64.store offset=40 align=1
+                  local.get 94
+                  local.get 80
+                  i64.store offset=48 align=1
+                  local.get 94
+                  local.get 81
                   i32.store8 offset=56
                   i32.const 0
-                  local.get 88
+                  local.get 93
                   i32.const 1
                   i32.add
                   i32.store offset=1256 align=1
                 end
-                local.get 66
+                local.get 71
                 i32.const 1
                 i32.add
-                local.set 66
-                local.get 66
-                local.get 68
+                local.set 71
+                local.get 71
+                local.get 73
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.get 68
+            local.get 73
             i32.store offset=1124 align=1
           end
-          local.get 56
+          local.get 61
           i32.const 1
           i32.sub
-          local.set 56
+          local.set 61
           br 0 (;@3;)
         end
       end
@@ -2756,37 +3163,37 @@
         if ;; label = @3
           i32.const 0
           i32.load offset=1252 align=1
-          local.set 90
+          local.set 95
           i32.const 0
           i32.load offset=1320 align=1
-          local.get 90
+          local.get 95
           i32.lt_u
           if ;; label = @4
-            local.get 90
+            local.get 95
             i32.const 28
             i32.mul
-            local.set 91
-            local.get 91
+            local.set 96
+            local.get 96
             i32.const 1
             i32.shl
             call 4
-            local.set 92
-            local.get 92
+            local.set 97
+            local.get 97
             i32.eqz
             if ;; label = @5
               i32.const 2
               return
             end
             i32.const 0
-            local.get 92
+            local.get 97
             i32.store offset=1280 align=1
             i32.const 0
-            local.get 92
-            local.get 91
+            local.get 97
+            local.get 96
             i32.add
             i32.store offset=1284 align=1
             i32.const 0
-            local.get 90
+            local.get 95
             i32.store offset=1320 align=1
           end
           i32.const 0
@@ -2805,25 +3212,25 @@
           i32.const 0
           i32.load offset=1324 align=1
           select
-          local.set 93
+          local.set 98
           i32.const 0
           i32.load offset=1316 align=1
-          local.set 94
-          local.get 93
-          local.get 94
+          local.set 99
+          local.get 98
+          local.get 99
           i32.sub
-          local.set 95
-          local.get 94
-          local.get 95
+          local.set 100
+          local.get 99
+          local.get 100
           i32.const 65536
-          local.get 95
+          local.get 100
           i32.const 65536
           i32.lt_u
           select
           i32.add
-          local.set 96
-          local.get 94
-          local.get 96
+          local.set 101
+          local.get 99
+          local.get 101
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
@@ -2832,67 +3239,67 @@
               if ;; label = @6
                 i32.const 0
                 i32.load offset=1280 align=1
-                local.get 94
+                local.get 99
                 i32.const 28
                 i32.mul
                 i32.add
                 i32.load offset=24 align=1
-                local.set 97
+                local.set 102
               else
                 i32.const 0
                 i32.load offset=1248 align=1
-                local.get 94
+                local.get 99
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 94
+                local.get 99
                 i32.const 1023
                 i32.and
                 i32.const 64
                 i32.mul
                 i32.add
-                local.set 97
+                local.set 102
               end
               i32.const 0
               i32.load offset=1280 align=1
-              local.get 94
+              local.get 99
               i32.const 28
               i32.mul
               i32.add
-              local.set 98
-              local.get 98
-              local.get 97
+              local.set 103
+              local.get 103
+              local.get 102
               i64.load align=1
               i64.store align=1
-              local.get 98
-              local.get 97
+              local.get 103
+              local.get 102
               i64.load offset=8 align=1
               i64.store offset=8 align=1
-              local.get 98
-              local.get 97
+              local.get 103
+              local.get 102
               i64.load offset=16 align=1
               i64.store offset=16 align=1
-              local.get 98
-              local.get 97
+              local.get 103
+              local.get 102
               i32.store offset=24 align=1
-              local.get 94
+              local.get 99
               i32.const 1
               i32.add
-              local.set 94
-              local.get 94
-              local.get 96
+              local.set 99
+              local.get 99
+              local.get 101
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 96
+          local.get 101
           i32.store offset=1316 align=1
-          local.get 96
-          local.get 93
+          local.get 101
+          local.get 98
           i32.lt_u
           if ;; label = @4
             i32.const 1
@@ -2902,20 +3309,20 @@
           i32.load offset=1256 align=1
           i32.const 28
           i32.mul
-          local.set 99
+          local.set 104
           i32.const 0
           i32.load offset=1284 align=1
-          local.get 99
+          local.get 104
           i32.add
           i32.const 0
           i32.load offset=1280 align=1
-          local.get 99
+          local.get 104
           i32.add
           i32.const 0
           i32.load offset=1252 align=1
           i32.const 28
           i32.mul
-          local.get 99
+          local.get 104
           i32.sub
           memory.copy
           i32.const 0
@@ -2938,305 +3345,305 @@
         i32.load offset=1256 align=1
         i32.const 28
         i32.mul
-        local.set 100
+        local.set 105
         i32.const 0
         i32.load offset=1280 align=1
-        local.set 101
+        local.set 106
         i32.const 0
         i32.load offset=1284 align=1
-        local.set 102
-        i32.const 0
-        i32.load offset=1296 align=1
-        local.set 103
-        i32.const 0
-        i32.load offset=1300 align=1
-        local.set 104
-        i32.const 2097152
         local.set 107
         i32.const 0
-        i32.load offset=1288 align=1
+        i32.load offset=1296 align=1
         local.set 108
         i32.const 0
-        i32.load offset=1292 align=1
+        i32.load offset=1300 align=1
         local.set 109
+        i32.const 2097152
+        local.set 112
+        i32.const 0
+        i32.load offset=1288 align=1
+        local.set 113
+        i32.const 0
+        i32.load offset=1292 align=1
+        local.set 114
         block ;; label = @3
           block ;; label = @4
             loop ;; label = @5
-              local.get 100
-              local.get 108
+              local.get 105
+              local.get 113
               i32.le_u
               br_if 2 (;@3;)
-              local.get 100
-              local.get 109
+              local.get 105
+              local.get 114
               i32.le_u
               if ;; label = @6
-                local.get 102
-                local.set 110
-                local.get 101
-                local.set 102
-                local.get 110
-                local.set 101
-                local.get 108
+                local.get 107
+                local.set 115
+                local.get 106
+                local.set 107
+                local.get 115
+                local.set 106
+                local.get 113
                 i32.const 1
                 i32.shl
+                local.set 113
+                i32.const 0
+                local.set 114
+                i32.const 0
                 local.set 108
-                i32.const 0
+                local.get 113
                 local.set 109
-                i32.const 0
-                local.set 103
-                local.get 108
-                local.set 104
                 br 1 (;@5;)
               end
-              local.get 109
-              local.get 108
+              local.get 114
+              local.get 113
               i32.add
-              local.get 100
-              local.get 109
-              local.get 108
-              i32.add
-              local.get 100
-              i32.lt_u
-              select
-              local.set 105
               local.get 105
-              local.get 108
+              local.get 114
+              local.get 113
               i32.add
-              local.get 100
               local.get 105
-              local.get 108
+              i32.lt_u
+              select
+              local.set 110
+              local.get 110
+              local.get 113
               i32.add
-              local.get 100
+              local.get 105
+              local.get 110
+              local.get 113
+              i32.add
+              local.get 105
               i32.lt_u
               select
-              local.set 106
-              local.get 104
-              local.get 106
-              local.get 104
-              local.get 106
+              local.set 111
+              local.get 109
+              local.get 111
+              local.get 109
+              local.get 111
               i32.lt_u
               select
-              local.set 104
+              local.set 109
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 103
-                  local.get 105
+                  local.get 108
+                  local.get 110
                   i32.lt_u
-                  local.get 104
-                  local.get 106
+                  local.get 109
+                  local.get 111
                   i32.lt_u
                   i32.and
                   i32.eqz
                   br_if 1 (;@6;)
-                  local.get 107
+                  local.get 112
                   i32.const 0
                   i32.le_s
                   br_if 3 (;@4;)
-                  local.get 101
-                  local.get 103
+                  local.get 106
+                  local.get 108
                   i32.add
-                  local.set 111
-                  local.get 101
-                  local.get 104
+                  local.set 116
+                  local.get 106
+                  local.get 109
                   i32.add
-                  local.set 112
-                  local.get 102
-                  local.get 103
+                  local.set 117
+                  local.get 107
+                  local.get 108
                   i32.add
-                  local.get 104
+                  local.get 109
                   i32.add
-                  local.get 105
+                  local.get 110
                   i32.sub
-                  local.set 113
-                  local.get 112
+                  local.set 118
+                  local.get 117
                   i64.load align=1
-                  local.get 111
+                  local.get 116
                   i64.load align=1
                   i64.lt_u
-                  local.get 112
+                  local.get 117
                   i64.load align=1
-                  local.get 111
+                  local.get 116
                   i64.load align=1
                   i64.eq
-                  local.get 112
+                  local.get 117
                   i64.load offset=8 align=1
-                  local.get 111
+                  local.get 116
                   i64.load offset=8 align=1
                   i64.lt_u
-                  local.get 112
+                  local.get 117
                   i64.load offset=8 align=1
-                  local.get 111
+                  local.get 116
                   i64.load offset=8 align=1
                   i64.eq
-                  local.get 112
+                  local.get 117
                   i64.load offset=16 align=1
-                  local.get 111
+                  local.get 116
                   i64.load offset=16 align=1
                   i64.lt_u
                   i32.and
                   i32.or
                   i32.and
                   i32.or
-                  local.set 114
-                  local.get 112
-                  local.get 111
-                  local.get 114
+                  local.set 119
+                  local.get 117
+                  local.get 116
+                  local.get 119
                   select
-                  local.set 115
-                  local.get 113
-                  local.get 115
+                  local.set 120
+                  local.get 118
+                  local.get 120
                   i64.load align=1
                   i64.store align=1
-                  local.get 113
-                  local.get 115
+                  local.get 118
+                  local.get 120
                   i64.load offset=8 align=1
                   i64.store offset=8 align=1
-                  local.get 113
-                  local.get 115
+                  local.get 118
+                  local.get 120
                   i64.load offset=16 align=1
                   i64.store offset=16 align=1
-                  local.get 113
-                  local.get 115
+                  local.get 118
+                  local.get 120
                   i32.load offset=24 align=1
                   i32.store offset=24 align=1
-                  local.get 114
+                  local.get 119
                   i32.const 28
                   i32.mul
-                  local.set 116
-                  local.get 104
-                  local.get 116
+                  local.set 121
+                  local.get 109
+                  local.get 121
                   i32.add
-                  local.set 104
-                  local.get 103
+                  local.set 109
+                  local.get 108
                   i32.const 28
-                  local.get 116
+                  local.get 121
                   i32.sub
                   i32.add
-                  local.set 103
-                  local.get 107
+                  local.set 108
+                  local.get 112
                   i32.const 28
                   i32.sub
-                  local.set 107
+                  local.set 112
                   br 0 (;@7;)
                 end
               end
-              local.get 105
-              local.get 103
+              local.get 110
+              local.get 108
               i32.sub
-              local.set 117
-              local.get 106
-              local.get 104
+              local.set 122
+              local.get 111
+              local.get 109
               i32.sub
-              local.set 118
-              local.get 117
-              local.get 118
+              local.set 123
+              local.get 122
+              local.get 123
               i32.add
-              local.set 119
-              local.get 119
+              local.set 124
+              local.get 124
               i32.const 0
-              local.get 107
-              local.get 107
+              local.get 112
+              local.get 112
               i32.const 0
               i32.le_s
               select
-              local.get 119
+              local.get 124
               i32.const 0
-              local.get 107
-              local.get 107
+              local.get 112
+              local.get 112
               i32.const 0
               i32.le_s
               select
               i32.lt_u
               select
-              local.set 120
-              local.get 102
-              local.get 103
-              i32.add
-              local.get 104
-              i32.add
-              local.get 105
-              i32.sub
-              local.get 101
-              local.get 103
-              local.get 104
-              local.get 117
-              select
-              i32.add
-              local.get 120
-              memory.copy
+              local.set 125
               local.get 107
-              local.get 120
-              i32.sub
-              local.set 107
-              local.get 117
-              if ;; label = @6
-                local.get 103
-                local.get 120
-                i32.add
-                local.set 103
-              else
-                local.get 104
-                local.get 120
-                i32.add
-                local.set 104
-              end
-              local.get 120
-              local.get 119
-              i32.lt_u
-              br_if 1 (;@4;)
-              local.get 107
-              i32.const 64
-              i32.sub
-              local.set 107
-              local.get 106
-              local.set 109
-              local.get 109
-              local.set 103
-              local.get 109
               local.get 108
               i32.add
-              local.set 104
+              local.get 109
+              i32.add
+              local.get 110
+              i32.sub
+              local.get 106
+              local.get 108
+              local.get 109
+              local.get 122
+              select
+              i32.add
+              local.get 125
+              memory.copy
+              local.get 112
+              local.get 125
+              i32.sub
+              local.set 112
+              local.get 122
+              if ;; label = @6
+                local.get 108
+                local.get 125
+                i32.add
+                local.set 108
+              else
+                local.get 109
+                local.get 125
+                i32.add
+                local.set 109
+              end
+              local.get 125
+              local.get 124
+              i32.lt_u
+              br_if 1 (;@4;)
+              local.get 112
+              i32.const 64
+              i32.sub
+              local.set 112
+              local.get 111
+              local.set 114
+              local.get 114
+              local.set 108
+              local.get 114
+              local.get 113
+              i32.add
+              local.set 109
               br 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 101
+          local.get 106
           i32.store offset=1280 align=1
           i32.const 0
-          local.get 102
+          local.get 107
           i32.store offset=1284 align=1
           i32.const 0
-          local.get 103
+          local.get 108
           i32.store offset=1296 align=1
           i32.const 0
-          local.get 104
+          local.get 109
           i32.store offset=1300 align=1
           i32.const 0
-          local.get 108
+          local.get 113
           i32.store offset=1288 align=1
           i32.const 0
-          local.get 109
+          local.get 114
           i32.store offset=1292 align=1
           i32.const 1
           return
         end
         i32.const 0
-        local.get 101
+        local.get 106
         i32.store offset=1280 align=1
         i32.const 0
-        local.get 102
+        local.get 107
         i32.store offset=1284 align=1
         i32.const 0
-        local.get 103
+        local.get 108
         i32.store offset=1296 align=1
         i32.const 0
-        local.get 104
+        local.get 109
         i32.store offset=1300 align=1
         i32.const 0
-        local.get 108
+        local.get 113
         i32.store offset=1288 align=1
         i32.const 0
-        local.get 109
+        local.get 114
         i32.store offset=1292 align=1
         i32.const 0
         i64.load offset=1056 align=1
@@ -3247,33 +3654,33 @@
         i64.lt_u
         select
         i32.wrap_i64
-        local.set 121
-        local.get 121
-        local.set 122
+        local.set 126
+        local.get 126
+        local.set 127
         i32.const 0
         i32.load offset=1256 align=1
-        local.get 121
+        local.get 126
         i32.lt_u
         if ;; label = @3
           i32.const 0
           i32.load offset=1256 align=1
-          local.set 122
+          local.set 127
         end
         i32.const 0
-        local.get 122
+        local.get 127
         i32.store offset=1256 align=1
         i32.const 0
-        local.get 122
+        local.get 127
         i32.store offset=1316 align=1
         i32.const 0
         i32.const 0
         i32.store offset=1312 align=1
         i32.const 0
-        local.get 121
+        local.get 126
         i32.const 0
         i32.ne
         i32.store offset=1324 align=1
-        local.get 121
+        local.get 126
         i32.eqz
         if ;; label = @3
           i32.const 0

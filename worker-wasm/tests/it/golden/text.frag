@@ -1364,17 +1364,34 @@
                       i32.const 0
                       i32.load offset=1104 align=1
                       local.set 81
+                      i32.const 0
                       local.get 81
                       local.get 64
                       i32.add
-                      local.set 82
-                      i32.const 0
-                      local.get 82
                       i32.store offset=1104 align=1
-                      local.get 81
-                      local.get 65
+                      i32.const 0
+                      local.set 82
                       local.get 64
-                      memory.copy
+                      if ;; label = @10
+                        loop ;; label = @11
+                          local.get 81
+                          local.get 82
+                          i32.add
+                          local.get 65
+                          local.get 82
+                          i32.add
+                          v128.load align=1
+                          v128.store align=1
+                          local.get 82
+                          i32.const 16
+                          i32.add
+                          local.set 82
+                          local.get 82
+                          local.get 64
+                          i32.lt_u
+                          br_if 0 (;@11;)
+                        end
+                      end
                     end
                     local.get 76
                     i32.const 8
@@ -1601,28 +1618,49 @@
               i32.const 12
               i32.gt_u
               if ;; label = @6
-                i32.const 0
-                i32.load offset=1104 align=1
-                local.set 97
-                local.get 97
-                local.get 88
-                i32.add
-                local.set 98
                 local.get 88
                 local.get 92
                 i32.le_u
                 if ;; label = @7
                   local.get 93
                   local.set 97
+                  local.get 97
+                  local.get 89
+                  local.get 88
+                  memory.copy
                 else
                   i32.const 0
-                  local.get 98
+                  i32.load offset=1104 align=1
+                  local.set 97
+                  i32.const 0
+                  local.get 97
+                  local.get 88
+                  i32.add
                   i32.store offset=1104 align=1
+                  i32.const 0
+                  local.set 98
+                  local.get 88
+                  if ;; label = @8
+                    loop ;; label = @9
+                      local.get 97
+                      local.get 98
+                      i32.add
+                      local.get 89
+                      local.get 98
+                      i32.add
+                      v128.load align=1
+                      v128.store align=1
+                      local.get 98
+                      i32.const 16
+                      i32.add
+                      local.set 98
+                      local.get 98
+                      local.get 88
+                      i32.lt_u
+                      br_if 0 (;@9;)
+                    end
+                  end
                 end
-                local.get 97
-                local.get 89
-                local.get 88
-                memory.copy
               end
               local.get 87
               i32.const 0

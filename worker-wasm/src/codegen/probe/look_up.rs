@@ -1,0 +1,121 @@
+//! The rows of a batch into the vector, each with the start and end of its candidates.
+//!
+//! Looking up many rows before the candidates of any are read lets their cache misses overlap. Of a table that has a bitmap
+//! of its keys, the bits of all rows are read first, and then the slots of those that are left.
+
+use super::{Batch, ENTRY_BYTES, Probing, Target};
+use crate::codegen::{
+    builder::{Function, I32, Local, Value, select},
+    expr::Row,
+    join::Walk,
+    late,
+    memory::{field, set_field},
+    pipeline::apply,
+    sink::BLOCK_ROWS,
+};
+
+impl<'a> Probing<'a> {
+    /// Fills the vector with the next rows of a batch that may have candidates, or need none.
+    pub(super) fn look_up(
+        &self,
+        f: &mut Function,
+        walk: &Walk,
+        batch: Batch,
+        row: &Row<'_>,
+        vector: Local<I32>,
+        vector_rows: Local<I32>,
+    ) {
+        let first = &self.lookups[0];
+        let left: Local<I32> = f.let_(batch.selected.get() - batch.position);
+        let length = select::<I32>(left.get().lt_u(BLOCK_ROWS), left, BLOCK_ROWS);
+        let end: Local<I32> = f.let_(batch.position.get() + length);
+        f.set(vector_rows, 0);
+        let row_number = |position: Local<I32>| match batch.selection {
+            Some(selection) => (selection.get() + (position.get() << 2)).load(0),
+            None => position.get(),
+        };
+        let entry_of = |f: &mut Function, at: Local<I32>| -> Local<I32> {
+            f.let_(vector.get() + at.get() * ENTRY_BYTES)
+        };
+        let at_once = |f: &mut Function| {
+            f.count_up(batch.position, end, |f| {
+                f.set(row.index, row_number(batch.position));
+                apply(f, row.again(), &self.before, &mut |f, row| {
+                    let keys = first.keys(f, row);
+                    let (start, end) = first.find(f, walk.positions[0], &keys);
+                    let entry = entry_of(f, vector_rows);
+                    // Every row is written, and only one that goes on moves on.
+                    f.store::<I32>(entry, 0, row.index);
+                    f.store::<I32>(entry, 4, start);
+                    f.store::<I32>(entry, 8, end);
+                    let goes_on = match first.keeps_unmatched() {
+                        true => Value::from(1),
+                        false => start.get().lt_u(end),
+                    };
+                    f.set(vector_rows, vector_rows.get() + goes_on);
+                });
+            });
+        };
+        let Some(is_quick) = first.excludes_quickly(walk.positions[0]) else {
+            return at_once(f);
+        };
+        // Where asking whether a key is there takes less than finding its rows, that comes first: most keys are not.
+        f.if_else(
+            is_quick,
+            |f| {
+                f.count_up(batch.position, end, |f| {
+                    f.set(row.index, row_number(batch.position));
+                    apply(f, row.again(), &self.before, &mut |f, row| {
+                        let keys = first.keys(f, row);
+                        let present = first.has(f, walk.positions[0], &keys);
+                        let entry = entry_of(f, vector_rows);
+                        f.store::<I32>(entry, 0, row.index);
+                        f.set(vector_rows, vector_rows.get() + present);
+                    });
+                });
+                let found: Local<I32> = f.let_(0);
+                f.count_up(found, vector_rows, |f| {
+                    let entry = entry_of(f, found);
+                    f.set(row.index, entry.get().load::<I32>(0));
+                    apply(f, row.again(), &self.projects, &mut |f, row| {
+                        let keys = first.keys(f, row);
+                        let (start, end) = first.find(f, walk.positions[0], &keys);
+                        f.store::<I32>(entry, 4, start);
+                        f.store::<I32>(entry, 8, end);
+                    });
+                });
+            },
+            at_once,
+        );
+    }
+
+    /// Asks for the late columns of the rows in the vector, unless they are there.
+    pub(super) fn fill_vector(
+        &self,
+        f: &mut Function,
+        walk: &Walk,
+        vector: Local<I32>,
+        vector_rows: Local<I32>,
+        target: &Target<'_, 'a>,
+    ) {
+        if self.late.is_empty() {
+            return;
+        }
+        let missing = field(self.vector_filled).eqz() & late::is_whole().eqz();
+        f.if_(missing & vector_rows.get().gt_u(0), |f| {
+            self.save(f, walk);
+            match target {
+                Target::Store(store, accumulators, _) => store.end(f, accumulators),
+                // What is out goes out first: the call that comes back begins with none.
+                Target::Emit(_, out, _, enough) => f.branch_if(*enough, out.rows()),
+            }
+            set_field(f, self.vector_filled, 1);
+            let rows = late::Rows {
+                numbers: vector,
+                step: ENTRY_BYTES,
+                count: vector_rows,
+            };
+            late::ask(f, self.late, rows);
+        });
+    }
+}
