@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
 KV_SEEDS ?= 10000
 
-.PHONY: help build demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv
+.PHONY: help build lambda demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -14,6 +14,13 @@ help: ## this list
 build: ## the murre binary, in the one profile
 	# With the store's simulation in it, as `make test` builds it: nothing is built twice.
 	cargo build --locked --workspace --bins --features kv-store/sim
+
+lambda: ## the function for AWS Lambda: murre-lambda.zip beside the binaries
+	cargo build --locked -p murre-lambda
+	mkdir -p $(BIN)/lambda
+	strip -o $(BIN)/lambda/bootstrap $(BIN)/murre-lambda
+	cd $(BIN)/lambda && python3 -c "from zipfile import *; ZipFile('../murre-lambda.zip', 'w', ZIP_DEFLATED, compresslevel=9).write('bootstrap')"
+	ls -l $(BIN)/murre-lambda.zip
 
 demo: build ## TPC-H through Flight SQL: generate, serve, run the 22 queries (SF=0.1)
 	$(BIN)/murre demo tpch --sf $(SF)
@@ -37,9 +44,9 @@ test: ## every test, real servers and clients included
 	integration/clients/python/run.sh
 	integration/clients/jdbc/run.sh
 
-long: ## what takes long: scale factor 1, ten minutes of mutated traffic, 100,000 random plans, 100,000 random expressions over many rows each, 10,000 seeds of the simulated store (KV_SEEDS), and 10,000,000 writes to it
+long: ## what takes long: scale factor 1, 50 workers killed in mid-query, ten minutes of mutated traffic, 100,000 random plans, 100,000 random expressions over many rows each, 10,000 seeds of the simulated store (KV_SEEDS), and 10,000,000 writes to it
 	cargo build --locked --workspace --all-targets
-	MURRE_LONG=1 cargo test --locked -p integration -- tpch mutation
+	MURRE_LONG=1 cargo test --locked -p integration -- tpch mutation loss
 	MURRE_LONG=1 cargo test --locked -p worker-wasm --test it random -- --skip random_plans --nocapture
 	MURRE_PLANS=100000 cargo test --locked -p worker-wasm --test it random_plans -- --nocapture
 	benches/kv/seeds.py --upto $(KV_SEEDS)

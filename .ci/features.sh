@@ -8,7 +8,7 @@ all=$(mktemp)
 trap 'rm -f "$all"' EXIT
 tree --workspace > "$all"
 status=0
-for member in flight-server coordinator worker-wasm catalog benches integration; do
+for member in flight-server coordinator worker-wasm catalog murre-lambda benches integration; do
   differing=$(tree -p "$member" | comm -13 "$all" -)
   if [ -n "$differing" ]; then
     printf '%s builds differently on its own:\n%s\n' "$member" "$differing"

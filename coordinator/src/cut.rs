@@ -66,7 +66,24 @@ pub(crate) enum Reach {
 pub(crate) struct Blocker {
     /// Of the operators in the order `EXPLAIN` prints them.
     pub(crate) operator: usize,
-    pub(crate) reason: String,
+    pub(crate) reason: Stays,
+}
+
+/// Why a plan is not sent to workers.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stays {
+    #[error("the plan stays here: files are written by this server")]
+    Writes,
+    #[error("the plan stays here: these rows are in this server's memory")]
+    InMemory,
+    #[error("the plan stays here: workers read Parquet only")]
+    OtherFormat,
+    #[error("the plan stays here: workers read shared folders only, no object stores")]
+    ObjectStore,
+    #[error("the plan stays here: what this operator gives cannot be sent to workers")]
+    OtherSource,
+    #[error("the plan stays here: it cannot be sent to workers ({detail})")]
+    Unsent { detail: String },
 }
 
 /// `crew` is the one to run the plan, if any is.
@@ -87,6 +104,10 @@ pub(crate) async fn cut(
             reach: Reach::Here(Some(blocker)),
         });
     }
+    let crew = match reads_files(&plan) {
+        true => crew.gathered(ctx).await,
+        false => crew,
+    };
     if crew.urls().is_empty() && reads_files(&plan) {
         return Err(QueryError::NoWorkers);
     }
@@ -177,7 +198,6 @@ fn has_boundary(plan: &Arc<dyn ExecutionPlan>) -> bool {
 fn blocker(plan: &Arc<dyn ExecutionPlan>) -> Option<Blocker> {
     let mut operator = 0;
     if let Some(reason) = find_blocker(plan, &mut operator) {
-        let reason = format!("the plan stays here: {reason}");
         return Some(Blocker { operator, reason });
     }
     let written = PhysicalPlanNode::try_from_physical_plan(
@@ -188,14 +208,16 @@ fn blocker(plan: &Arc<dyn ExecutionPlan>) -> Option<Blocker> {
     let detail = error.lines().next().unwrap_or_default();
     Some(Blocker {
         operator: 0,
-        reason: format!("the plan stays here: it cannot be sent to workers ({detail})"),
+        reason: Stays::Unsent {
+            detail: detail.to_owned(),
+        },
     })
 }
 
 /// Leaves the position of what it found in `operator`.
-fn find_blocker(plan: &Arc<dyn ExecutionPlan>, operator: &mut usize) -> Option<&'static str> {
+fn find_blocker(plan: &Arc<dyn ExecutionPlan>, operator: &mut usize) -> Option<Stays> {
     if plan.is::<DataSinkExec>() {
-        return Some("files are written by this server");
+        return Some(Stays::Writes);
     }
     let children = plan.children();
     if children.is_empty() {
@@ -210,22 +232,22 @@ fn find_blocker(plan: &Arc<dyn ExecutionPlan>, operator: &mut usize) -> Option<&
     None
 }
 
-fn leaf_blocker(plan: &dyn ExecutionPlan) -> Option<&'static str> {
+fn leaf_blocker(plan: &dyn ExecutionPlan) -> Option<Stays> {
     if plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>() {
         return None;
     }
     let Some(scan) = plan.downcast_ref::<DataSourceExec>() else {
-        return Some("what this operator gives cannot be sent to workers");
+        return Some(Stays::OtherSource);
     };
     let Some(files) = scan.data_source().downcast_ref::<FileScanConfig>() else {
-        return Some("these rows are in this server's memory");
+        return Some(Stays::InMemory);
     };
     if !files.file_source().is::<ParquetSource>() {
-        return Some("workers read Parquet only");
+        return Some(Stays::OtherFormat);
     }
     match files.object_store_url.as_str().starts_with("file:") {
         true => None,
-        false => Some("workers read shared folders only, no object stores"),
+        false => Some(Stays::ObjectStore),
     }
 }
 

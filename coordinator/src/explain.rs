@@ -10,7 +10,12 @@ use arrow::{
 };
 use worker_wasm::{exec::Modules, lower::Runs};
 
-use crate::{Outcome, QueryContext, QueryError, cut::Reach, error_chain, place::Placed};
+use crate::{
+    Outcome, QueryContext, QueryError,
+    cut::{Reach, Stays},
+    error_chain,
+    place::Placed,
+};
 
 pub(crate) fn fragments_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -34,7 +39,7 @@ struct Row<'a> {
     operator: &'a str,
     runs: &'a Runs,
     /// What keeps the plan from workers, if this operator does.
-    blocks: Option<&'a str>,
+    blocks: Option<&'a Stays>,
     modules: Option<&'a Arc<Modules>>,
 }
 
@@ -46,7 +51,7 @@ impl Row<'_> {
         };
         match (native, self.blocks) {
             (Some(native), Some(blocks)) => Some(format!("{native}; {blocks}")),
-            (native, blocks) => native.or_else(|| blocks.map(str::to_owned)),
+            (native, blocks) => native.or_else(|| blocks.map(ToString::to_string)),
         }
     }
 }
@@ -74,7 +79,7 @@ pub(crate) fn fragments(placed: &Placed) -> Outcome {
             runs: &of.operator.runs,
             blocks: blocker
                 .filter(|blocker| blocker.operator == index)
-                .map(|blocker| blocker.reason.as_str()),
+                .map(|blocker| &blocker.reason),
             modules: match &of.operator.runs {
                 Runs::Wasm(fragment) => compiled.fragments.get(*fragment),
                 Runs::Native(_) | Runs::Scan | Runs::Exchange => None,

@@ -61,4 +61,4 @@ pub use relations::RelationEntry;
 pub use session::Session;
 pub use settings::{CompileMode, MurreSettings, parse_bytes, parse_duration};
 pub use statement::{Description, Statement};
-pub use workers::{WorkerEntry, WorkerPool, WorkersKind};
+pub use workers::{FUNCTION, Presence, WorkerEntry, WorkerPool, WorkersKind};

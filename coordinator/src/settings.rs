@@ -82,7 +82,7 @@ impl ExtensionOptions for MurreSettings {
                     true => None,
                     false => Some(
                         WorkersKind::of(value)
-                            .ok_or_else(|| invalid("auto, embedded or remote"))?,
+                            .ok_or_else(|| invalid("auto, embedded, remote or lambda"))?,
                     ),
                 }
             }
@@ -447,7 +447,11 @@ mod tests {
             ("murre.statement_timeout", "soon", "not a length of time"),
             ("murre.compile", "sometimes", "always, auto or never"),
             ("murre.host_eval", "maybe", "true or false"),
-            ("murre.workers", "nobody", "auto, embedded or remote"),
+            (
+                "murre.workers",
+                "nobody",
+                "auto, embedded, remote or lambda",
+            ),
             ("murre.tasks_per_stage", "-1", "not a number of tasks"),
             ("murre.tasks_per_stage", "100000", "at most"),
             ("murre.nothing", "1", "nothing"),

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::{
     auth::{AuthConfig, AuthSettings},
     flight::FlightLimits,
+    functions::{LambdaConfig, LambdaSettings},
     tls::TlsConfig,
 };
 
@@ -72,12 +73,16 @@ pub struct Settings {
     /// Prepared statements of one session [default: 1000]
     #[arg(long, env = "MURRE_PREPARED_LIMIT", value_name = "N")]
     pub prepared_limit: Option<usize>,
-    /// Who runs the tasks of queries: embedded for this process, remote for workers that join [default: embedded]
+    /// Who runs the tasks of queries: embedded for this process, remote for workers that join, lambda for those and for
+    /// functions that are called [default: embedded]
     #[arg(long, env = "MURRE_WORKERS", value_name = "KIND")]
     pub workers: Option<String>,
-    /// Address that workers join at; without it none can [default with --workers remote: 127.0.0.1:31338]
+    /// Address that workers join at; without it none can [default with --workers remote or lambda: 127.0.0.1:31338]
     #[arg(long, env = "MURRE_WORKERS_LISTEN", value_name = "HOST:PORT")]
     pub workers_listen: Option<String>,
+    /// That address as functions see it [default: as it listens]
+    #[arg(long, env = "MURRE_WORKERS_ANNOUNCE", value_name = "HOST:PORT")]
+    pub workers_announce: Option<String>,
     /// Log lines as text or json [default: text]
     #[arg(long, env = "MURRE_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -87,6 +92,9 @@ pub struct Settings {
     #[command(flatten)]
     #[serde(default)]
     pub auth: AuthSettings,
+    #[command(flatten)]
+    #[serde(default)]
+    pub lambda: LambdaSettings,
 }
 
 /// Settings of a server, read and checked.
@@ -104,6 +112,10 @@ pub struct ServerConfig {
     pub tls: Option<TlsConfig>,
     /// `None` where no worker can join.
     pub workers_listen: Option<SocketAddr>,
+    /// "host:port" as functions see it; `None`: as it listens.
+    pub workers_announce: Option<String>,
+    /// `None` where no function is called.
+    pub lambda: Option<LambdaConfig>,
     pub engine: EngineConfig,
 }
 
@@ -134,9 +146,11 @@ impl Settings {
             prepared_limit: self.prepared_limit.or(file.prepared_limit),
             workers: self.workers.or(file.workers),
             workers_listen: self.workers_listen.or(file.workers_listen),
+            workers_announce: self.workers_announce.or(file.workers_announce),
             log_format: self.log_format.or(file.log_format),
             log: self.log.or(file.log),
             auth: self.auth.or(file.auth),
+            lambda: self.lambda.or(file.lambda),
         })
     }
 
@@ -161,13 +175,26 @@ impl Settings {
             .with_context(|| format!("workers: \"{workers}\" is not {}", WorkersKind::NAMES))?;
         let workers_listen = match (self.workers_listen.as_deref(), workers) {
             (Some(text), _) => Some(text),
-            (None, WorkersKind::Remote) => Some("127.0.0.1:31338"),
+            (None, WorkersKind::Remote | WorkersKind::Lambda) => Some("127.0.0.1:31338"),
             (None, WorkersKind::Embedded) => None,
         };
         // What is said there is always encrypted.
         let workers_listen = workers_listen.map(|text| address("workers_listen", text, true));
+        let workers_listen = workers_listen.transpose()?;
+        let lambda = self.lambda.check()?;
+        if workers == WorkersKind::Lambda && lambda.is_none() {
+            bail!("workers: lambda needs --lambda-url, where the function is invoked");
+        }
+        let anywhere = workers_listen.is_some_and(|address| address.ip().is_unspecified());
+        if lambda.is_some() && anywhere && self.workers_announce.is_none() {
+            bail!(
+                "workers_announce: functions have to be told an address that they can dial: --workers-announce HOST:PORT"
+            );
+        }
         Ok(ServerConfig {
-            workers_listen: workers_listen.transpose()?,
+            workers_listen,
+            workers_announce: self.workers_announce,
+            lambda,
             listen: address(
                 "listen",
                 self.listen.as_deref().unwrap_or("127.0.0.1:31337"),

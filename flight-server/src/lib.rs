@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 mod connections;
 pub mod flight;
+pub mod functions;
 mod http;
 mod local_engine;
 mod logging;

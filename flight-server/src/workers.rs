@@ -29,15 +29,19 @@ use worker_wasm::{
     worker::{COORDINATOR, Join, WorkerLink},
 };
 
+use crate::functions::{Functions, LambdaConfig};
+
 /// The name of [`Kept`] among the server's private files.
 const KEPT: &str = "workers";
 
 /// The door for workers. Dropping it closes all their connections.
 #[derive(Debug)]
 pub(crate) struct Workers {
-    rendezvous: Rendezvous,
+    rendezvous: Arc<Rendezvous>,
     token_file: PathBuf,
     _invitations: AbortOnDropHandle<()>,
+    /// `None` where no function is called.
+    _functions: Option<Functions>,
 }
 
 /// What outlives the process.
@@ -64,9 +68,11 @@ impl Kept {
 }
 
 impl Workers {
-    /// Workers can join when it returns.
+    /// Workers can join when it returns. `announced` is its address as functions see it.
     pub(crate) async fn listen(
         listen: SocketAddr,
+        announced: Option<String>,
+        lambda: Option<&LambdaConfig>,
         engine: &Arc<Engine>,
         folder: &DataFolder,
     ) -> anyhow::Result<Self> {
@@ -87,7 +93,7 @@ impl Workers {
             shared_token: Some(token.clone()),
             limits: Limits::default(),
         });
-        let rendezvous = rendezvous.await?;
+        let rendezvous = Arc::new(rendezvous.await?);
         let token_file = folder.server_secrets().join("workers.join");
         let join = Join {
             token: token.clone(),
@@ -99,11 +105,22 @@ impl Workers {
         )?;
         let own = own_place(&rendezvous, identity, token).await?;
         let pool = Arc::clone(engine.workers());
-        let invitations = tokio::spawn(take_invitations(own, pool));
+        let invitations = tokio::spawn(take_invitations(own, Arc::clone(&pool)));
+        let announced = announced.unwrap_or_else(|| rendezvous.address().to_string());
+        let functions = match lambda {
+            Some(lambda) => Some(Functions::start(
+                Arc::clone(&rendezvous),
+                announced,
+                pool,
+                lambda,
+            )?),
+            None => None,
+        };
         Ok(Self {
             rendezvous,
             token_file,
             _invitations: AbortOnDropHandle::new(invitations),
+            _functions: functions,
         })
     }
 
@@ -181,7 +198,7 @@ async fn keep(invitation: Invitation, pool: Arc<WorkerPool>) {
     };
     // Workers are called, and do not call.
     drop(pair.incoming);
-    let link = WorkerLink::open(worker.clone(), pair.outgoing);
+    let link = WorkerLink::open(worker.clone(), pair.outgoing.way(), pair.outgoing);
     if let Err(error) = pool.keep(link).await {
         warn!(%worker, error = error_chain(&error), "a worker is given up");
     }

@@ -85,6 +85,13 @@ pub(super) fn workers(ctx: &QueryContext) -> Outcome {
         count(|worker| worker.modules_received_total),
         count(|worker| worker.tasks_running),
         count(|worker| worker.tasks_total),
+        count(|worker| worker.modules_compiled_total),
+        count(|worker| worker.streams_total[0]),
+        count(|worker| worker.streams_total[1]),
+        count(|worker| worker.streams_total[2]),
+        count(|worker| worker.streams_open),
+        count(|worker| worker.sent_bytes_total),
+        count(|worker| worker.memory_bytes),
     ];
     Outcome::rows(workers_schema(), columns)
 }
@@ -102,6 +109,17 @@ pub(super) fn workers_schema() -> SchemaRef {
         Field::new("modules_received", DataType::Int64, false),
         Field::new("tasks_running", DataType::Int64, false),
         Field::new("tasks", DataType::Int64, false),
+        // The others came with their code.
+        Field::new("modules_compiled", DataType::Int64, false),
+        // Streams to and from other workers, by the way they took.
+        Field::new("streams_direct", DataType::Int64, false),
+        Field::new("streams_punched", DataType::Int64, false),
+        Field::new("streams_relayed", DataType::Int64, false),
+        Field::new("streams_open", DataType::Int64, false),
+        // To other workers.
+        Field::new("bytes_sent", DataType::Int64, false),
+        // Reserved by tasks.
+        Field::new("memory_bytes", DataType::Int64, false),
     ]))
 }
 

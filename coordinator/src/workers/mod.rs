@@ -18,7 +18,7 @@ use worker_wasm::{
     worker::{LinkError, WorkerLink},
 };
 
-pub use pool::{WorkerEntry, WorkerPool};
+pub use pool::{FUNCTION, Presence, WorkerEntry, WorkerPool};
 
 use crate::{MurreSettings, QueryContext, QueryError};
 
@@ -32,13 +32,15 @@ pub enum WorkersKind {
     Embedded,
     /// Other processes, which come by themselves.
     Remote,
+    /// The same, and functions that are called when a query wants them.
+    Lambda,
 }
 
 impl WorkersKind {
-    pub const NAMES: &str = "embedded or remote";
+    pub const NAMES: &str = "embedded, remote or lambda";
 
     pub fn of(text: &str) -> Option<Self> {
-        [Self::Embedded, Self::Remote]
+        [Self::Embedded, Self::Remote, Self::Lambda]
             .into_iter()
             .find(|kind| text.eq_ignore_ascii_case(kind.name()))
     }
@@ -47,6 +49,7 @@ impl WorkersKind {
         match self {
             Self::Embedded => "embedded",
             Self::Remote => "remote",
+            Self::Lambda => "lambda",
         }
     }
 }
@@ -75,7 +78,7 @@ impl Crew {
                 tasks_per_stage,
                 members: Members::Embedded,
             }),
-            (WorkersKind::Remote, asked) => {
+            (WorkersKind::Remote | WorkersKind::Lambda, asked) => {
                 let mut members = ctx.engine.workers().usable();
                 let tasks_per_stage = match asked {
                     0 => members.len().max(TASKS_MIN),
@@ -94,6 +97,17 @@ impl Crew {
                 })
             }
         }
+    }
+
+    /// The same, where functions are called and waited for if a query asks for some that are not there.
+    pub(crate) async fn gathered(self, ctx: &QueryContext) -> Self {
+        let settings = MurreSettings::of(ctx.state.config_options());
+        let kind = settings.workers.unwrap_or(ctx.engine.config().workers);
+        if kind != WorkersKind::Lambda {
+            return self;
+        }
+        ctx.engine.workers().gather().await;
+        Self::of(ctx).unwrap_or(self)
     }
 
     pub(crate) fn tasks_per_stage(&self) -> usize {

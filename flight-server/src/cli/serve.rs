@@ -64,7 +64,10 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     );
     let threads = NetworkThreads::start(std::thread::available_parallelism()?.get())?;
     let workers = match config.workers_listen {
-        Some(listen) => Some(Workers::listen(listen, &engine, &folder).await?),
+        Some(listen) => {
+            let (announced, lambda) = (config.workers_announce, config.lambda.as_ref());
+            Some(Workers::listen(listen, announced, lambda, &engine, &folder).await?)
+        }
         None => None,
     };
     let ready = Ready {

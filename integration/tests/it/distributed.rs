@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    server::{Client, Server, rows, table, until, update},
+    server::{Client, Server, rows, table, update},
     tpch::{cells, check, generate, query_text, register},
-    worker::{Cluster, WorkerProcess, idle, modules_received, remote_server, tasks_running},
+    worker::{Cluster, modules_received, remote_server},
 };
 
 const SCALE_FACTOR: &str = "0.1";
@@ -55,6 +55,14 @@ async fn what_workers_cannot_read_stays_here_and_says_why() -> Result<()> {
     );
     let answer = cells(&rows(&mut client, sql).await?)?;
     ensure!(answer == [["1", "2.5"], ["2", "3.5"]], "{answer:?}");
+    let copy = dir.path().join("copy.parquet");
+    let copy = format!(
+        "EXPLAIN FRAGMENTS COPY (SELECT * FROM t) TO '{}'",
+        copy.display()
+    );
+    let stays = cells(&rows(&mut client, &copy).await?)?;
+    let sink = "the plan stays here: files are written by this server";
+    ensure!(stays[0][4].contains(sink), "{stays:?}");
     Ok(())
 }
 
@@ -84,7 +92,20 @@ async fn explain_analyze_counts_what_tasks_did() -> Result<()> {
     update(&mut client, "SET murre.compile = 'always'").await?;
     update(&mut client, "SET murre.tasks_per_stage = 2").await?;
     let sql = "EXPLAIN ANALYZE SELECT l_returnflag, count(*) FROM lineitem GROUP BY 1";
-    let told = table(&mut client, sql).await?;
+    check_analyzed(&table(&mut client, sql).await?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn explain_analyze_counts_what_other_processes_did() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let cluster = Cluster::start(dir.path()).await?;
+    let mut client = cluster.client().await?;
+    update(&mut client, "SET murre.compile = 'always'").await?;
+    let sql = "EXPLAIN ANALYZE SELECT l_returnflag, count(*) FROM lineitem GROUP BY 1";
+    check_analyzed(&table(&mut client, sql).await?)
+}
+
+fn check_analyzed(told: &str) -> Result<()> {
     for part in [
         "DistributedExec",
         "NetworkShuffleExec",
@@ -98,6 +119,66 @@ async fn explain_analyze_counts_what_tasks_did() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_join_learns_reaches_the_scan_of_its_task() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    for made in [
+        "CREATE TABLE long AS SELECT value AS k, value * 3 AS v FROM generate_series(1, 600000) AS t(value) ORDER BY 1",
+        "CREATE TABLE picks AS SELECT value AS p, value AS q FROM generate_series(1, 1000) AS t(value) ORDER BY 1",
+    ] {
+        update(&mut client, made).await?;
+    }
+    let sql = "SELECT count(*), sum(v) FROM long JOIN picks ON k = p WHERE q = 700";
+    update(&mut client, "SET murre.tasks_per_stage = 2").await?;
+    for mode in ["never", "always"] {
+        update(&mut client, &format!("SET murre.compile = '{mode}'")).await?;
+        check_boundary(&mut client, sql).await?;
+        let told = table(&mut client, &format!("EXPLAIN ANALYZE {sql}")).await?;
+        // One page of 30: the table of the join has one key, and the scan has heard it.
+        let pruned = "page_index_rows_pruned=600.0 K total → 20.48 K matched";
+        ensure!(told.contains(pruned), "{mode}: {pruned} is not in\n{told}");
+        let answer = cells(&rows(&mut client, sql).await?)?;
+        ensure!(answer == [["1", "2100"]], "{mode}: {answer:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_have_the_zone_of_the_session_in_tasks_too() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let cluster = Cluster::start(dir.path()).await?;
+    let mut client = cluster.client().await?;
+    let made = "CREATE TABLE said AS SELECT '2024-01-0' || (1 + value % 9) || ' 12:00:00' AS t \
+                FROM generate_series(1, 90) AS t(value)";
+    update(&mut client, made).await?;
+    update(
+        &mut client,
+        "SET datafusion.execution.time_zone = 'Asia/Tokyo'",
+    )
+    .await?;
+    let sql = "SELECT to_timestamp(t) AS d, count(*) FROM said GROUP BY 1 ORDER BY 1 LIMIT 1";
+    let plain = "SELECT to_timestamp(t) AS d FROM said ORDER BY 1 LIMIT 1";
+    for workers in ["embedded", "remote"] {
+        for mode in ["never", "always"] {
+            update(&mut client, &format!("SET murre.workers = '{workers}'")).await?;
+            update(&mut client, &format!("SET murre.compile = '{mode}'")).await?;
+            let grouped = cells(&rows(&mut client, sql).await?)?;
+            ensure!(
+                grouped == [["2024-01-01T12:00:00+09:00", "10"]],
+                "{workers}, {mode}: {grouped:?}"
+            );
+            let plain = cells(&rows(&mut client, plain).await?)?;
+            ensure!(
+                plain == [["2024-01-01T12:00:00+09:00"]],
+                "{workers}, {mode}: {plain:?}"
+            );
+        }
+    }
+    check_boundary(&mut client, sql).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tpch_is_right_over_two_worker_processes() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let cluster = Cluster::start(dir.path()).await?;
@@ -105,33 +186,7 @@ async fn tpch_is_right_over_two_worker_processes() -> Result<()> {
     update(&mut client, "SET murre.compile = 'always'").await?;
     // Two tasks each: one for each worker.
     check_all(&mut client).await?;
-    let received = modules_received(&mut client).await?;
-    let mut sent = BTreeSet::new();
-    for query in 1..=22 {
-        sent.extend(check_boundary(&mut client, &query_text(query)?).await?);
-    }
-    // Each has all of them, and those that a fragment falls back to beyond what EXPLAIN lists.
-    ensure!(
-        received[0] == received[1] && received[0] >= sent.len() as i64,
-        "{received:?} of {} modules",
-        sent.len()
-    );
-    check_all(&mut client).await?;
-    ensure!(
-        modules_received(&mut client).await? == received,
-        "modules were sent again"
-    );
-    // The same modules that this process runs by itself.
-    update(&mut client, "SET murre.workers = 'embedded'").await?;
-    update(&mut client, "SET murre.tasks_per_stage = 2").await?;
-    for query in COMPILED {
-        let modules = check_boundary(&mut client, &query_text(query)?).await?;
-        ensure!(
-            !modules.is_empty() && modules.is_subset(&sent),
-            "q{query:02}: {modules:?}"
-        );
-    }
-    Ok(())
+    check_modules(&mut client).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,83 +229,34 @@ async fn a_server_without_workers_says_what_to_do() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let mut cluster = Cluster::start(dir.path()).await?;
-    let mut client = cluster.client().await?;
-    let mut beside = cluster.client().await?;
-    let (mut restarted, rounds) = (0, 6);
-    for round in 0..rounds {
-        let running = async {
-            // About a second.
-            let long = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
-                        WHERE a.l_suppkey = b.l_suppkey AND a.l_linenumber < 4";
-            rows(&mut client, long).await
-        };
-        let killing = async {
-            // Somewhere in the life of the query, later each time.
-            tokio::time::sleep(std::time::Duration::from_millis(150 * (round + 1))).await;
-            cluster.workers[1].kill9()
-        };
-        let (answer, killed) = tokio::join!(running, killing);
-        killed?;
-        let answer = cells(&answer.with_context(|| format!("round {round}"))?)?;
-        let expected = [["232140104", "5929374505.00"]];
-        ensure!(answer == expected, "round {round}: {answer:?}");
-        let log = cluster.server.log()?;
-        restarted = log.matches("the query begins again").count();
-        until("the worker's end", async || {
-            Ok(modules_received(&mut beside).await?.len() == 1)
-        })
-        .await?;
-        idle(&mut beside).await?;
-        cluster.workers[1] = WorkerProcess::start(&cluster.server, "w2", dir.path(), &[])?;
-        until("the worker", async || {
-            Ok(modules_received(&mut beside).await?.len() == 2)
-        })
-        .await?;
+/// After all 22: each worker has each module once, and they are those of the embedded worker.
+pub(crate) async fn check_modules(client: &mut Client) -> Result<()> {
+    let received = modules_received(client).await?;
+    let mut sent = BTreeSet::new();
+    for query in 1..=22 {
+        sent.extend(check_boundary(client, &query_text(query)?).await?);
     }
-    ensure!(restarted > 0, "no query was caught in {rounds} rounds");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let cluster = Cluster::start(dir.path()).await?;
-    let (mut client, mut beside) = (cluster.client().await?, cluster.client().await?);
-    let running = async {
-        // 360 million pairs.
-        let long = "SELECT count(*), sum(a.l_quantity * b.l_tax) FROM lineitem a, lineitem b \
-                    WHERE a.l_suppkey = b.l_suppkey";
-        rows(&mut client, long).await
-    };
-    let killing = async {
-        let mut id = None;
-        until("tasks", async || {
-            id = cells(&rows(&mut beside, "SHOW PROCESSLIST").await?)?
-                .first()
-                .map(|row| row[0].clone());
-            let tasks = tasks_running(&mut beside).await?;
-            Ok(id.is_some() && tasks > 0)
-        })
-        .await?;
-        update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
-        idle(&mut beside).await
-    };
-    let (answer, killed) = tokio::join!(running, killing);
-    killed?;
-    let error = answer
-        .err()
-        .context("the statement was killed")?
-        .to_string();
-    ensure!(error.contains("was cancelled"), "{error}");
+    // Each has all of them, and those that a fragment falls back to beyond what EXPLAIN lists.
+    let all = received
+        .iter()
+        .all(|of| *of == received[0] && *of >= sent.len() as i64);
+    ensure!(all, "{received:?} of {} modules", sent.len());
+    check_all(client).await?;
+    let again = modules_received(client).await?;
+    ensure!(again == received, "modules were sent again: {again:?}");
+    // The same modules that the server runs by itself.
+    update(client, "SET murre.workers = 'embedded'").await?;
+    update(client, "SET murre.tasks_per_stage = 2").await?;
+    for query in COMPILED {
+        let modules = check_boundary(client, &query_text(query)?).await?;
+        let own = !modules.is_empty() && modules.is_subset(&sent);
+        ensure!(own, "q{query:02}: {modules:?}");
+    }
     Ok(())
 }
 
 /// All 22, each in stages; those that are compiled whole, from the modules that the undistributed stages have too.
-async fn check_all(client: &mut Client) -> Result<()> {
+pub(crate) async fn check_all(client: &mut Client) -> Result<()> {
     let mut wrong = Vec::new();
     for query in 1..=22 {
         let checked = async {
@@ -271,7 +277,7 @@ async fn check_all(client: &mut Client) -> Result<()> {
 }
 
 /// Fails where the plan has no boundary between stages. Gives the modules of the stages that tasks run.
-async fn check_boundary(client: &mut Client, sql: &str) -> Result<BTreeSet<String>> {
+pub(crate) async fn check_boundary(client: &mut Client, sql: &str) -> Result<BTreeSet<String>> {
     let operators = cells(&rows(client, &format!("EXPLAIN FRAGMENTS {sql}")).await?)?;
     let boundary = operators
         .iter()

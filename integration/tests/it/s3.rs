@@ -166,6 +166,12 @@ async fn files_on_s3_answer_as_local_ones_do() -> Result<()> {
     let rows = table(&mut client, sql).await?;
     ensure!(rows.contains("| 3        | 30.0"), "{rows}");
 
+    // Workers do not read it, and the plan says so.
+    update(&mut client, "SET murre.tasks_per_stage = 2").await?;
+    let stays = table(&mut client, &format!("EXPLAIN FRAGMENTS {sql}")).await?;
+    let why = "the plan stays here: workers read shared folders only, no object stores";
+    ensure!(stays.contains(why), "{stays}");
+
     // A new file is seen by the next statement.
     let folder = dir.path().join("s3").join(BUCKET).join("sales/year=2024");
     fs::copy(folder.join("part-0.parquet"), folder.join("part-1.parquet"))?;

@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -144,6 +145,18 @@ impl Server {
         Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
     }
 
+    /// Sockets that it has open.
+    pub(crate) fn sockets(&self) -> Result<usize> {
+        let mut sockets = 0;
+        for descriptor in std::fs::read_dir(format!("/proc/{}/fd", self.pid()))? {
+            // One that is closed meanwhile is none.
+            let target = std::fs::read_link(descriptor?.path());
+            let socket = target.is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+            sockets += usize::from(socket);
+        }
+        Ok(sockets)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -253,4 +266,16 @@ pub(crate) async fn until(
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
+}
+
+/// What the HTTP service answers, head and body.
+pub(crate) fn http_get(address: &str, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }

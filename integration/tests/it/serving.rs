@@ -11,21 +11,10 @@ use anyhow::{Result, ensure};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use futures::StreamExt;
 
-use crate::server::{SOON, Server, binary, rows, table, until, update};
+use crate::server::{SOON, Server, binary, http_get, rows, table, until, update};
 
 /// Runs for hours unless it is stopped.
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 100000) b WHERE a.value * b.value % 7 = 8";
-
-fn http_get(address: &str, path: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_metrics_and_drain() -> Result<()> {

@@ -28,9 +28,20 @@ pub(crate) struct WorkerProcess {
 impl WorkerProcess {
     /// Returns when it is connected to the server. `dir` takes its log.
     pub(crate) fn start(server: &Server, name: &str, dir: &Path, more: &[&str]) -> Result<Self> {
+        Self::start_by(Command::new(binary()?), server, name, dir, more)
+    }
+
+    /// The same with a command that runs the binary, wherever that is.
+    pub(crate) fn start_by(
+        mut binary: Command,
+        server: &Server,
+        name: &str,
+        dir: &Path,
+        more: &[&str],
+    ) -> Result<Self> {
         let (coordinator, token_file) = server.workers().context("no worker can join")?;
         let log = dir.join(format!("{name}.log"));
-        let mut child = Command::new(binary()?)
+        let mut child = binary
             .args(["worker", "--name", name, "--coordinator", coordinator])
             .args(["--token-file", token_file])
             .args(more)
@@ -110,19 +121,29 @@ pub(crate) fn remote_server(dir: &Path) -> Result<Server> {
 
 /// Of each worker, the modules that were sent to it.
 pub(crate) async fn modules_received(client: &mut Client) -> Result<Vec<i64>> {
-    counts(client, 6).await
+    counts(client, "modules_received").await
 }
 
 /// Tasks of all workers that have not ended.
 pub(crate) async fn tasks_running(client: &mut Client) -> Result<i64> {
-    Ok(counts(client, 7).await?.iter().sum())
+    Ok(counts(client, "tasks_running").await?.iter().sum())
+}
+
+/// A column of `SHOW WORKERS` that counts something.
+pub(crate) async fn counts(client: &mut Client, column: &str) -> Result<Vec<i64>> {
+    let texts = texts(client, column).await?;
+    texts.iter().map(|text| Ok(text.parse()?)).collect()
 }
 
 /// A column of `SHOW WORKERS`.
-async fn counts(client: &mut Client, column: usize) -> Result<Vec<i64>> {
-    let workers = cells(&rows(client, "SHOW WORKERS").await?)?;
-    let counts = workers.iter().map(|row| Ok(row[column].parse()?));
-    counts.collect()
+pub(crate) async fn texts(client: &mut Client, column: &str) -> Result<Vec<String>> {
+    let batches = rows(client, "SHOW WORKERS").await?;
+    let Some(batch) = batches.first() else {
+        return Ok(Vec::new());
+    };
+    let index = batch.schema().index_of(column)?;
+    let workers = cells(&batches)?.into_iter();
+    Ok(workers.map(|mut row| row.swap_remove(index)).collect())
 }
 
 /// No task is left.

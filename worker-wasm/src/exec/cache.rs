@@ -47,8 +47,18 @@ impl ModuleCache {
 
     /// The code of a fragment that was just encoded. Two threads that load the same one both compile it.
     pub fn load(&self, encoded: Encoded) -> Result<Arc<Modules>, ModuleError> {
+        self.load_with(encoded, None)
+    }
+
+    /// The same, with code that a trusted process of the same [`Runtime::target`] has made, if any came.
+    pub(crate) fn load_with(
+        &self,
+        encoded: Encoded,
+        artefact: Option<Vec<u8>>,
+    ) -> Result<Arc<Modules>, ModuleError> {
         let fragment = encoded.module.fragment().clone();
-        let modules = Arc::new(Modules::load(Arc::clone(&self.runtime), encoded)?);
+        let modules = Modules::load(Arc::clone(&self.runtime), encoded, artefact)?;
+        let modules = Arc::new(modules);
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut fragments = self.lock();
         fragments.insert(fragment, (Arc::clone(&modules), now));

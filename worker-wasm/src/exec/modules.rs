@@ -48,9 +48,14 @@ pub struct Modules {
 }
 
 impl Modules {
-    pub fn load(runtime: Arc<Runtime>, encoded: Encoded) -> Result<Self, ModuleError> {
+    /// `artefact`: see [`Runtime::load_with`].
+    pub(crate) fn load(
+        runtime: Arc<Runtime>,
+        encoded: Encoded,
+        artefact: Option<Vec<u8>>,
+    ) -> Result<Self, ModuleError> {
         let start = Instant::now();
-        let expected = runtime.load(&encoded.module)?;
+        let expected = runtime.load_with(&encoded.module, artefact)?;
         Ok(Self {
             expected,
             encoded,
@@ -72,6 +77,12 @@ impl Modules {
     /// Whether the code was there already, in memory or on disk.
     pub fn cached(&self) -> bool {
         self.expected.cached()
+    }
+
+    /// The code of the module for the expected facts, for a process that runs code of `target`; `None` where that is another.
+    pub(crate) fn artefact_for(&self, target: &str) -> Option<Vec<u8>> {
+        let same = self.runtime.target() == target;
+        same.then(|| self.expected.artefact()).flatten()
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {

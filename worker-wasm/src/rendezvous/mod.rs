@@ -41,6 +41,7 @@ mod server;
 mod sockets;
 mod stream;
 mod tls;
+mod watched;
 mod wire;
 
 pub use counters::{Counters, Way, WayCounts};
@@ -54,6 +55,7 @@ pub use registration::{DirectListener, Invitation, Registration, WorkerConfig};
 pub use reverse::{ReverseConfig, dial_reversed};
 pub use secret::Token;
 pub use server::{ExpectedSlot, Rendezvous, RendezvousConfig, RendezvousCounters};
-pub use stream::{Pair, PeerStream, ReverseStream};
+pub use stream::{OnItsWay, Pair, PeerStream, ReverseStream};
 pub use tls::{Fingerprint, Identity};
+pub(crate) use watched::{Watch, Watched};
 pub use wire::Refusal;

@@ -1,22 +1,14 @@
 //! What this module is for: streams of bytes to a peer, and to a function.
 
-use std::{
-    fmt, io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use super::{
     counters::{Counters, Way},
     names::{SlotId, WorkerId},
+    watched::{Watch, Watched},
 };
 
 /// The two connections of a pair. A worker pulls over one and is pulled from over the other.
@@ -32,145 +24,60 @@ pub struct Pair {
 }
 
 /// An authenticated and encrypted stream to a peer. Dropping it closes its socket.
-pub struct PeerStream {
-    tls: TlsStream<TcpStream>,
+pub type PeerStream = Watched<TlsStream<TcpStream>, OnItsWay>;
+
+/// Counts what passes on the way that a stream takes.
+#[derive(Debug)]
+pub struct OnItsWay {
     way: Way,
     counters: Arc<Counters>,
 }
 
-impl PeerStream {
-    pub(super) fn new(tls: TlsStream<TcpStream>, way: Way, counters: Arc<Counters>) -> Self {
+impl OnItsWay {
+    pub(crate) fn counting<S>(way: Way, counters: Arc<Counters>, stream: S) -> Watched<S, Self> {
         counters.way(way).opened();
-        Self { tls, way, counters }
-    }
-
-    pub fn way(&self) -> Way {
-        self.way
+        Watched::by(Self { way, counters }, stream)
     }
 }
 
-impl Drop for PeerStream {
+impl PeerStream {
+    pub(super) fn new(tls: TlsStream<TcpStream>, way: Way, counters: Arc<Counters>) -> Self {
+        OnItsWay::counting(way, counters, tls)
+    }
+
+    pub fn way(&self) -> Way {
+        self.watch().way
+    }
+}
+
+impl Watch for OnItsWay {
+    fn received(&self, bytes: usize) {
+        self.counters.way(self.way).received(bytes);
+    }
+
+    fn sent(&self, bytes: usize) {
+        self.counters.way(self.way).sent(bytes);
+    }
+}
+
+impl Drop for OnItsWay {
     fn drop(&mut self) {
         self.counters.way(self.way).closed();
     }
 }
 
-impl fmt::Debug for PeerStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerStream")
-            .field("way", &self.way)
-            .finish_non_exhaustive()
-    }
-}
-
-impl AsyncRead for PeerStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.tls).poll_read(cx, buffer))?;
-        let bytes = buffer.filled().len() - before;
-        self.counters.way(self.way).received(bytes);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for PeerStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.tls).poll_write(cx, bytes))?;
-        self.counters.way(self.way).sent(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.tls).poll_write_vectored(cx, slices))?;
-        self.counters.way(self.way).sent(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tls.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_shutdown(cx)
-    }
-}
-
 /// A connection that a function dialled and the coordinator uses as client. Dropping it closes its socket.
-pub struct ReverseStream {
-    tls: TlsStream<TcpStream>,
-    slot: SlotId,
-}
+pub type ReverseStream = Watched<TlsStream<TcpStream>, SlotId>;
 
 impl ReverseStream {
     pub(super) fn new(tls: TlsStream<TcpStream>, slot: SlotId) -> Self {
-        Self { tls, slot }
+        Self::by(slot, tls)
     }
 
     pub fn slot(&self) -> &SlotId {
-        &self.slot
+        self.watch()
     }
 }
 
-impl fmt::Debug for ReverseStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReverseStream")
-            .field("slot", &self.slot)
-            .finish_non_exhaustive()
-    }
-}
-
-impl AsyncRead for ReverseStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for ReverseStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tls.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_shutdown(cx)
-    }
-}
+/// Nobody counts them: a function has one.
+impl Watch for SlotId {}

@@ -94,11 +94,13 @@ impl ArtefactCache {
         self.compiled.load(Ordering::Relaxed)
     }
 
-    /// The code for `key` and whether it was there already. Two threads that miss at once both compile.
+    /// The code for `key` and whether it was there already, or came along as `made`. Two threads that miss at once both
+    /// compile.
     pub(crate) fn load(
         &self,
         engine: &Engine,
         key: ArtefactKey,
+        made: Option<Vec<u8>>,
         compile: impl FnOnce() -> Result<Vec<u8>, RuntimeError>,
     ) -> Result<(Module, bool), RuntimeError> {
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
@@ -116,8 +118,15 @@ impl ArtefactCache {
             }
             module.ok()
         });
-        let cached = from_disk.is_some();
-        let module = match from_disk {
+        let there = from_disk.or_else(|| {
+            let module = deserialize(engine, &made?);
+            let module = module.inspect_err(|error| {
+                tracing::warn!(module = hex(&key.module), %error, "code that came along does not load");
+            });
+            module.ok()
+        });
+        let cached = there.is_some();
+        let module = match there {
             Some(module) => module,
             None => {
                 let artefact = compile()?;
@@ -155,12 +164,21 @@ impl ArtefactCache {
 }
 
 fn deserialize(engine: &Engine, artefact: &[u8]) -> wasmtime::Result<Module> {
-    // SAFETY: the bytes come from this process's own compilation, or from a file with a valid MAC under the key that
-    // only this installation has, which its own compilation wrote.
+    // SAFETY: the bytes come from this process's own compilation; or from a file with a valid MAC under the key that
+    // only this installation has, which its own compilation wrote; or from the compilation of this worker's coordinator,
+    // over a connection whose other end has proved to be the one that this process was told to believe.
     unsafe { Module::deserialize(engine, artefact) }
 }
 
 fn file_name(engine: &Engine, key: ArtefactKey) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(key.module);
+    hasher.update(target(engine, key.baseline, key.protection));
+    hex(&hasher.finalize().into())
+}
+
+/// What [`super::Runtime::target`] says.
+pub(crate) fn target(engine: &Engine, baseline: Baseline, protection: Protection) -> String {
     struct Bytes(Sha256);
     impl Hasher for Bytes {
         fn finish(&self) -> u64 {
@@ -170,12 +188,10 @@ fn file_name(engine: &Engine, key: ArtefactKey) -> String {
             self.0.update(bytes);
         }
     }
-    let mut hasher = Bytes(Sha256::new());
-    hasher.write(&key.module);
-    hasher.write(key.baseline.name().as_bytes());
-    hasher.write(key.protection.name().as_bytes());
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hex(&hasher.0.finalize().into())
+    let mut settings = Bytes(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    let settings = hex(&settings.0.finalize().into());
+    format!("{}-{}-{settings}", baseline.name(), protection.name())
 }
 
 fn mac(folder: &ArtefactFolder, name: &str, artefact: &[u8]) -> Hmac<Sha256> {

@@ -11,7 +11,7 @@ use crate::{
     abi::{self, Windows},
     module::FragmentModule,
     runtime::{
-        artefact::{ArtefactCache, ArtefactKey},
+        artefact::{self, ArtefactCache, ArtefactKey},
         host::{self, HostState},
         memory::{Arena, Arenas, Creator},
         table_files::TableFiles,
@@ -157,6 +157,7 @@ pub struct RuntimeConfig {
 #[derive(Debug)]
 pub struct Runtime {
     pub(crate) engine: Engine,
+    target: String,
     protection: Protection,
     baseline: Baseline,
     arenas: Arc<Arenas>,
@@ -188,6 +189,7 @@ impl Runtime {
         let holder = Module::new(&engine, holder_module(arenas.windows())).map_err(failed)?;
         let linker = host::linker(&engine).map_err(failed)?;
         Ok(Self {
+            target: artefact::target(&engine, baseline, config.protection),
             engine,
             protection: config.protection,
             baseline,
@@ -205,15 +207,36 @@ impl Runtime {
         self.protection
     }
 
+    /// Names what code must be made for to run here: the same name, the same code. It says the processor's features, the
+    /// protection of memories, wasmtime and its settings.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Modules that code was made of here, because neither memory nor disk had it and none came along.
+    pub fn compiled(&self) -> u64 {
+        self.artefacts.compiled()
+    }
+
     /// Code for a module, from the cache where it has it.
     pub fn load(&self, module: &FragmentModule) -> Result<LoadedModule, RuntimeError> {
+        self.load_with(module, None)
+    }
+
+    /// The same, with code that came along and is for [`Self::target`]. Loading code is running it: it must come from a
+    /// process that is trusted as this one is. Code that does not load is made anew.
+    pub(crate) fn load_with(
+        &self,
+        module: &FragmentModule,
+        artefact: Option<Vec<u8>>,
+    ) -> Result<LoadedModule, RuntimeError> {
         let key = ArtefactKey {
             module: module.hash(),
             baseline: self.baseline,
             protection: self.protection,
         };
         let compile = || compile(&self.engine, module);
-        let (code, cached) = self.artefacts.load(&self.engine, key, compile)?;
+        let (code, cached) = self.artefacts.load(&self.engine, key, artefact, compile)?;
         Ok(LoadedModule {
             module: module.clone(),
             code,
@@ -279,6 +302,16 @@ impl LoadedModule {
     /// Whether the code was there already.
     pub fn cached(&self) -> bool {
         self.cached
+    }
+
+    /// The code as bytes, for processes of the same [`Runtime::target`].
+    pub(crate) fn artefact(&self) -> Option<Vec<u8>> {
+        let bytes = self.code.serialize();
+        bytes
+            .inspect_err(
+                |error| tracing::warn!(%error, module = self.module.name(), "code cannot be sent"),
+            )
+            .ok()
     }
 }
 

@@ -1,6 +1,12 @@
 //! What a worker is, in whatever process: modules, tasks, and the calls that both answer to.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion_distributed::Worker;
@@ -21,7 +27,10 @@ use super::{
     session::{PlanRewrite, TaskSessions},
     stop::{Numbered, Tasks},
 };
-use crate::exec::ModuleCache;
+use crate::{
+    exec::ModuleCache,
+    rendezvous::{Counters, Way},
+};
 
 /// Modules kept: more shapes than any set of dashboards has.
 const MODULES_MAX: usize = 10_000;
@@ -37,6 +46,15 @@ pub struct CoreConfig {
     pub rewrite: PlanRewrite,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Whoever this worker was told to believe: its word is code.
+    Coordinator,
+    /// Another worker.
+    Peer,
+}
+
 /// A worker without its connections. Clones are the same worker.
 #[derive(Clone)]
 pub struct Core {
@@ -50,6 +68,10 @@ pub(super) struct Shared {
     kind: &'static str,
     pub(super) modules: Arc<ModuleStore>,
     tasks: Arc<Tasks>,
+    draining: AtomicBool,
+    environment: Arc<RuntimeEnv>,
+    /// Of the streams to and from other workers.
+    peers: Arc<Counters>,
 }
 
 impl Shared {
@@ -61,6 +83,10 @@ impl Shared {
             modules_received_total: self.modules.received_total(),
             tasks_running: self.tasks.running(),
             tasks_total: self.tasks.started_total(),
+            draining: self.draining.load(Ordering::Relaxed),
+            modules_compiled_total: self.modules.compiled_total(),
+            memory_bytes: self.environment.memory_pool.reserved() as u64,
+            ways: Way::ALL.map(|way| self.peers.of(way).into()).to_vec(),
         }
     }
 }
@@ -70,6 +96,7 @@ impl Core {
     pub fn new(config: CoreConfig, peers: Arc<Peers>) -> Self {
         let modules = Arc::new(ModuleStore::new(config.modules, MODULES_MAX));
         let tasks = Arc::new(Tasks::default());
+        let counters = peers.counters();
         let sessions = TaskSessions {
             modules: Arc::clone(&modules),
             peers,
@@ -77,13 +104,16 @@ impl Core {
             rewrite: config.rewrite,
         };
         let worker = Worker::from_session_builder(sessions)
-            .with_runtime_env(config.environment)
+            .with_runtime_env(Arc::clone(&config.environment))
             .with_version(BUILD);
         let kind = config.kind;
         let shared = Arc::new(Shared {
             kind,
             modules,
             tasks,
+            draining: AtomicBool::new(false),
+            environment: config.environment,
+            peers: counters,
         });
         Self { shared, worker }
     }
@@ -92,12 +122,23 @@ impl Core {
         self.shared.describe()
     }
 
+    /// Says from now on whether it ends soon, so that it gets no more tasks.
+    pub(super) fn drain(&self, draining: bool) {
+        self.shared.draining.store(draining, Ordering::Relaxed);
+    }
+
+    pub(super) fn tasks_running(&self) -> u64 {
+        self.shared.tasks.running()
+    }
+
     /// Answers on a connection until it ends. This end is the HTTP/2 server, whoever dialled.
     pub async fn serve(
         &self,
+        caller: Caller,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) -> Result<(), hyper::Error> {
-        let calls = WorkerCalls(Arc::clone(&self.shared));
+        let shared = Arc::clone(&self.shared);
+        let calls = WorkerCalls { shared, caller };
         let worker = self.worker.clone().into_worker_server();
         let routes = Routes::new(worker).add_service(calls).prepare();
         let numbered = Numbered {

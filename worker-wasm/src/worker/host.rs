@@ -5,7 +5,12 @@ use std::{convert::Infallible, net::IpAddr, net::SocketAddr, sync::Arc, time::Du
 
 use tokio::{net::TcpListener, time::sleep};
 
-use super::{COORDINATOR, Join, core::Core, peers::Peers, worker_url};
+use super::{
+    COORDINATOR, Join,
+    core::{Caller, Core},
+    peers::Peers,
+    worker_url,
+};
 use crate::rendezvous::{
     ConnectError, DirectListener, Identity, IdentityError, Refusal, Registration, RendezvousError,
     Timings, WorkerConfig, WorkerId,
@@ -42,6 +47,8 @@ pub enum HostError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{what} of an invocation is malformed")]
+    Invocation { what: &'static str },
     #[error("the coordinator refuses this worker")]
     Refused {
         #[source]
@@ -121,7 +128,7 @@ fn is_final(error: &RendezvousError) -> bool {
 }
 
 /// Ends when the rendezvous is lost.
-async fn take_invitations(registration: &Registration, peers: &Arc<Peers>, core: &Core) {
+pub(super) async fn take_invitations(registration: &Registration, peers: &Arc<Peers>, core: &Core) {
     while let Some(invitation) = registration.invitation().await {
         let (peers, core) = (Arc::clone(peers), core.clone());
         tokio::spawn(async move { peers.accept(invitation, &core).await });
@@ -137,7 +144,7 @@ async fn stay_connected(registration: &Registration, core: &Core, connected: &im
                 connected();
                 // The coordinator calls, and is not called.
                 drop(pair.outgoing);
-                let ended = core.serve(pair.incoming).await;
+                let ended = core.serve(Caller::Coordinator, pair.incoming).await;
                 let error = ended.err().map(tracing::field::display);
                 tracing::warn!(error, "the coordinator's connection ended");
             }

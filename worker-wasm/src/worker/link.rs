@@ -1,12 +1,6 @@
 //! A worker as others call it, over one connection. When that is lost, so is the link.
 
-use std::{
-    fmt, io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use datafusion_distributed::{
     WorkerChannel,
@@ -15,7 +9,7 @@ use datafusion_distributed::{
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite},
     sync::Mutex,
     time::timeout,
 };
@@ -27,11 +21,12 @@ use tonic::{
 use tonic_prost::ProstCodec;
 
 use super::messages::{
-    DESCRIBE, Describe, Description, Done, Hashes, MESSAGE_BYTES_MAX, MISSING, PUT, Put,
+    DESCRIBE, Describe, Description, Done, Hashes, MESSAGE_BYTES_MAX, MISSING, Missing, PUT, Put,
+    PutModule,
 };
 use crate::{
     exec::Modules,
-    rendezvous::{PeerStream, Way, WorkerId},
+    rendezvous::{Watch, Watched, Way, WorkerId},
 };
 
 /// Bytes of a stream that may be under way; of a connection four times as many.
@@ -70,13 +65,14 @@ pub struct WorkerLink {
 
 impl WorkerLink {
     /// This end is the HTTP/2 client. Must be called within a tokio runtime, which then drives the connection.
-    pub fn open(id: WorkerId, stream: PeerStream) -> Self {
-        let way = stream.way();
+    pub fn open(
+        id: WorkerId,
+        way: Way,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
         let lost = CancellationToken::new();
-        let mut stream = Some(TokioIo::new(Watched {
-            stream,
-            _lost: lost.clone().drop_guard(),
-        }));
+        let watch = lost.clone().drop_guard();
+        let mut stream = Some(TokioIo::new(Watched::by(watch, stream)));
         let once = tower::service_fn(move |_: http::Uri| {
             let stream = stream.take();
             // A second stream would be to a worker that has been told nothing.
@@ -126,7 +122,8 @@ impl WorkerLink {
         create_worker_client(BoxCloneSyncChannel::new(self.channel.clone()))
     }
 
-    /// Sends the modules that the worker does not have. Gives how many it did not.
+    /// Sends the modules that the worker does not have, with their code where it is the worker's too. Gives how many it did
+    /// not have.
     pub async fn ensure(&self, modules: &[Arc<Modules>]) -> Result<usize, LinkError> {
         if modules.is_empty() {
             return Ok(0);
@@ -136,21 +133,21 @@ impl WorkerLink {
         let hashes = Hashes {
             hashes: hashes.collect(),
         };
-        let missing: Hashes = self.call(MISSING, hashes, ANSWER_MAX).await?;
+        let missing: Missing = self.call(MISSING, hashes, ANSWER_MAX).await?;
         let wanted = |of: &&Arc<Modules>| {
             let hash = of.module().hash();
             missing.hashes.iter().any(|missing| *missing == hash)
         };
-        let put: Vec<_> = modules.iter().filter(wanted).collect();
-        if put.is_empty() {
-            return Ok(0);
+        let put = modules.iter().filter(wanted);
+        let put = put.map(|of| PutModule {
+            module: of.module().bytes().to_vec(),
+            artefact: of.artefact_for(&missing.target).unwrap_or_default(),
+        });
+        let modules: Vec<_> = put.collect();
+        let count = modules.len();
+        if count > 0 {
+            let _: Done = self.call(PUT, Put { modules }, PUT_MAX).await?;
         }
-        let count = put.len();
-        let put = put.into_iter().map(|of| of.module().bytes().to_vec());
-        let put = Put {
-            modules: put.collect(),
-        };
-        let _: Done = self.call(PUT, put, PUT_MAX).await?;
         Ok(count)
     }
 
@@ -205,48 +202,5 @@ impl fmt::Debug for WorkerLink {
     }
 }
 
-/// A stream that says when it is dropped: whoever drives the connection drops it when that has ended.
-struct Watched {
-    stream: PeerStream,
-    _lost: DropGuard,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+/// Whoever drives the connection drops the stream, and this with it, when that has ended.
+impl Watch for DropGuard {}

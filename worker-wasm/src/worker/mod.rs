@@ -7,12 +7,14 @@
 //! Read in this order: [`Core`] is what a worker is, whatever host it is in; `modules` keeps its code; `session` what a task
 //! sees; `stop` how a task learns that its query has ended; `service` and `messages` what is ours on the wire; [`WorkerLink`]
 //! is a worker as others call it; [`Peers`] the connections to other workers, over [`crate::rendezvous`]; `host` is
-//! [`serve_coordinator`], the life of a worker process.
+//! [`serve_coordinator`], the life of a worker process, and `function` [`serve_invocation`], that of one call of a function.
 //!
 //! Errors: [`LinkError`] and [`HostError`]. What a task fails with goes back as the `DataFusionError` it is.
-//! Invariant: a worker runs code only from modules that were put by their hash over an authenticated connection.
+//! Invariant: a worker runs code only from modules that its coordinator put by their hash, over a connection whose other end
+//! has proved to be the one that the worker was told to believe.
 
 mod core;
+mod function;
 mod host;
 mod join;
 mod link;
@@ -23,11 +25,12 @@ mod service;
 mod session;
 mod stop;
 
-pub use self::core::{Core, CoreConfig};
+pub use self::core::{Caller, Core, CoreConfig};
+pub use function::{Invocation, InvocationEnd, Patience, serve_invocation};
 pub use host::{HostConfig, HostError, serve_coordinator};
 pub use join::Join;
 pub use link::{LinkError, WorkerLink};
-pub use messages::Description;
+pub use messages::{Description, WayUse};
 pub use modules::ModuleStore;
 pub use peers::Peers;
 pub use session::{PlanRewrite, options_header};

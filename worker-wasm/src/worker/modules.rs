@@ -43,10 +43,14 @@ impl ModuleStore {
         self.modules(hash).is_some()
     }
 
-    /// Makes code of a module and keeps it under its hash.
+    /// Keeps a module under its hash with the code that came with it, or that is made of it.
     ///
     /// Errors: [`ModuleError::Load`] for bytes that are no fragment, or that do not validate.
-    pub fn put(&self, bytes: Vec<u8>) -> Result<ModuleHash, ModuleError> {
+    pub fn put(
+        &self,
+        bytes: Vec<u8>,
+        artefact: Option<Vec<u8>>,
+    ) -> Result<ModuleHash, ModuleError> {
         let module = FragmentModule::from_bytes(bytes).map_err(load)?;
         let hash = module.hash();
         self.received_total.fetch_add(1, Ordering::Relaxed);
@@ -54,7 +58,7 @@ impl ModuleStore {
             module,
             encode_time: Duration::ZERO,
         };
-        let modules = self.cache.load(encoded)?;
+        let modules = self.cache.load_with(encoded, artefact)?;
         let now = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut all = self.lock();
         all.insert(hash, (modules, now));
@@ -66,6 +70,16 @@ impl ModuleStore {
             all.remove(&oldest);
         }
         Ok(hash)
+    }
+
+    /// Whose code it takes.
+    pub(super) fn target(&self) -> &str {
+        self.cache.runtime().target()
+    }
+
+    /// Modules that code was made of here.
+    pub(super) fn compiled_total(&self) -> u64 {
+        self.cache.runtime().compiled()
     }
 
     /// Modules there are.

@@ -14,11 +14,11 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
-    core::Core,
+    core::{Caller, Core},
     link::{LinkError, WorkerLink},
     worker_of,
 };
-use crate::rendezvous::{Invitation, Pair, Registration, WorkerId};
+use crate::rendezvous::{Counters, Invitation, OnItsWay, Pair, Registration, WorkerId};
 
 /// Locked while it is being made.
 type Slot = Arc<Mutex<Option<WorkerLink>>>;
@@ -29,6 +29,8 @@ pub struct Peers {
     /// `None` while this worker has no place at the rendezvous.
     place: RwLock<Option<Place>>,
     slots: StdMutex<HashMap<WorkerId, Slot>>,
+    /// Of the streams to and from peers; the coordinator's is none of them.
+    counters: Arc<Counters>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,12 +52,16 @@ impl Peers {
         Registered(Arc::clone(self))
     }
 
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Takes a peer's invitation.
     pub(super) async fn accept(&self, invitation: Invitation, core: &Core) {
         let peer = invitation.peer().clone();
         match invitation.accept().await {
             Ok(pair) => {
-                let link = adopt(pair, core);
+                let link = self.adopt(pair, core);
                 let slot = self.slot(&peer);
                 let mut slot = slot.lock().await;
                 if slot.as_ref().is_none_or(WorkerLink::is_lost) {
@@ -90,9 +96,29 @@ impl Peers {
         let pair = place.registration.connect(peer).await;
         let pair = pair.map_err(|error| DataFusionError::External(Box::new(error)))?;
         tracing::debug!(%peer, way = ?pair.outgoing.way(), took = ?pair.took, "connected");
-        let link = adopt(pair, &place.core);
+        let link = self.adopt(pair, &place.core);
         *slot = Some(link.clone());
         Ok(link)
+    }
+
+    /// Answers the peer on its connection as long as that lasts, and gives ours.
+    fn adopt(&self, pair: Pair, core: &Core) -> WorkerLink {
+        let Pair {
+            peer,
+            outgoing,
+            incoming,
+            ..
+        } = pair;
+        let way = outgoing.way();
+        let counted = |stream| OnItsWay::counting(way, self.counters(), stream);
+        let (core, incoming) = (core.clone(), counted(incoming));
+        let served = peer.clone();
+        tokio::spawn(async move {
+            if let Err(error) = core.serve(Caller::Peer, incoming).await {
+                tracing::debug!(peer = %served, %error, "a peer's connection ended");
+            }
+        });
+        WorkerLink::open(peer, way, counted(outgoing))
     }
 
     fn slot(&self, peer: &WorkerId) -> Slot {
@@ -117,24 +143,6 @@ impl Drop for Registered {
 fn is_dead(slot: &Slot) -> bool {
     let link = slot.try_lock();
     link.is_ok_and(|link| link.as_ref().is_none_or(WorkerLink::is_lost))
-}
-
-/// Answers the peer on its connection as long as that lasts, and gives ours.
-fn adopt(pair: Pair, core: &Core) -> WorkerLink {
-    let Pair {
-        peer,
-        outgoing,
-        incoming,
-        ..
-    } = pair;
-    let core = core.clone();
-    let served = peer.clone();
-    tokio::spawn(async move {
-        if let Err(error) = core.serve(incoming).await {
-            tracing::debug!(peer = %served, %error, "a peer's connection ended");
-        }
-    });
-    WorkerLink::open(peer, outgoing)
 }
 
 /// Finds the workers that a task reads from.

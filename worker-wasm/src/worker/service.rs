@@ -14,13 +14,19 @@ use tonic_prost::ProstCodec;
 use tower::Service;
 
 use super::{
+    Caller,
     core::Shared,
-    messages::{DESCRIBE, Describe, Done, Hashes, MESSAGE_BYTES_MAX, MISSING, PUT, Put, SERVICE},
+    messages::{
+        DESCRIBE, Describe, Done, Hashes, MESSAGE_BYTES_MAX, MISSING, Missing, PUT, Put, SERVICE,
+    },
 };
 use crate::module::ModuleHash;
 
 #[derive(Debug, Clone)]
-pub(super) struct WorkerCalls(pub(super) Arc<Shared>);
+pub(super) struct WorkerCalls {
+    pub(super) shared: Arc<Shared>,
+    pub(super) caller: Caller,
+}
 
 impl NamedService for WorkerCalls {
     const NAME: &'static str = SERVICE;
@@ -36,23 +42,31 @@ impl Service<http::Request<Body>> for WorkerCalls {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move { Ok(answer(shared, request).await) })
+        let calls = self.clone();
+        Box::pin(async move { Ok(calls.answer(request).await) })
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: http::Request<Body>) -> http::Response<Body> {
-    match request.uri().path() {
-        MISSING => {
-            unary(
-                request,
-                |asked: Hashes| async move { missing(&shared, asked) },
-            )
-            .await
+impl WorkerCalls {
+    async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        let Self { shared, caller } = self;
+        match (request.uri().path(), caller) {
+            (MISSING, _) => {
+                let answer = |asked: Hashes| async move { missing(&shared, asked) };
+                unary(request, answer).await
+            }
+            (PUT, Caller::Coordinator) => unary(request, |sent: Put| put(shared, sent)).await,
+            (PUT, Caller::Peer) => {
+                Status::permission_denied("a worker takes modules from its coordinator only")
+                    .into_http()
+            }
+            (DESCRIBE, _) => {
+                unary(request, |_: Describe| async move { Ok(shared.describe()) }).await
+            }
+            (other, _) => {
+                Status::unimplemented(format!("a worker has no method {other}")).into_http()
+            }
         }
-        PUT => unary(request, |sent: Put| put(shared, sent)).await,
-        DESCRIBE => unary(request, |_: Describe| async move { Ok(shared.describe()) }).await,
-        other => Status::unimplemented(format!("a worker has no method {other}")).into_http(),
     }
 }
 
@@ -77,7 +91,7 @@ where
         .await
 }
 
-fn missing(shared: &Shared, asked: Hashes) -> Result<Hashes, Status> {
+fn missing(shared: &Shared, asked: Hashes) -> Result<Missing, Status> {
     let mut hashes = Vec::new();
     for hash in asked.hashes {
         let known: ModuleHash = hash
@@ -88,14 +102,16 @@ fn missing(shared: &Shared, asked: Hashes) -> Result<Hashes, Status> {
             hashes.push(hash);
         }
     }
-    Ok(Hashes { hashes })
+    let target = shared.modules.target().to_owned();
+    Ok(Missing { hashes, target })
 }
 
 /// Off the connection's threads: making code takes a millisecond for a kilobyte.
 async fn put(shared: Arc<Shared>, sent: Put) -> Result<Done, Status> {
     let put = tokio::task::spawn_blocking(move || {
-        for module in sent.modules {
-            shared.modules.put(module)?;
+        for sent in sent.modules {
+            let artefact = Some(sent.artefact).filter(|artefact| !artefact.is_empty());
+            shared.modules.put(sent.module, artefact)?;
         }
         Ok::<_, crate::exec::ModuleError>(Done {})
     });

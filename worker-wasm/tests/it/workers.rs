@@ -64,7 +64,7 @@ async fn serve(config: HostConfig) -> HostError {
 async fn link(coordinator: &Registration) -> WorkerLink {
     let pair = within("a pair", invited(coordinator).await.accept()).await;
     let pair = pair.unwrap();
-    WorkerLink::open(pair.peer.clone(), pair.outgoing)
+    WorkerLink::open(pair.peer.clone(), pair.outgoing.way(), pair.outgoing)
 }
 
 #[tokio::test]

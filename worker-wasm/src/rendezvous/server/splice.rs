@@ -5,23 +5,20 @@
 
 use std::{
     io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes},
-    net::TcpStream,
-    time::sleep,
-};
+use tokio::{io::copy_bidirectional_with_sizes, net::TcpStream, time::sleep};
 
 use super::counters::RendezvousCounters;
-use crate::rendezvous::limits::Limits;
+use crate::rendezvous::{
+    limits::Limits,
+    watched::{Watch, Watched},
+};
 
 /// Until both ends are done, one breaks, or nothing has come for `relay_idle_max`.
 pub(super) async fn splice(
@@ -31,10 +28,10 @@ pub(super) async fn splice(
     counters: &Arc<RendezvousCounters>,
 ) -> io::Result<()> {
     let carried = AtomicU64::new(0);
-    let end = |tcp| Counted {
-        tcp,
-        carried: &carried,
-        counters: counters.as_ref(),
+    let end = |tcp| {
+        let bytes = &carried;
+        let counters = counters.as_ref();
+        Watched::by(Carried { bytes, counters }, tcp)
     };
     let (mut a, mut b) = (end(a), end(b));
     let bytes = limits.relay_buffer_bytes.max(1);
@@ -57,40 +54,15 @@ async fn idle(carried: &AtomicU64, max: Duration) {
     }
 }
 
-struct Counted<'a> {
-    tcp: TcpStream,
-    carried: &'a AtomicU64,
+/// Who counts what a relay carries.
+struct Carried<'a> {
+    bytes: &'a AtomicU64,
     counters: &'a RendezvousCounters,
 }
 
-impl AsyncRead for Counted<'_> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.tcp).poll_read(cx, buffer))?;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Counted<'_> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes))?;
-        self.carried.fetch_add(written as u64, Relaxed);
-        self.counters.relayed(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+impl Watch for Carried<'_> {
+    fn sent(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        self.counters.relayed(bytes);
     }
 }

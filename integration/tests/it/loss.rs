@@ -1,0 +1,165 @@
+//! The end of a worker, or of a statement, in mid-query: the right answer or a clean error, and nothing that stays behind.
+//!
+//! Three rounds in `make test`, 50 in `make long` (`MURRE_LONG=1`).
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    server::{Client, Server, http_get, rows, until, update},
+    tpch::cells,
+    worker::{Cluster, WorkerProcess, counts, idle, modules_received, tasks_running},
+};
+
+/// About a second.
+const LONG: &str = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
+                    WHERE a.l_suppkey = b.l_suppkey AND a.l_linenumber < 4";
+
+fn rounds() -> u32 {
+    match std::env::var_os("MURRE_LONG") {
+        Some(_) => 50,
+        None => 3,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut cluster = Cluster::start(dir.path()).await?;
+    let mut client = cluster.client().await?;
+    let mut beside = cluster.client().await?;
+    let one_worker = sockets_with_one_worker(&mut cluster, &mut beside, dir.path()).await?;
+    let mut restarted = 0;
+    for round in 0..rounds() {
+        let running = async { rows(&mut client, LONG).await };
+        let killing = async {
+            // Somewhere in the life of the query.
+            tokio::time::sleep(Duration::from_millis(150 * u64::from(round % 6 + 1))).await;
+            cluster.workers[1].kill9()
+        };
+        let (answer, killed) = tokio::join!(running, killing);
+        killed?;
+        let answer = cells(&answer.with_context(|| format!("round {round}"))?)?;
+        let expected = [["232140104", "5929374505.00"]];
+        ensure!(answer == expected, "round {round}: {answer:?}");
+        restarted = cluster
+            .server
+            .log()?
+            .matches("the query begins again")
+            .count();
+        no_memory_left(&mut beside).await?;
+        nothing_left(&cluster.server, &mut beside, one_worker).await?;
+        second_worker(&mut cluster, &mut beside, dir.path()).await?;
+    }
+    ensure!(restarted > 0, "no query was caught in {} rounds", rounds());
+    Ok(())
+}
+
+/// Kills the second worker between queries; gives the server's sockets without it, and starts it again.
+async fn sockets_with_one_worker(
+    cluster: &mut Cluster,
+    client: &mut Client,
+    dir: &Path,
+) -> Result<usize> {
+    // A query first, so that whatever is opened once is open.
+    rows(
+        client,
+        "SELECT count(*) FROM lineitem GROUP BY l_returnflag",
+    )
+    .await?;
+    cluster.workers[1].kill9()?;
+    until("the worker's end", async || {
+        Ok(modules_received(client).await?.len() == 1)
+    })
+    .await?;
+    // Its connections end one after the other.
+    let mut sockets = cluster.server.sockets()?;
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = cluster.server.sockets()?;
+        if now >= sockets {
+            break;
+        }
+        sockets = now;
+    }
+    second_worker(cluster, client, dir).await?;
+    Ok(sockets)
+}
+
+async fn second_worker(cluster: &mut Cluster, client: &mut Client, dir: &Path) -> Result<()> {
+    cluster.workers[1] = WorkerProcess::start(&cluster.server, "w2", dir, &[])?;
+    until("the worker", async || {
+        Ok(modules_received(client).await?.len() == 2)
+    })
+    .await
+}
+
+/// No worker has memory of a task.
+async fn no_memory_left(client: &mut Client) -> Result<()> {
+    until("the end of the workers' memory", async || {
+        let memory = counts(client, "memory_bytes").await?;
+        Ok(memory.iter().all(|bytes| *bytes == 0))
+    })
+    .await
+}
+
+/// The worker that is left has no task, and no stream to another one; the server has no memory, and no socket more than
+/// before.
+async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
+    until("the worker's end", async || {
+        Ok(modules_received(client).await?.len() == 1)
+    })
+    .await?;
+    idle(client).await?;
+    until("the end of streams between workers", async || {
+        Ok(counts(client, "streams_open").await? == [0])
+    })
+    .await?;
+    until("the server's memory", async || {
+        let metrics = http_get(server.http(), "/metrics")?;
+        // The question itself holds none.
+        Ok(metrics
+            .lines()
+            .any(|line| line == "coordinator_memory_reserved_bytes 0"))
+    })
+    .await?;
+    until("the server's sockets", async || {
+        Ok(server.sockets()? <= sockets_max)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let cluster = Cluster::start(dir.path()).await?;
+    let (mut client, mut beside) = (cluster.client().await?, cluster.client().await?);
+    let running = async {
+        // 360 million pairs.
+        let long = "SELECT count(*), sum(a.l_quantity * b.l_tax) FROM lineitem a, lineitem b \
+                    WHERE a.l_suppkey = b.l_suppkey";
+        rows(&mut client, long).await
+    };
+    let killing = async {
+        let mut id = None;
+        until("tasks", async || {
+            id = cells(&rows(&mut beside, "SHOW PROCESSLIST").await?)?
+                .first()
+                .map(|row| row[0].clone());
+            let tasks = tasks_running(&mut beside).await?;
+            Ok(id.is_some() && tasks > 0)
+        })
+        .await?;
+        update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
+        idle(&mut beside).await
+    };
+    let (answer, killed) = tokio::join!(running, killing);
+    killed?;
+    let error = answer
+        .err()
+        .context("the statement was killed")?
+        .to_string();
+    ensure!(error.contains("was cancelled"), "{error}");
+    Ok(())
+}
