@@ -2,65 +2,19 @@
 //!
 //! Of the member and not of the process: a process may hold several. Gauges are set when they are asked for.
 
+mod steps;
+
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Registry, TextEncoder, core::Collector, exponential_buckets, histogram_opts, opts,
+    Encoder, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder, core::Collector, exponential_buckets, histogram_opts, opts,
 };
 
+pub(crate) use self::steps::{Step, Steps};
 use crate::{KvError, Version, node::NodeStatus, txn::Outcome};
 
-/// On the way of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Its first command waits for it to begin.
-    Gather,
-    /// From its proposal to its answer here: all of the following.
-    Round,
-    /// Fsync of this member's own log.
-    Log,
-    /// A follower has it on disk and has said so.
-    Follower,
-    /// It, and those that were ready with it, goes into the engine.
-    Apply,
-}
-
-const STEPS: [(Step, &str); 5] = [
-    (Step::Gather, "gather"),
-    (Step::Round, "round"),
-    (Step::Log, "log"),
-    (Step::Follower, "follower"),
-    (Step::Apply, "apply"),
-];
-/// A step that takes this long is told.
-const SLOW: Duration = Duration::from_millis(500);
-
-/// How long the steps take. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct Steps([Histogram; STEPS.len()]);
-
-impl Steps {
-    fn new(registry: &Registry) -> Self {
-        let options = histogram_opts!(
-            "kv_store_step_duration_seconds",
-            "Time that an entry of the log spends, by step",
-            buckets()
-        );
-        let steps = register(registry, HistogramVec::new(options, &["step"]));
-        Self(STEPS.map(|(_, label)| steps.with_label_values(&[label])))
-    }
-
-    pub(crate) fn observe(&self, step: Step, took: Duration) {
-        let (_, label) = STEPS[step as usize];
-        self.0[step as usize].observe(took.as_secs_f64());
-        if took >= SLOW {
-            let millis = took.as_millis();
-            tracing::warn!(step = label, millis, "an entry of the log takes long");
-        }
-    }
-}
-
+/// From a tenth of a millisecond to thirteen seconds.
 fn buckets() -> Vec<f64> {
     exponential_buckets(0.000_1, 2.0, 18).expect("buckets are valid")
 }
@@ -349,9 +303,6 @@ mod tests {
             }),
         };
         metrics.committed(&Err(KvError::Conflict), Duration::from_millis(3));
-        for (at, (step, _)) in STEPS.into_iter().enumerate() {
-            assert_eq!(step as usize, at, "a step's number is its place");
-        }
         metrics
             .steps()
             .observe(Step::Follower, Duration::from_millis(3));

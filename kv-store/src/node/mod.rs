@@ -22,6 +22,7 @@ mod gathering;
 mod open;
 mod proposals;
 mod reads;
+mod requests;
 mod restore;
 mod upkeep;
 
@@ -67,7 +68,7 @@ pub struct Node {
     metrics: Metrics,
     /// Stays empty without an archive.
     archive: Progress,
-    proposals: mpsc::Sender<proposals::Request>,
+    proposals: mpsc::Sender<requests::Request>,
     reads: mpsc::Sender<reads::Waiter>,
     /// This member leads and takes requests.
     serving: watch::Receiver<bool>,
@@ -165,7 +166,7 @@ impl Node {
         self.check_clears(&request).await?;
         let id = request.id;
         let (answer, receiver) = oneshot::channel();
-        self.propose(proposals::Request::Commit { request, answer })?;
+        self.propose(requests::Request::Commit { request, answer })?;
         receiver.await.map_err(|_| KvError::UnknownOutcome { id })?
     }
 
@@ -205,13 +206,13 @@ impl Node {
     /// What became of a transaction. One that has not committed by now never will.
     pub async fn outcome(&self, id: TxnId) -> Result<Outcome, KvError> {
         let (answer, receiver) = oneshot::channel();
-        self.propose(proposals::Request::Ask { id, answer })?;
+        self.propose(requests::Request::Ask { id, answer })?;
         let answer = receiver.await.map_err(|_| stopped())?;
         self.metrics.asked(&answer);
         answer
     }
 
-    fn propose(&self, request: proposals::Request) -> Result<(), KvError> {
+    fn propose(&self, request: requests::Request) -> Result<(), KvError> {
         self.proposals
             .try_send(request)
             .map_err(|error| match error {

@@ -15,7 +15,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
-use super::{Node, proposals, reads, upkeep};
+use super::{Node, proposals, reads, requests, upkeep};
 use crate::{
     KvError,
     archive::{self, Archive, Progress},
@@ -211,12 +211,12 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
     })
 }
 
-fn commit_by(proposals: mpsc::Sender<proposals::Request>) -> archive::Commit {
+fn commit_by(proposals: mpsc::Sender<requests::Request>) -> archive::Commit {
     Box::new(move |request| {
         let (id, proposals) = (request.id, proposals.clone());
         async move {
             let (answer, receiver) = oneshot::channel();
-            let commit = proposals::Request::Commit { request, answer };
+            let commit = requests::Request::Commit { request, answer };
             let is_taken = proposals.try_send(commit).is_ok();
             is_taken.then_some(()).ok_or(KvError::Overloaded)?;
             receiver.await.map_err(|_| KvError::UnknownOutcome { id })?

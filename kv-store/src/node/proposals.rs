@@ -10,15 +10,17 @@
 //! begins, so that what a committer registered and what is applied stay the same.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::gathering::Gathering;
+use super::{
+    gathering::Gathering,
+    requests::{CommitWaiter, Request, Waiters},
+};
 use crate::{
     KvError, Version,
     engine::Reader,
@@ -26,8 +28,7 @@ use crate::{
     raft::{Committed, Group, GroupError, LeadWatch, ProposeError},
     state::State,
     txn::{
-        Admission, Command, CommitRequest, Committer, EntryOutcome, Outcome, TxnId, encode_entry,
-        outcome,
+        Admission, Command, CommitRequest, Committer, EntryOutcome, Outcome, encode_entry, outcome,
     },
 };
 
@@ -39,21 +40,6 @@ const ENTRY_COMMANDS_MAX: usize = 4096;
 const CONFLICT_STEPS_MAX: usize = 1_000_000;
 /// Between two tries to begin a session, when nothing says that the lead changed.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
-
-pub(super) enum Request {
-    Commit {
-        request: CommitRequest,
-        answer: oneshot::Sender<Result<Version, KvError>>,
-    },
-    Ask {
-        id: TxnId,
-        answer: oneshot::Sender<Result<Outcome, KvError>>,
-    },
-    Gc {
-        watermark: Version,
-        outcomes_below: Version,
-    },
-}
 
 /// Until the node is gone. `serving` says whether a session is on.
 pub(super) async fn run(
@@ -75,8 +61,7 @@ pub(super) async fn run(
         open_bytes: 0,
         gathering: Gathering::new(Instant::now()),
         steps,
-        commits: HashMap::new(),
-        asks: HashMap::new(),
+        waiters: Waiters::default(),
     };
     while let Some(term) = proposer.wait_for_lead().await {
         tracing::info!(term, "this member takes requests");
@@ -109,9 +94,7 @@ struct Proposer {
     open_bytes: usize,
     gathering: Gathering,
     steps: Steps,
-    /// Who waits for a commit that is in the open entry or under way.
-    commits: HashMap<TxnId, Vec<oneshot::Sender<Result<Version, KvError>>>>,
-    asks: HashMap<TxnId, Vec<oneshot::Sender<Result<Outcome, KvError>>>>,
+    waiters: Waiters,
 }
 
 impl Proposer {
@@ -140,12 +123,7 @@ impl Proposer {
 
     fn turn_away(&self, request: Request) {
         let leader = self.group.lead().leader;
-        let error = KvError::NotLeader { leader };
-        match request {
-            Request::Commit { answer, .. } => drop(answer.send(Err(error))),
-            Request::Ask { answer, .. } => drop(answer.send(Err(error))),
-            Request::Gc { .. } => {}
-        }
+        request.refuse(KvError::NotLeader { leader });
     }
 
     /// Returns when the session must end; true when the node is gone.
@@ -200,7 +178,7 @@ impl Proposer {
             match request {
                 Request::Commit { request, answer } => self.admit(request, &*reader, answer),
                 Request::Ask { id, answer } => {
-                    self.asks.entry(id).or_default().push(answer);
+                    self.waiters.ask(id, answer);
                     self.push(Command::AskOutcome { id }, 0);
                 }
                 Request::Gc {
@@ -221,22 +199,17 @@ impl Proposer {
         }
     }
 
-    fn admit(
-        &mut self,
-        request: CommitRequest,
-        reader: &dyn Reader,
-        answer: oneshot::Sender<Result<Version, KvError>>,
-    ) {
+    fn admit(&mut self, request: CommitRequest, reader: &dyn Reader, answer: CommitWaiter) {
         let (id, num_bytes) = (request.id, request.num_bytes());
         let known = || outcome(reader, id);
         let refused = match self.committer.admit(request, known) {
             Ok(Admission::Propose(command)) => {
-                self.commits.entry(id).or_default().push(answer);
+                self.waiters.commit(id, answer);
                 self.push(command, num_bytes);
                 return;
             }
             Ok(Admission::InFlight) => {
-                self.commits.entry(id).or_default().push(answer);
+                self.waiters.commit(id, answer);
                 return;
             }
             Ok(Admission::Known(outcome)) => committed(outcome),
@@ -296,14 +269,14 @@ impl Proposer {
         match (command, outcome) {
             (Command::Commit { id, .. }, EntryOutcome::Outcome(outcome)) => {
                 self.committer.applied(term, *id, at);
-                self.answer_commit(*id, &committed(outcome));
+                self.waiters.answer_commit(*id, &committed(outcome));
             }
             (Command::Commit { id, .. }, _) => {
                 let not_here = Err(KvError::NotLeader { leader: None });
-                self.answer_commit(*id, &not_here);
+                self.waiters.answer_commit(*id, &not_here);
             }
             (Command::AskOutcome { id }, EntryOutcome::Outcome(outcome)) => {
-                self.answer_ask(*id, &Ok(outcome));
+                self.waiters.answer_ask(*id, &Ok(outcome));
             }
             (Command::AskOutcome { .. } | Command::Gc { .. }, _) => {}
         }
@@ -312,30 +285,19 @@ impl Proposer {
     fn failed(&mut self, command: &Command, error: &GroupError) {
         match (command, error) {
             (Command::Commit { id, .. }, GroupError::Propose(ProposeError::NotLeader { .. })) => {
-                self.answer_commit(*id, &Err(error.clone().into()));
+                self.waiters.answer_commit(*id, &Err(error.clone().into()));
             }
             (Command::Commit { id, .. }, _) => {
-                self.answer_commit(*id, &Err(KvError::UnknownOutcome { id: *id }));
+                self.waiters
+                    .answer_commit(*id, &Err(KvError::UnknownOutcome { id: *id }));
             }
             (Command::AskOutcome { id }, _) => {
                 // Asking again does no harm, so it does not matter whether this one was written.
                 let leader = self.group.lead().leader;
-                self.answer_ask(*id, &Err(KvError::NotLeader { leader }));
+                self.waiters
+                    .answer_ask(*id, &Err(KvError::NotLeader { leader }));
             }
             (Command::Gc { .. }, _) => {}
-        }
-    }
-
-    fn answer_commit(&mut self, id: TxnId, answer: &Result<Version, KvError>) {
-        for waiter in self.commits.remove(&id).unwrap_or_default() {
-            // One that does not wait any more can ask for the outcome.
-            drop(waiter.send(answer.clone()));
-        }
-    }
-
-    fn answer_ask(&mut self, id: TxnId, answer: &Result<Outcome, KvError>) {
-        for waiter in self.asks.remove(&id).unwrap_or_default() {
-            drop(waiter.send(answer.clone()));
         }
     }
 

@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{open::GROUP, proposals::Request};
+use super::{open::GROUP, requests::Request};
 use crate::{
     Version,
     lease::{self, Held},
