@@ -7,20 +7,23 @@ use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
     common::{DFSchema, Result},
-    datasource::{memory::MemorySourceConfig, source::DataSourceExec},
+    datasource::source::DataSourceExec,
     execution::memory_pool::MemoryReservation,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
     physical_optimizer::pruning::PruningPredicate,
     physical_plan::ExecutionPlan,
 };
 
-use super::zones::{Zone, Zones};
+use super::{
+    scan::Scan,
+    zones::{Zone, Zones},
+};
 
 /// One version of a temporary table. An `INSERT` makes a new version; running queries keep the old one.
 #[derive(Debug)]
 pub(crate) struct TemporaryTable {
     pub(crate) schema: SchemaRef,
-    zones: Vec<Arc<Zone>>,
+    zones: Arc<[Arc<Zone>]>,
     /// One for each statement that added rows; the memory is given back when the last version using it goes.
     memory: Vec<Arc<MemoryReservation>>,
 }
@@ -54,12 +57,13 @@ impl TemporaryTable {
     }
 
     /// The batches that may hold rows that pass all `filters`, in their order.
-    fn surviving(&self, session: &dyn Session, filters: &[Expr]) -> Vec<RecordBatch> {
+    fn surviving(&self, session: &dyn Session, filters: &[Expr]) -> Arc<[Arc<Zone>]> {
         // A filter that says nothing about bounds leaves all batches: whoever asks applies it to the rows anyway.
-        let keeps = self.keeps(session, filters).ok().flatten();
-        let keeps = keeps.unwrap_or_else(|| vec![true; self.zones.len()]);
+        let Some(keeps) = self.keeps(session, filters).ok().flatten() else {
+            return Arc::clone(&self.zones);
+        };
         let kept = self.zones.iter().zip(keeps).filter(|(_, keeps)| *keeps);
-        kept.map(|(zone, _)| zone.batch.clone()).collect()
+        kept.map(|(zone, _)| Arc::clone(zone)).collect()
     }
 
     /// For each batch whether it may hold such rows; `None` where all may.
@@ -107,18 +111,18 @@ impl TableProvider for TemporaryTable {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let batches = self.surviving(session, filters);
+        let zones = self.surviving(session, filters);
         let partitions = session.config().target_partitions().max(1);
-        let per_partition = batches.len().div_ceil(partitions).max(1);
-        let mut parts: Vec<_> = batches.chunks(per_partition).map(<[_]>::to_vec).collect();
-        if parts.is_empty() {
-            parts.push(Vec::new());
-        }
-        let source = MemorySourceConfig::try_new(&parts, self.schema(), projection.cloned())?;
-        let show_sizes = session.config_options().explain.show_sizes;
-        Ok(DataSourceExec::from_data_source(
-            source.with_show_sizes(show_sizes),
-        ))
+        let parts = match partitions == 1 || zones.len() <= 1 {
+            true => vec![zones],
+            false => {
+                let per_partition = zones.len().div_ceil(partitions);
+                zones.chunks(per_partition).map(Arc::from).collect()
+            }
+        };
+        let shows_sizes = session.config_options().explain.show_sizes;
+        let source = Scan::new(parts, &self.schema, projection, shows_sizes)?;
+        Ok(DataSourceExec::from_data_source(source))
     }
 }
 
@@ -158,8 +162,8 @@ mod tests {
             ((col("k") % lit(2_i64)).eq(lit(0_i64)), &[0, 10, 20]),
         ] {
             let kept = table.surviving(&state, std::slice::from_ref(&filter));
-            let first = |batch: &RecordBatch| {
-                let keys = batch.column(0).as_any().downcast_ref::<Int64Array>();
+            let first = |zone: &Arc<Zone>| {
+                let keys = zone.batch.column(0).as_any().downcast_ref::<Int64Array>();
                 keys.unwrap().value(0)
             };
             let kept: Vec<_> = kept.iter().map(first).collect();

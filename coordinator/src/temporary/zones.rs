@@ -25,6 +25,14 @@ pub(super) struct Zone {
     pub(super) batch: RecordBatch,
     /// By column.
     bounds: Vec<OnceLock<Bounds>>,
+    sizes: Vec<OnceLock<Size>>,
+}
+
+/// What statistics say of a column.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) bytes: usize,
+    pub(super) nulls: usize,
 }
 
 /// NULL where they are not known.
@@ -36,8 +44,23 @@ struct Bounds {
 
 impl Zone {
     pub(super) fn new(batch: RecordBatch) -> Arc<Self> {
-        let bounds = batch.columns().iter().map(|_| OnceLock::new()).collect();
-        Arc::new(Self { batch, bounds })
+        let columns = batch.num_columns();
+        Arc::new(Self {
+            batch,
+            bounds: (0..columns).map(|_| OnceLock::new()).collect(),
+            sizes: vec![OnceLock::new(); columns],
+        })
+    }
+
+    pub(super) fn size(&self, column: usize) -> Size {
+        let size = self.sizes[column].get_or_init(|| {
+            let array = self.batch.column(column);
+            Size {
+                bytes: array.get_array_memory_size(),
+                nulls: array.logical_null_count(),
+            }
+        });
+        *size
     }
 
     fn bounds(&self, column: usize) -> Option<&Bounds> {
@@ -107,7 +130,7 @@ impl PruningStatistics for Zones<'_> {
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
         let (index, _) = self.schema.column_with_name(column.name())?;
         let counts = self.zones.iter();
-        let counts = counts.map(|zone| zone.batch.column(index).logical_null_count() as u64);
+        let counts = counts.map(|zone| zone.size(index).nulls as u64);
         Some(Arc::new(UInt64Array::from_iter_values(counts)))
     }
 

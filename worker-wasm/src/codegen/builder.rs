@@ -156,7 +156,7 @@ methods! {
         lt_s(other) -> I32 I32LtS, le_s(other) -> I32 I32LeS,
         lt_u(other) -> I32 I32LtU, le_u(other) -> I32 I32LeU, gt_u(other) -> I32 I32GtU,
         div_s(other) -> I32 I32DivS, div_u(other) -> I32 I32DivU, rem_s(other) -> I32 I32RemS, rem_u(other) -> I32 I32RemU,
-        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU, clz() -> I32 I32Clz, ctz() -> I32 I32Ctz,
+        shr_s(other) -> I32 I32ShrS, shr_u(other) -> I32 I32ShrU, clz() -> I32 I32Clz, ctz() -> I32 I32Ctz, popcnt() -> I32 I32Popcnt,
         extend8_s() -> I32 I32Extend8S, extend16_s() -> I32 I32Extend16S,
         to_i64_s() -> I64 I64ExtendI32S, to_i64_u() -> I64 I64ExtendI32U,
         to_f32_s() -> F32 F32ConvertI32S, to_f32_u() -> F32 F32ConvertI32U,

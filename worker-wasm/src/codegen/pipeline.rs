@@ -21,7 +21,7 @@ use super::{
     memory::{self, StateArea, field, set_field},
     module::STATUS,
     probe::Probing,
-    selection::{Selection, Survivors},
+    selection::{Moves, Selection, Survivors},
     sink::{BLOCK_ROWS, Store},
     text_heap::Origin,
 };
@@ -55,6 +55,7 @@ pub(crate) struct Compiled<'a> {
     touched: u32,
     /// What is done before the loop.
     selection: Option<Selection>,
+    moves: Moves,
     /// The joins, if there are any.
     probing: Option<Probing<'a>>,
     late: Late,
@@ -140,8 +141,9 @@ impl<'a> Compiled<'a> {
             None => CompiledSink::Emit(Emission::new(columns, state)),
         };
         let position = state.place(12);
-        let (selection, operators) =
-            Selection::split(context, pipeline.source, &pipeline.operators, state);
+        let moves = Moves::new(state);
+        let (source, all) = (pipeline.source, &pipeline.operators);
+        let (selection, operators) = Selection::split(context, source, all, moves, state);
         let joins_before = earlier
             .iter()
             .map(|of| verifier::joins(of.pipeline).count());
@@ -164,6 +166,7 @@ impl<'a> Compiled<'a> {
             selected: position + 4,
             touched: position + 8,
             selection,
+            moves,
             probing,
             late,
         }
@@ -177,6 +180,10 @@ impl<'a> Compiled<'a> {
     pub(crate) fn open(&self, f: &mut Function) {
         if let Source::Input(input) = self.pipeline.source {
             announce(f, input, self.late.all);
+        }
+        let first = (self.pipeline.source, self.pipeline.operators.first());
+        if let (Source::Input(_), Some(Operator::Filter(_))) = first {
+            self.moves.write(f);
         }
         if let Some(probing) = &self.probing {
             probing.open(f);

@@ -8,10 +8,10 @@
 //! Each step reads columns that none before it has read. Comparisons that vectors can do come first.
 //! Only what cannot raise an error comes here: it runs for all rows, and in any order.
 
-use wasm_encoder::ValType;
+use wasm_encoder::{Instruction, ValType};
 
 use super::{
-    builder::{Function, I32, Local, Value, select},
+    builder::{Function, I32, Local, V128, Value, select},
     expr::{self, Datum, Row},
     late::{self, Columns},
     memory::{StateArea, field, set_field},
@@ -31,6 +31,8 @@ pub(crate) struct Selection {
     rows: Buffers,
     /// `u32`: rows that the steps so far have left.
     left: u32,
+    /// See [`Moves`].
+    moves: Moves,
 }
 
 /// Filters that read the same columns.
@@ -52,12 +54,44 @@ pub(crate) struct Survivors {
     pub(crate) count: Local<I32>,
 }
 
+/// For each of 16 sets of four rows, how the bytes of their numbers move so that those of the rows in the set come first:
+/// 16 bytes each, in the state area.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moves(u32);
+
+impl Moves {
+    pub(crate) fn new(state: &mut StateArea) -> Self {
+        Self(state.place(16 * 16))
+    }
+
+    /// In `open`, whether this module needs them or one that takes over.
+    pub(crate) fn write(self, f: &mut Function) {
+        for set in 0..16u32 {
+            let rows = (0..4).filter(|row| set >> row & 1 == 1);
+            let bytes = rows.flat_map(|row| (0..4).map(move |byte| 4 * row + byte));
+            // What is behind the last row of the set becomes zero.
+            let mut moves = [0xff; 16];
+            moves
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = from);
+            let moves = Value::vector_constant(i128::from_le_bytes(moves));
+            f.store(0, self.0 + 16 * set, moves);
+        }
+    }
+
+    fn load(self, set: Local<I32>) -> Value<V128> {
+        (set.get() << 4).load(self.0)
+    }
+}
+
 impl Selection {
     /// What of a pipeline's operators can be done before its loop, and the operators that are left.
     pub(crate) fn split(
         context: &Context<'_>,
         source: Source,
         operators: &[Operator],
+        moves: Moves,
         state: &mut StateArea,
     ) -> (Option<Self>, Vec<Operator>) {
         // The place is there for every variant of a shape, whatever its facts allow.
@@ -103,7 +137,12 @@ impl Selection {
             let step = step_of(&mut steps, item, can_be_late);
             steps[step].scalars.push(item.clone());
         }
-        let selection = Self { steps, rows, left };
+        let selection = Self {
+            steps,
+            rows,
+            left,
+            moves,
+        };
         (Some(selection), rest)
     }
 
@@ -189,9 +228,56 @@ impl Selection {
                 append_if(f, &predicate, row, survivors);
             });
         } else {
-            by_vectors(f, &Predicate::All(predicates), row.index, rows, survivors);
+            let predicate = Predicate::All(predicates);
+            self.by_vectors(f, &predicate, row.index, rows, survivors);
             self.refine(f, 0, row, survivors);
         }
+    }
+
+    fn by_vectors(
+        &self,
+        f: &mut Function,
+        predicate: &Predicate,
+        start: Local<I32>,
+        rows: Local<I32>,
+        survivors: Survivors,
+    ) {
+        let bits = f.local::<I32>();
+        f.block(|f, done| {
+            f.repeat(|f, again| {
+                f.branch_if(done, rows.get().le_u(start));
+                let passed = predicate.bits(f, start);
+                f.set(bits, passed);
+                let left: Local<I32> = f.let_(rows.get() - start);
+                let there = (Value::<I32>::from(1) << left.get()) - 1;
+                let is_last = left.get().lt_u(vector::ROWS);
+                f.set(bits, bits.get() & select::<I32>(is_last, there, 0xffff));
+                f.if_(bits, |f| self.append_bits(f, bits, start, survivors));
+                f.set(start, start.get() + vector::ROWS);
+                f.branch(again);
+            });
+        });
+    }
+
+    /// Appends the numbers of the rows whose bits are set, four rows at once: all four are written, those that are kept
+    /// first, and the next ones go behind these. There is room for it: no more rows are kept than have been passed.
+    fn append_bits(
+        &self,
+        f: &mut Function,
+        bits: Local<I32>,
+        start: Local<I32>,
+        survivors: Survivors,
+    ) {
+        let Survivors { vector, count } = survivors;
+        let end: Local<I32> = f.let_(vector.get() + (count.get() << 2));
+        for first in (0..vector::ROWS).step_by(4) {
+            let set: Local<I32> = f.let_(bits.get().shr_u(first) & 15);
+            let numbers = Value::row_numbers(start, first);
+            let kept = numbers.vector(self.moves.load(set), Instruction::I8x16Swizzle);
+            f.store(end, 0, kept);
+            f.set(end, end.get() + (set.get().popcnt() << 2));
+        }
+        f.set(count, (end.get() - vector).shr_u(2));
     }
 
     /// Keeps of the survivors those that pass the scalar filters of a step, in place.
@@ -270,54 +356,6 @@ fn safe_prefix(
     };
     let nullable = |item: &&Expr| scope.value_type(item).expect("verified").nullable;
     items[..safe].iter().position(nullable).unwrap_or(safe)
-}
-
-fn by_vectors(
-    f: &mut Function,
-    predicate: &Predicate,
-    start: Local<I32>,
-    rows: Local<I32>,
-    survivors: Survivors,
-) {
-    let bits = f.local::<I32>();
-    f.block(|f, done| {
-        f.repeat(|f, again| {
-            f.branch_if(done, rows.get().le_u(start));
-            let passed = predicate.bits(f, start);
-            f.set(bits, passed);
-            let left: Local<I32> = f.let_(rows.get() - start);
-            let there = (Value::<I32>::from(1) << left.get()) - 1;
-            let is_last = left.get().lt_u(vector::ROWS);
-            f.set(bits, bits.get() & select::<I32>(is_last, there, 0xffff));
-            f.if_(bits, |f| append_bits(f, bits, start, survivors));
-            f.set(start, start.get() + vector::ROWS);
-            f.branch(again);
-        });
-    });
-}
-
-/// Appends the numbers of the rows whose bits are set: all at once, or each written and only kept where its bit is.
-fn append_bits(f: &mut Function, bits: Local<I32>, start: Local<I32>, survivors: Survivors) {
-    let Survivors { vector, count } = survivors;
-    let end: Local<I32> = f.let_(vector.get() + (count.get() << 2));
-    f.if_else(
-        bits.get().eq(0xffff),
-        |f| {
-            for first in (0..vector::ROWS).step_by(4) {
-                let numbers = Value::row_numbers(start, first);
-                f.store(end, 4 * first as u32, numbers);
-            }
-            f.set(count, count.get() + vector::ROWS);
-        },
-        |f| {
-            for row in 0..vector::ROWS {
-                f.store::<I32>(end, 0, start.get() + row);
-                let keep = bits.get().shr_u(row) & 1;
-                f.set(end, end.get() + (keep << 2));
-            }
-            f.set(count, (end.get() - vector).shr_u(2));
-        },
-    );
 }
 
 /// Every row is written, and only a survivor moves on: no branch that could be mispredicted.

@@ -14,9 +14,28 @@ use datafusion::{
 };
 use futures::TryStreamExt;
 
-use crate::{RunError, abi::Reason, lower::replaced};
+use crate::{
+    RunError,
+    abi::Reason,
+    lower::{Part, is_exchange, replaced},
+};
 
-/// The error of `native`, which reads `source`, over one batch of it; `None` if it gives rows.
+/// Whether a part's operators can run once more: what its joins have on their left is read again for that, which exchanges
+/// do not allow, and has to be all of it, which one of several partitions does not have.
+pub(crate) fn can_replay(part: &Part) -> bool {
+    let mut tables = part.tables.iter();
+    tables.all(|table| {
+        let of = &table.part;
+        table.shared && !exchanges(&of.native) && can_replay(of)
+    })
+}
+
+fn exchanges(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let mut children = plan.children().into_iter();
+    is_exchange(plan.as_ref()) || children.any(exchanges)
+}
+
+/// The error of `native`, which reads `source`, over one batch of it; `None` if it gives rows, or runs out of memory.
 pub(crate) async fn replay(
     native: &Arc<dyn ExecutionPlan>,
     source: &Arc<dyn ExecutionPlan>,
@@ -31,7 +50,9 @@ pub(crate) async fn replay(
         while rows.try_next().await?.is_some() {}
         Ok(())
     };
-    failed.await.err()
+    let error: DataFusionError = failed.await.err()?;
+    let memory = matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
+    (!memory).then_some(error)
 }
 
 /// An error of a fragment as one of DataFusion's.

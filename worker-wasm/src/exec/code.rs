@@ -41,6 +41,19 @@ impl Code {
         )
     }
 
+    /// Makes an instance go on with a module that relies on less, the next one of those it has gone through.
+    pub(super) fn widen(
+        &self,
+        instance: &mut Instance,
+        number: &mut usize,
+    ) -> Result<(), RunError> {
+        let wider = self.modules.wider(number);
+        let wider = wider.map_err(|source| RunError::Function {
+            source: source.into(),
+        })?;
+        instance.take_over(self.modules.runtime(), wider)
+    }
+
     /// Whether the fragment puts out states and nothing else, of which a group may have several.
     pub(super) fn gives_states(&self) -> bool {
         match self.modules.module().fragment().pipelines.as_slice() {

@@ -73,6 +73,8 @@ pub(super) struct Run {
     /// Whether groups may come out in several parts.
     splits: bool,
     state: State,
+    /// The part that was pushed last, whose rows may still fail.
+    pushed: Option<RecordBatch>,
     /// Parts of an input batch that have not been pushed.
     waiting: VecDeque<RecordBatch>,
     /// Rows that have not gone out, where few of a batch may be left.
@@ -121,6 +123,7 @@ impl Run {
             partition,
             splits: code.gives_states(),
             state: State::Reading,
+            pushed: None,
             waiting: VecDeque::new(),
             gathered,
             batch_rows,
@@ -156,12 +159,13 @@ impl Run {
             match self.state {
                 State::Done => return Ok(None),
                 State::Reading => self.read().await?,
-                State::Pulling(next) => match self.pull()? {
-                    Some(rows) => match &mut self.gathered {
+                State::Pulling(next) => match self.pull() {
+                    Ok(Some(rows)) => match &mut self.gathered {
                         Some(gathered) => gathered.push_batch(rows)?,
                         None => return self.out(rows).map(Some),
                     },
-                    None => self.go_on(next)?,
+                    Ok(None) => self.go_on(next)?,
+                    Err(error) => return Err(self.explain(error).await),
                 },
             }
         }
@@ -218,6 +222,7 @@ impl Run {
     fn end(&mut self) -> Result<()> {
         // What is below is done, and what it holds is needed no more.
         self.input = None;
+        self.pushed = None;
         if let Some((table, marks)) = &self.marks {
             let matched = self.instance.matched_rows(*table);
             let matched = matched.map_err(blame::translate)?;
@@ -246,11 +251,32 @@ impl Run {
         let Some(part) = self.waiting.pop_front() else {
             return Ok(());
         };
-        if let Err(error) = self.push(&part) {
-            return Err(explain(&self.code, &self.context, error, part).await);
+        let pushed = self.push(&part);
+        self.pushed = Some(part);
+        if let Err(error) = pushed {
+            return Err(self.explain(error).await);
         }
         self.state = State::Pulling(Next::Read);
         Ok(())
+    }
+
+    /// The error that the replaced operators give over the part that was pushed last.
+    async fn explain(&mut self, error: RunError) -> DataFusionError {
+        let part = &self.code.part;
+        let is_datas = matches!(error, RunError::Data { .. });
+        let Some(rows) = self
+            .pushed
+            .take()
+            .filter(|_| is_datas && blame::can_replay(part))
+        else {
+            return blame::translate(error);
+        };
+        // The scan may have handed out narrower columns than the plan has.
+        let Ok(rows) = named(rows, &part.source.schema()) else {
+            return blame::translate(error);
+        };
+        let natives = blame::replay(&part.native, &part.source, rows, &self.context).await;
+        natives.unwrap_or_else(|| blame::translate(error))
     }
 
     fn push(&mut self, part: &RecordBatch) -> Result<(), RunError> {
@@ -265,34 +291,25 @@ impl Run {
         loop {
             match self.instance.push(0, &columns, &mut || stop.check()) {
                 Err(RunError::Fact { .. }) => {
-                    widen(
-                        &self.code,
-                        &self.metrics,
-                        &mut self.instance,
-                        &mut self.wider,
-                    )?;
+                    self.metrics.general.add(1);
+                    self.code.widen(&mut self.instance, &mut self.wider)?;
                 }
                 other => return other,
             }
         }
     }
 
-    fn pull(&mut self) -> Result<Option<RecordBatch>> {
+    fn pull(&mut self) -> Result<Option<RecordBatch>, RunError> {
         let _timer = self.metrics.baseline.elapsed_compute().timer();
         let stop = &self.stop;
         let rows_max = u32::try_from(self.batch_rows).unwrap_or(u32::MAX);
         let rows = loop {
             match self.instance.pull(rows_max, &mut || stop.check()) {
                 Err(RunError::Fact { .. }) => {
-                    widen(
-                        &self.code,
-                        &self.metrics,
-                        &mut self.instance,
-                        &mut self.wider,
-                    )
-                    .map_err(blame::translate)?;
+                    self.metrics.general.add(1);
+                    self.code.widen(&mut self.instance, &mut self.wider)?;
                 }
-                other => break other.map_err(blame::translate)?,
+                other => break other?,
             }
         };
         let guest_rows = self.instance.guest_rows();
@@ -300,7 +317,10 @@ impl Run {
             .guest_rows
             .add((guest_rows - self.reported_rows) as usize);
         self.reported_rows = guest_rows;
-        rows.map(|rows| named(rows, &self.loose)).transpose()
+        let rows = rows.map(|rows| named(rows, &self.loose)).transpose();
+        rows.map_err(|error| RunError::Function {
+            source: error.into(),
+        })
     }
 
     fn out(&self, rows: RecordBatch) -> Result<RecordBatch> {
@@ -308,41 +328,6 @@ impl Run {
         self.metrics.bytes_out.add(slice_bytes(&rows));
         strict(rows, &self.code.schema)
     }
-}
-
-/// Goes on with a module that relies on less.
-fn widen(
-    code: &Code,
-    metrics: &Metrics,
-    instance: &mut Instance,
-    number: &mut usize,
-) -> Result<(), RunError> {
-    metrics.general.add(1);
-    let wider = code.modules.wider(number);
-    let wider = wider.map_err(|source| RunError::Function {
-        source: source.into(),
-    })?;
-    instance.take_over(code.modules.runtime(), wider)
-}
-
-/// The error that the replaced operators give over the part that the guest refused.
-async fn explain(
-    code: &Code,
-    context: &Arc<TaskContext>,
-    error: RunError,
-    rows: RecordBatch,
-) -> DataFusionError {
-    let part = &code.part;
-    // Sides that have been read cannot always be read again.
-    if !matches!(error, RunError::Data { .. }) || !part.tables.is_empty() {
-        return blame::translate(error);
-    }
-    // The scan may have handed out narrower columns than the plan has.
-    let Ok(rows) = named(rows, &part.source.schema()) else {
-        return blame::translate(error);
-    };
-    let natives = blame::replay(&part.native, &part.source, rows, context).await;
-    natives.unwrap_or_else(|| blame::translate(error))
 }
 
 impl Drop for Run {

@@ -125,6 +125,10 @@ const EXCHANGES: [&str; 8] = [
     "NetworkShuffleExec",
 ];
 
+pub(crate) fn is_exchange(plan: &dyn ExecutionPlan) -> bool {
+    EXCHANGES.contains(&plan.name())
+}
+
 struct Walk<'a> {
     host_eval: bool,
     assemble: &'a mut dyn Assemble,
@@ -157,10 +161,10 @@ impl Node {
 impl Walk<'_> {
     fn visit(&mut self, plan: &Arc<dyn ExecutionPlan>) -> Result<Node> {
         let children = plan.children();
-        let runs = match plan.name() {
-            name if EXCHANGES.contains(&name) => Runs::Exchange,
-            _ if children.is_empty() => Runs::Scan,
-            _ => Runs::Native(Reason::Operator),
+        let runs = match (is_exchange(plan.as_ref()), children.is_empty()) {
+            (true, _) => Runs::Exchange,
+            (false, true) => Runs::Scan,
+            (false, false) => Runs::Native(Reason::Operator),
         };
         let index = self.operators.len();
         self.operators.push(Operator {

@@ -114,17 +114,65 @@
     i64.const 1
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1152 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1168 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1392 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
     local.get 0
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -146,15 +194,15 @@
       end
       i32.const 0
       local.get 3
-      i32.store offset=1156 align=1
+      i32.store offset=1412 align=1
       i32.const 0
       local.get 2
-      i32.store offset=1152 align=1
+      i32.store offset=1408 align=1
     end
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1412 align=1
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -186,7 +234,7 @@
       select
       local.set 11
       i32.const 0
-      i32.load offset=1168 align=1
+      i32.load offset=1424 align=1
       i32.const 0
       local.get 11
       select
@@ -271,285 +319,107 @@
               i32.add
               local.set 15
               local.get 13
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 15
-                local.get 9
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 15
-                local.get 9
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 15
-                local.get 9
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 15
-                local.get 9
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 5
-                i32.const 16
-                i32.add
-                local.set 5
-              else
-                local.get 15
-                local.get 9
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 9
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 15
-                local.get 13
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 15
-                local.get 15
-                local.get 4
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 5
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 16
+              local.get 15
+              local.get 9
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 16
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 15
+              local.get 16
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 15
+              local.get 13
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 17
+              local.get 15
+              local.get 9
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 17
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 15
+              local.get 17
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 15
+              local.get 13
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 18
+              local.get 15
+              local.get 9
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 18
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 15
+              local.get 18
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 15
+              local.get 13
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 19
+              local.get 15
+              local.get 9
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 19
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 15
+              local.get 19
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 15
+              local.get 15
+              local.get 4
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 5
             end
             local.get 9
             i32.const 16
@@ -560,7 +430,7 @@
         end
         i32.const 0
         local.get 5
-        i32.store offset=1168 align=1
+        i32.store offset=1424 align=1
         i32.const 1
         local.set 11
         local.get 5
@@ -597,23 +467,23 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 16
-      local.get 16
+      local.set 20
+      local.get 20
       i32.const 8
       i32.mul
       call 4
-      local.set 17
-      local.get 17
+      local.set 21
+      local.get 21
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 17
+      local.get 21
       i32.store offset=1108 align=1
       i32.const 0
-      local.get 16
+      local.get 20
       i32.store offset=1104 align=1
     end
     i32.const 0
@@ -622,19 +492,19 @@
     i32.const 0
     i32.load offset=1136 align=1
     select
-    local.set 18
+    local.set 22
     i32.const 0
     i32.load offset=1136 align=1
-    local.set 19
+    local.set 23
     i32.const 0
     i32.load offset=64 align=1
-    local.set 21
-    local.get 21
+    local.set 25
+    local.get 25
     i32.load align=1
-    local.set 22
-    local.get 21
+    local.set 26
+    local.get 25
     i32.load offset=32 align=1
-    local.set 23
+    local.set 27
     i32.const 0
     i32.load offset=1108 align=1
     i32.const 0
@@ -642,7 +512,7 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 24
+    local.set 28
     i32.const 0
     i32.load offset=1108 align=1
     i32.const 0
@@ -650,136 +520,136 @@
     i32.const 4
     i32.mul
     i32.add
-    local.set 25
+    local.set 29
     i32.const 0
-    local.set 26
-    local.get 19
-    local.get 18
+    local.set 30
+    local.get 23
+    local.get 22
     i32.lt_u
     if ;; label = @1
       loop ;; label = @2
         local.get 4
-        local.get 19
+        local.get 23
         i32.const 2
         i32.shl
         i32.add
         i32.load align=1
-        local.set 20
-        local.get 22
-        local.get 20
+        local.set 24
+        local.get 26
+        local.get 24
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
-        local.set 27
-        local.get 23
-        local.get 20
+        local.set 31
+        local.get 27
+        local.get 24
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
-        local.set 28
-        local.get 28
+        local.set 32
+        local.get 32
         i32.eqz
-        local.set 29
-        local.get 29
+        local.set 33
+        local.get 33
         if ;; label = @3
           i32.const 1
-          local.get 20
+          local.get 24
           call 0
           return
         end
-        local.get 27
+        local.get 31
         i32.const -2147483648
         i32.eq
-        local.get 28
+        local.get 32
         i32.const -1
         i32.eq
         i32.and
-        local.set 30
-        local.get 30
+        local.set 34
+        local.get 34
         if ;; label = @3
           i32.const 2
-          local.get 20
+          local.get 24
           call 0
           return
         end
-        local.get 27
+        local.get 31
         i32.const 1
-        local.get 28
-        local.get 29
-        local.get 30
+        local.get 32
+        local.get 33
+        local.get 34
         i32.or
         select
         i32.div_s
-        local.set 31
+        local.set 35
         local.get 1
-        local.get 31
+        local.get 35
         i32.lt_s
-        local.set 32
-        local.get 32
+        local.set 36
+        local.get 36
         if ;; label = @3
-          local.get 22
-          local.get 20
-          i32.const 4
-          i32.mul
-          i32.add
-          i32.load align=1
-          local.set 33
+          local.get 26
           local.get 24
-          local.get 26
-          i32.const 4
-          i32.mul
-          i32.add
-          local.set 34
-          local.get 34
-          local.get 33
-          i32.store align=1
-          local.get 23
-          local.get 20
           i32.const 4
           i32.mul
           i32.add
           i32.load align=1
-          local.set 35
-          local.get 25
-          local.get 26
+          local.set 37
+          local.get 28
+          local.get 30
           i32.const 4
           i32.mul
           i32.add
-          local.set 36
-          local.get 36
-          local.get 35
+          local.set 38
+          local.get 38
+          local.get 37
           i32.store align=1
-          local.get 26
+          local.get 27
+          local.get 24
+          i32.const 4
+          i32.mul
+          i32.add
+          i32.load align=1
+          local.set 39
+          local.get 29
+          local.get 30
+          i32.const 4
+          i32.mul
+          i32.add
+          local.set 40
+          local.get 40
+          local.get 39
+          i32.store align=1
+          local.get 30
           i32.const 1
           i32.add
-          local.set 26
+          local.set 30
         end
-        local.get 19
+        local.get 23
         i32.const 1
         i32.add
-        local.set 19
-        local.get 19
-        local.get 18
+        local.set 23
+        local.get 23
+        local.get 22
         i32.lt_u
         br_if 0 (;@2;)
       end
     end
     i32.const 0
-    local.get 24
+    local.get 28
     i32.store offset=1040 align=1
     i32.const 0
-    local.get 26
+    local.get 30
     i32.store offset=1056 align=1
     i32.const 0
-    local.get 25
+    local.get 29
     i32.store offset=1072 align=1
     i32.const 0
-    local.get 26
+    local.get 30
     i32.store offset=1088 align=1
     i32.const 0
-    local.get 26
+    local.get 30
     i32.store offset=1120 align=1
     i32.const 0
     i32.const 0

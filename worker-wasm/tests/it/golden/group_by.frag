@@ -725,7 +725,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 f64 i32 f64 i64 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -747,47 +747,47 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1252 align=1
+      i32.store offset=1508 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 3
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 5
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 18
     i32.mul
     i32.add
@@ -928,43 +928,43 @@
     end
     i32.const 0
     local.get 3
-    i32.store offset=1152 align=1
+    i32.store offset=1408 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1168 align=1
+    i32.store offset=1424 align=1
     i32.const 0
     local.get 4
-    i32.store offset=1184 align=1
+    i32.store offset=1440 align=1
     local.get 5
     local.get 8
     local.get 6
     call 5
     i32.const 0
     local.get 6
-    i32.store offset=1188 align=1
+    i32.store offset=1444 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1200 align=1
+    i32.store offset=1456 align=1
     i32.const 0
     local.get 7
-    i32.store offset=1216 align=1
+    i32.store offset=1472 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1232 align=1
+    i32.store offset=1488 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1152
+    i32.const 1408
     i32.store offset=28 align=1
     local.get 26
     i32.const 0

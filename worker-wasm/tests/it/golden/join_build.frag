@@ -118,11 +118,59 @@
     i64.const 11
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1152 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1168 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1392 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32 i64 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -130,7 +178,7 @@
     local.set 2
     local.get 2
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1488 align=1
     i32.gt_u
     if ;; label = @1
       local.get 2
@@ -152,10 +200,10 @@
       end
       i32.const 0
       local.get 4
-      i32.store offset=1236 align=1
+      i32.store offset=1492 align=1
       i32.const 0
       local.get 3
-      i32.store offset=1232 align=1
+      i32.store offset=1488 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -183,24 +231,24 @@
     i64.load offset=24 align=1
     local.set 11
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     local.set 12
     i32.const 0
-    i32.load offset=1188 align=1
+    i32.load offset=1444 align=1
     local.set 13
     i32.const 0
-    i32.load offset=1192 align=1
+    i32.load offset=1448 align=1
     local.set 14
     i32.const 0
     local.set 15
     i32.const 0
-    i32.load offset=1208 align=1
+    i32.load offset=1464 align=1
     local.set 16
     i32.const 8
     local.set 17
     local.get 0
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -222,15 +270,15 @@
       end
       i32.const 0
       local.get 19
-      i32.store offset=1156 align=1
+      i32.store offset=1412 align=1
       i32.const 0
       local.get 18
-      i32.store offset=1152 align=1
+      i32.store offset=1408 align=1
     end
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1412 align=1
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -268,7 +316,7 @@
       select
       local.set 29
       i32.const 0
-      i32.load offset=1168 align=1
+      i32.load offset=1424 align=1
       i32.const 0
       local.get 29
       select
@@ -353,285 +401,107 @@
               i32.add
               local.set 33
               local.get 31
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 33
-                local.get 27
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 33
-                local.get 27
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 33
-                local.get 27
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 33
-                local.get 27
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 21
-                i32.const 16
-                i32.add
-                local.set 21
-              else
-                local.get 33
-                local.get 27
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 27
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 33
-                local.get 31
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 33
-                local.get 33
-                local.get 20
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 21
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 34
+              local.get 33
+              local.get 27
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 34
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 33
+              local.get 34
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 33
+              local.get 31
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 35
+              local.get 33
+              local.get 27
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 35
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 33
+              local.get 35
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 33
+              local.get 31
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 36
+              local.get 33
+              local.get 27
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 36
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 33
+              local.get 36
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 33
+              local.get 31
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 37
+              local.get 33
+              local.get 27
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 37
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 33
+              local.get 37
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 33
+              local.get 33
+              local.get 20
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 21
             end
             local.get 27
             i32.const 16
@@ -642,7 +512,7 @@
         end
         i32.const 0
         local.get 21
-        i32.store offset=1168 align=1
+        i32.store offset=1424 align=1
         i32.const 1
         local.set 29
         local.get 21
@@ -675,283 +545,283 @@
     i32.const 0
     i32.load offset=1136 align=1
     select
-    local.set 34
+    local.set 38
     i32.const 0
     i32.load offset=1136 align=1
-    local.set 35
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 36
-    local.get 36
-    i32.load align=1
-    local.set 37
-    local.get 36
-    i32.load offset=32 align=1
-    local.set 38
-    local.get 36
-    i32.load offset=64 align=1
     local.set 39
-    local.get 36
-    i32.load offset=96 align=1
+    i32.const 0
+    i32.load offset=64 align=1
     local.set 40
+    local.get 40
+    i32.load align=1
+    local.set 41
+    local.get 40
+    i32.load offset=32 align=1
+    local.set 42
+    local.get 40
+    i32.load offset=64 align=1
+    local.set 43
+    local.get 40
+    i32.load offset=96 align=1
+    local.set 44
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1488 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 42
+    local.set 46
     i32.const 0
-    i32.load offset=1200 align=1
-    local.set 43
+    i32.load offset=1456 align=1
+    local.set 47
     i32.const 0
-    i32.load offset=1204 align=1
-    local.set 44
+    i32.load offset=1460 align=1
+    local.set 48
     block ;; label = @1
       loop ;; label = @2
-        local.get 43
-        local.get 44
+        local.get 47
+        local.get 48
         i32.le_u
         if ;; label = @3
-          local.get 34
-          local.get 35
+          local.get 38
+          local.get 39
           i32.le_u
           br_if 2 (;@1;)
-          local.get 34
-          local.get 35
+          local.get 38
+          local.get 39
           i32.sub
-          local.set 45
-          local.get 35
-          local.get 45
+          local.set 49
+          local.get 39
+          local.get 49
           i32.const 1024
-          local.get 45
+          local.get 49
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 46
+          local.set 50
           i32.const 0
-          local.set 43
+          local.set 47
           local.get 11
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 35
-            local.get 46
+            local.get 39
+            local.get 50
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 20
-                local.get 35
+                local.get 39
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 41
-                local.get 38
-                local.get 41
+                local.set 45
+                local.get 42
+                local.get 45
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 47
-                local.get 47
-                local.set 48
-                local.get 48
+                local.set 51
+                local.get 51
+                local.set 52
+                local.get 52
                 local.get 10
                 i64.sub
-                local.set 49
-                local.get 49
+                local.set 53
+                local.get 53
                 local.get 11
                 i64.lt_u
-                local.set 50
-                local.get 49
+                local.set 54
+                local.get 53
                 i64.const 0
-                local.get 50
+                local.get 54
                 select
-                local.set 49
+                local.set 53
                 local.get 5
-                local.get 49
+                local.get 53
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 51
-                local.get 42
-                local.get 43
+                local.set 55
+                local.get 46
+                local.get 47
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 52
-                local.get 52
-                local.get 41
+                local.set 56
+                local.get 56
+                local.get 45
                 i32.store align=1
-                local.get 43
-                local.get 51
+                local.get 47
+                local.get 55
                 i64.load offset=64 align=1
-                local.get 49
+                local.get 53
                 i64.shr_u
                 i32.wrap_i64
-                local.get 50
+                local.get 54
                 i32.and
                 i32.add
-                local.set 43
-                local.get 35
+                local.set 47
+                local.get 39
                 i32.const 1
                 i32.add
-                local.set 35
-                local.get 35
-                local.get 46
+                local.set 39
+                local.get 39
+                local.get 50
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.set 53
-            local.get 53
-            local.get 43
+            local.set 57
+            local.get 57
+            local.get 47
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 42
-                local.get 53
+                local.get 46
+                local.get 57
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 54
-                local.get 54
+                local.set 58
+                local.get 58
                 i32.load align=1
-                local.set 41
-                local.get 38
-                local.get 41
+                local.set 45
+                local.get 42
+                local.get 45
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 55
+                local.set 59
                 local.get 11
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 55
-                  local.set 58
-                  local.get 58
+                  local.get 59
+                  local.set 62
+                  local.get 62
                   local.get 10
                   i64.sub
-                  local.set 59
-                  local.get 59
+                  local.set 63
+                  local.get 63
                   local.get 11
                   i64.lt_u
-                  local.set 60
-                  local.get 59
+                  local.set 64
+                  local.get 63
                   i64.const 0
-                  local.get 60
+                  local.get 64
                   select
-                  local.set 59
+                  local.set 63
                   local.get 5
-                  local.get 59
+                  local.get 63
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 61
-                  local.get 61
+                  local.set 65
+                  local.get 65
                   i64.load offset=64 align=1
-                  local.get 59
+                  local.get 63
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 62
-                  local.get 61
+                  local.set 66
+                  local.get 65
                   i32.load offset=72 align=1
-                  local.get 62
+                  local.get 66
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 63
-                  local.get 60
-                  local.get 62
+                  local.set 67
+                  local.get 64
+                  local.get 66
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 64
+                  local.set 68
                   local.get 9
                   if ;; label = @8
                     local.get 8
-                    local.get 63
+                    local.get 67
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 65
-                    local.get 65
+                    local.set 69
+                    local.get 69
                     i32.load align=1
-                    local.set 56
-                    local.get 65
+                    local.set 60
+                    local.get 69
                     i32.load offset=8 align=1
-                    local.set 66
+                    local.set 70
                     local.get 5
-                    local.get 66
-                    local.get 56
-                    local.get 64
+                    local.get 70
+                    local.get 60
+                    local.get 68
                     select
                     i32.add
-                    local.set 57
+                    local.set 61
                     local.get 5
-                    local.get 56
+                    local.get 60
                     i32.add
-                    local.set 56
+                    local.set 60
                   else
                     local.get 6
-                    local.get 63
+                    local.get 67
                     i32.const 16
                     i32.mul
                     i32.add
-                    local.set 56
-                    local.get 56
+                    local.set 60
+                    local.get 60
                     i32.const 16
                     i32.add
-                    local.get 56
-                    local.get 64
+                    local.get 60
+                    local.get 68
                     select
-                    local.set 57
+                    local.set 61
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 67
-                  local.get 67
-                  local.get 55
+                  local.set 71
+                  local.get 71
+                  local.get 59
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 69
-                  local.set 68
-                  local.get 68
-                  local.get 69
+                  local.set 73
+                  local.set 72
+                  local.get 72
+                  local.get 73
                   i64.xor
-                  local.set 67
-                  local.get 67
+                  local.set 71
+                  local.get 71
                   i32.wrap_i64
-                  local.set 70
+                  local.set 74
                   local.get 8
-                  local.get 70
+                  local.get 74
                   local.get 7
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 71
-                  local.get 71
+                  local.set 75
+                  local.get 75
                   i64.load offset=8 align=1
-                  local.set 72
+                  local.set 76
                   i64.const 1
-                  local.get 70
+                  local.get 74
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -959,7 +829,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 70
+                  local.get 74
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -969,185 +839,185 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 73
-                  local.get 71
+                  local.set 77
+                  local.get 75
                   i32.load align=1
-                  local.set 56
-                  local.get 71
+                  local.set 60
+                  local.get 75
                   i32.load offset=8 align=1
-                  local.set 74
+                  local.set 78
                   local.get 5
-                  local.get 74
-                  local.get 56
-                  local.get 72
-                  local.get 73
+                  local.get 78
+                  local.get 60
+                  local.get 76
+                  local.get 77
                   i64.and
-                  local.get 73
+                  local.get 77
                   i64.eq
                   select
                   i32.add
-                  local.set 57
+                  local.set 61
                   local.get 5
-                  local.get 56
+                  local.get 60
                   i32.add
-                  local.set 56
+                  local.set 60
                 end
-                local.get 54
-                local.get 56
+                local.get 58
+                local.get 60
                 i32.store offset=4 align=1
-                local.get 54
-                local.get 57
+                local.get 58
+                local.get 61
                 i32.store offset=8 align=1
-                local.get 53
+                local.get 57
                 i32.const 1
                 i32.add
-                local.set 53
-                local.get 53
-                local.get 43
+                local.set 57
+                local.get 57
+                local.get 47
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 35
-            local.get 46
+            local.get 39
+            local.get 50
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 20
-                local.get 35
+                local.get 39
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 41
-                local.get 38
-                local.get 41
+                local.set 45
+                local.get 42
+                local.get 45
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 75
+                local.set 79
                 local.get 11
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 75
-                  local.set 78
-                  local.get 78
+                  local.get 79
+                  local.set 82
+                  local.get 82
                   local.get 10
                   i64.sub
-                  local.set 79
-                  local.get 79
+                  local.set 83
+                  local.get 83
                   local.get 11
                   i64.lt_u
-                  local.set 80
-                  local.get 79
+                  local.set 84
+                  local.get 83
                   i64.const 0
-                  local.get 80
+                  local.get 84
                   select
-                  local.set 79
+                  local.set 83
                   local.get 5
-                  local.get 79
+                  local.get 83
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 81
-                  local.get 81
+                  local.set 85
+                  local.get 85
                   i64.load offset=64 align=1
-                  local.get 79
+                  local.get 83
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 82
-                  local.get 81
+                  local.set 86
+                  local.get 85
                   i32.load offset=72 align=1
-                  local.get 82
+                  local.get 86
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 83
-                  local.get 80
-                  local.get 82
+                  local.set 87
+                  local.get 84
+                  local.get 86
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 84
+                  local.set 88
                   local.get 9
                   if ;; label = @8
                     local.get 8
-                    local.get 83
+                    local.get 87
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 85
-                    local.get 85
+                    local.set 89
+                    local.get 89
                     i32.load align=1
-                    local.set 76
-                    local.get 85
+                    local.set 80
+                    local.get 89
                     i32.load offset=8 align=1
-                    local.set 86
+                    local.set 90
                     local.get 5
-                    local.get 86
-                    local.get 76
-                    local.get 84
+                    local.get 90
+                    local.get 80
+                    local.get 88
                     select
                     i32.add
-                    local.set 77
+                    local.set 81
                     local.get 5
-                    local.get 76
+                    local.get 80
                     i32.add
-                    local.set 76
+                    local.set 80
                   else
                     local.get 6
-                    local.get 83
+                    local.get 87
                     i32.const 16
                     i32.mul
                     i32.add
-                    local.set 76
-                    local.get 76
+                    local.set 80
+                    local.get 80
                     i32.const 16
                     i32.add
-                    local.get 76
-                    local.get 84
+                    local.get 80
+                    local.get 88
                     select
-                    local.set 77
+                    local.set 81
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 87
-                  local.get 87
-                  local.get 75
+                  local.set 91
+                  local.get 91
+                  local.get 79
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 89
-                  local.set 88
-                  local.get 88
-                  local.get 89
+                  local.set 93
+                  local.set 92
+                  local.get 92
+                  local.get 93
                   i64.xor
-                  local.set 87
-                  local.get 87
+                  local.set 91
+                  local.get 91
                   i32.wrap_i64
-                  local.set 90
+                  local.set 94
                   local.get 8
-                  local.get 90
+                  local.get 94
                   local.get 7
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 91
-                  local.get 91
+                  local.set 95
+                  local.get 95
                   i64.load offset=8 align=1
-                  local.set 92
+                  local.set 96
                   i64.const 1
-                  local.get 90
+                  local.get 94
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1155,7 +1025,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 90
+                  local.get 94
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1165,81 +1035,81 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 93
-                  local.get 91
+                  local.set 97
+                  local.get 95
                   i32.load align=1
-                  local.set 76
-                  local.get 91
+                  local.set 80
+                  local.get 95
                   i32.load offset=8 align=1
-                  local.set 94
+                  local.set 98
                   local.get 5
-                  local.get 94
-                  local.get 76
-                  local.get 92
-                  local.get 93
+                  local.get 98
+                  local.get 80
+                  local.get 96
+                  local.get 97
                   i64.and
-                  local.get 93
+                  local.get 97
                   i64.eq
                   select
                   i32.add
-                  local.set 77
+                  local.set 81
                   local.get 5
-                  local.get 76
+                  local.get 80
                   i32.add
-                  local.set 76
+                  local.set 80
                 end
-                local.get 42
-                local.get 43
+                local.get 46
+                local.get 47
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 95
-                local.get 95
-                local.get 41
+                local.set 99
+                local.get 99
+                local.get 45
                 i32.store align=1
-                local.get 95
-                local.get 76
+                local.get 99
+                local.get 80
                 i32.store offset=4 align=1
-                local.get 95
-                local.get 77
+                local.get 99
+                local.get 81
                 i32.store offset=8 align=1
-                local.get 43
-                local.get 76
-                local.get 77
+                local.get 47
+                local.get 80
+                local.get 81
                 i32.lt_u
                 i32.add
-                local.set 43
-                local.get 35
+                local.set 47
+                local.get 39
                 i32.const 1
                 i32.add
-                local.set 35
-                local.get 35
-                local.get 46
+                local.set 39
+                local.get 39
+                local.get 50
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
           i32.const 0
-          local.set 44
+          local.set 48
           i32.const 0
           i32.const 0
-          i32.store offset=1224 align=1
+          i32.store offset=1480 align=1
         end
         i32.const 0
-        local.get 35
+        local.get 39
         i32.store offset=1136 align=1
         i32.const 0
-        local.get 34
+        local.get 38
         i32.store offset=1140 align=1
         i32.const 0
-        local.get 43
-        i32.store offset=1200 align=1
+        local.get 47
+        i32.store offset=1456 align=1
         i32.const 0
-        local.get 44
-        i32.store offset=1204 align=1
+        local.get 48
+        i32.store offset=1460 align=1
         i32.const 0
-        i32.load offset=1224 align=1
+        i32.load offset=1480 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -1247,53 +1117,53 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 43
+        local.get 47
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
           local.get 16
-          i32.store offset=1208 align=1
+          i32.store offset=1464 align=1
           i32.const 0
           local.get 12
-          i32.store offset=1184 align=1
+          i32.store offset=1440 align=1
           i32.const 0
           local.get 13
-          i32.store offset=1188 align=1
+          i32.store offset=1444 align=1
           i32.const 0
           local.get 14
-          i32.store offset=1192 align=1
+          i32.store offset=1448 align=1
           i32.const 0
           i32.const 1
-          i32.store offset=1224 align=1
+          i32.store offset=1480 align=1
           i32.const 0
           i64.const 9
           i64.store offset=608 align=1
           i32.const 0
-          local.get 42
+          local.get 46
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 43
+          local.get 47
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
         local.get 16
-        i32.store offset=1208 align=1
+        i32.store offset=1464 align=1
         i32.const 0
         local.get 12
-        i32.store offset=1184 align=1
+        i32.store offset=1440 align=1
         i32.const 0
         local.get 13
-        i32.store offset=1188 align=1
+        i32.store offset=1444 align=1
         i32.const 0
         local.get 14
-        i32.store offset=1192 align=1
+        i32.store offset=1448 align=1
         local.get 17
         i32.eqz
         if ;; label = @3
@@ -1306,15 +1176,15 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 96
-          local.get 96
+          local.set 100
+          local.get 100
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 96
+          local.get 100
           i32.store offset=1040 align=1
         end
         i32.const 0
@@ -1327,8 +1197,8 @@
         if ;; label = @3
           i32.const 24576
           call 4
-          local.set 97
-          local.get 97
+          local.set 101
+          local.get 101
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1343,7 +1213,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 97
+          local.get 101
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1360,16 +1230,16 @@
         local.set 17
         block ;; label = @3
           loop ;; label = @4
-            local.get 43
-            local.get 44
+            local.get 47
+            local.get 48
             i32.le_u
             br_if 1 (;@3;)
-            local.get 42
-            local.get 44
+            local.get 46
+            local.get 48
             i32.const 12
             i32.mul
             i32.add
-            local.set 98
+            local.set 102
             local.get 16
             i32.eqz
             if ;; label = @5
@@ -1381,25 +1251,25 @@
               i32.const 1
               i32.sub
               local.set 15
-              local.get 98
+              local.get 102
               i32.load offset=4 align=1
               local.set 12
-              local.get 98
+              local.get 102
               i32.load offset=8 align=1
               local.set 13
               i32.const 0
               local.set 14
             end
-            local.get 98
+            local.get 102
             i32.load align=1
-            local.set 41
-            local.get 38
-            local.get 41
+            local.set 45
+            local.get 42
+            local.get 45
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 99
+            local.set 103
             block ;; label = @5
               local.get 14
               br_if 0 (;@5;)
@@ -1433,17 +1303,17 @@
                     local.set 15
                   end
                   i32.const 1
-                  local.set 100
+                  local.set 104
                   local.get 12
                   i64.load offset=8 align=1
-                  local.set 101
-                  local.get 100
-                  local.get 101
-                  local.get 99
+                  local.set 105
+                  local.get 104
+                  local.get 105
+                  local.get 103
                   i64.eq
                   i32.and
-                  local.set 100
-                  local.get 100
+                  local.set 104
+                  local.get 104
                   if ;; label = @8
                     i32.const 1
                     local.set 14
@@ -1459,111 +1329,111 @@
             end
             local.get 14
             if ;; label = @5
-              local.get 37
               local.get 41
+              local.get 45
               i32.const 8
               i32.mul
               i32.add
               i64.load align=1
-              local.set 102
-              local.get 39
-              local.get 41
+              local.set 106
+              local.get 43
+              local.get 45
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 103
-              local.get 40
-              local.get 41
+              local.set 107
+              local.get 44
+              local.get 45
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 104
+              local.set 108
               i64.const 2685821657736338717
-              local.set 105
-              local.get 105
-              local.get 102
+              local.set 109
+              local.get 109
+              local.get 106
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 107
-              local.set 106
-              local.get 106
-              local.get 107
+              local.set 111
+              local.set 110
+              local.get 110
+              local.get 111
               i64.xor
-              local.set 105
-              local.get 105
+              local.set 109
+              local.get 109
               i32.wrap_i64
-              local.set 108
+              local.set 112
               i32.const 0
               i32.load offset=1048 align=1
-              local.set 109
+              local.set 113
               i32.const 0
               i32.load offset=1040 align=1
-              local.get 109
+              local.get 113
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 109
+              local.get 113
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 110
-              local.get 110
-              local.get 108
-              i32.store align=1
-              local.get 110
-              local.get 102
-              i64.store offset=16 align=1
-              local.get 110
-              local.get 103
-              i32.store offset=4 align=1
-              local.get 110
-              local.get 104
-              i32.store offset=8 align=1
-              local.get 102
-              local.set 111
-              local.get 109
-              i32.eqz
-              local.set 112
+              local.set 114
+              local.get 114
               local.get 112
-              local.get 111
+              i32.store align=1
+              local.get 114
+              local.get 106
+              i64.store offset=16 align=1
+              local.get 114
+              local.get 107
+              i32.store offset=4 align=1
+              local.get 114
+              local.get 108
+              i32.store offset=8 align=1
+              local.get 106
+              local.set 115
+              local.get 113
+              i32.eqz
+              local.set 116
+              local.get 116
+              local.get 115
               i32.const 0
               i64.load offset=1104 align=1
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
-                local.get 111
+                local.get 115
                 i64.store offset=1104 align=1
               end
-              local.get 112
+              local.get 116
               i32.const 0
               i64.load offset=1112 align=1
-              local.get 111
+              local.get 115
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
-                local.get 111
+                local.get 115
                 i64.store offset=1112 align=1
               end
               i32.const 0
-              local.get 109
+              local.get 113
               i32.const 1
               i32.add
               i32.store offset=1048 align=1
             end
-            local.get 44
+            local.get 48
             i32.const 1
             i32.add
-            local.set 44
+            local.set 48
             br 0 (;@4;)
           end
         end
@@ -1575,16 +1445,16 @@
     i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1200 align=1
+    i32.store offset=1456 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1204 align=1
+    i32.store offset=1460 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1208 align=1
+    i32.store offset=1464 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1212 align=1
+    i32.store offset=1468 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1599,13 +1469,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32)
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1216 align=1
+      i32.store offset=1472 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1635,27 +1505,27 @@
       i64.load offset=24 align=1
       local.set 7
       i32.const 0
-      i32.load offset=1184 align=1
+      i32.load offset=1440 align=1
       local.set 8
       i32.const 0
-      i32.load offset=1188 align=1
+      i32.load offset=1444 align=1
       local.set 9
       i32.const 0
-      i32.load offset=1192 align=1
+      i32.load offset=1448 align=1
       local.set 10
       i32.const 0
       local.set 11
       i32.const 0
-      i32.load offset=1208 align=1
+      i32.load offset=1464 align=1
       local.set 12
       i32.const 8
       local.set 13
       i32.const 0
       i32.const 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -2669,7 +2539,7 @@
       end
       i32.const 0
       i32.const 2
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
     return

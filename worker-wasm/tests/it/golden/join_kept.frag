@@ -184,7 +184,7 @@
     local.get 1
     i32.load align=1
     i32.const 0
-    i32.load offset=1244 align=1
+    i32.load offset=1500 align=1
     i32.sub
     local.set 9
     local.get 9
@@ -197,17 +197,17 @@
     i32.const 0
     i32.load offset=100 align=1
     i32.const 0
-    i32.load offset=1244 align=1
+    i32.load offset=1500 align=1
     i32.add
     i32.const 0
     local.get 10
     memory.fill
     i32.const 0
     i32.const 0
-    i32.load offset=1244 align=1
+    i32.load offset=1500 align=1
     local.get 10
     i32.add
-    i32.store offset=1244 align=1
+    i32.store offset=1500 align=1
     local.get 10
     local.get 9
     i32.lt_u
@@ -222,7 +222,7 @@
   (func (;16;) (type 16) (param i32) (result i32)
     i32.const 0
     local.get 0
-    i32.store offset=1260 align=1
+    i32.store offset=1516 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -237,7 +237,7 @@
   (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
     return
     unreachable
@@ -277,7 +277,7 @@
     local.set 3
     local.get 3
     i32.const 0
-    i32.load offset=1280 align=1
+    i32.load offset=1536 align=1
     i32.gt_u
     if ;; label = @1
       local.get 3
@@ -299,10 +299,10 @@
       end
       i32.const 0
       local.get 5
-      i32.store offset=1284 align=1
+      i32.store offset=1540 align=1
       i32.const 0
       local.get 4
-      i32.store offset=1280 align=1
+      i32.store offset=1536 align=1
     end
     i32.const 0
     i32.load offset=1156 align=1
@@ -415,18 +415,18 @@
     i32.load offset=100 align=1
     local.set 24
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1488 align=1
     local.set 25
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1492 align=1
     local.set 26
     i32.const 0
-    i32.load offset=1240 align=1
+    i32.load offset=1496 align=1
     local.set 27
     i32.const 0
     local.set 28
     i32.const 0
-    i32.load offset=1256 align=1
+    i32.load offset=1512 align=1
     local.set 29
     i32.const 8
     local.set 30
@@ -434,7 +434,7 @@
     local.set 31
     block ;; label = @1
       i32.const 0
-      i32.load offset=1260 align=1
+      i32.load offset=1516 align=1
       local.set 32
       local.get 32
       if ;; label = @2
@@ -454,18 +454,18 @@
         i32.load offset=32 align=1
         local.set 37
         i32.const 0
-        i32.load offset=1284 align=1
+        i32.load offset=1540 align=1
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1536 align=1
         i32.const 0
         i32.mul
         i32.add
         local.set 39
         i32.const 0
-        i32.load offset=1248 align=1
+        i32.load offset=1504 align=1
         local.set 40
         i32.const 0
-        i32.load offset=1252 align=1
+        i32.load offset=1508 align=1
         local.set 41
         block ;; label = @3
           loop ;; label = @4
@@ -1034,7 +1034,7 @@
               local.set 41
               i32.const 0
               i32.const 0
-              i32.store offset=1272 align=1
+              i32.store offset=1528 align=1
             end
             i32.const 0
             local.get 33
@@ -1044,12 +1044,12 @@
             i32.store offset=1188 align=1
             i32.const 0
             local.get 40
-            i32.store offset=1248 align=1
+            i32.store offset=1504 align=1
             i32.const 0
             local.get 41
-            i32.store offset=1252 align=1
+            i32.store offset=1508 align=1
             i32.const 0
-            i32.load offset=1272 align=1
+            i32.load offset=1528 align=1
             i32.eqz
             i32.const 0
             i32.load offset=628 align=1
@@ -1064,21 +1064,21 @@
             if ;; label = @5
               i32.const 0
               local.get 29
-              i32.store offset=1256 align=1
+              i32.store offset=1512 align=1
               i32.const 0
               local.get 25
-              i32.store offset=1232 align=1
+              i32.store offset=1488 align=1
               i32.const 0
               local.get 26
-              i32.store offset=1236 align=1
+              i32.store offset=1492 align=1
               i32.const 0
               local.get 27
-              i32.store offset=1240 align=1
+              i32.store offset=1496 align=1
               local.get 16
               br_if 4 (;@1;)
               i32.const 0
               i32.const 1
-              i32.store offset=1272 align=1
+              i32.store offset=1528 align=1
               i32.const 0
               i64.const 2
               i64.store offset=608 align=1
@@ -1096,16 +1096,16 @@
             end
             i32.const 0
             local.get 29
-            i32.store offset=1256 align=1
+            i32.store offset=1512 align=1
             i32.const 0
             local.get 25
-            i32.store offset=1232 align=1
+            i32.store offset=1488 align=1
             i32.const 0
             local.get 26
-            i32.store offset=1236 align=1
+            i32.store offset=1492 align=1
             i32.const 0
             local.get 27
-            i32.store offset=1240 align=1
+            i32.store offset=1496 align=1
             local.get 0
             local.get 16
             i32.const 1
@@ -1377,25 +1377,25 @@
         i32.store offset=1184 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1248 align=1
+        i32.store offset=1504 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1252 align=1
+        i32.store offset=1508 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1256 align=1
+        i32.store offset=1512 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1260 align=1
+        i32.store offset=1516 align=1
       end
       i32.const 0
-      i32.load offset=1268 align=1
+      i32.load offset=1524 align=1
       local.set 116
       local.get 17
       i32.load align=1
       local.set 117
       i32.const 0
-      i32.load offset=1264 align=1
+      i32.load offset=1520 align=1
       i32.const 0
       i32.load offset=104 align=1
       i32.and
@@ -1404,23 +1404,23 @@
           loop ;; label = @4
             i32.const 0
             local.get 116
-            i32.store offset=1268 align=1
+            i32.store offset=1524 align=1
             local.get 117
             local.get 116
             i32.le_u
             br_if 1 (;@3;)
             i32.const 0
             local.get 29
-            i32.store offset=1256 align=1
+            i32.store offset=1512 align=1
             i32.const 0
             local.get 25
-            i32.store offset=1232 align=1
+            i32.store offset=1488 align=1
             i32.const 0
             local.get 26
-            i32.store offset=1236 align=1
+            i32.store offset=1492 align=1
             i32.const 0
             local.get 27
-            i32.store offset=1240 align=1
+            i32.store offset=1496 align=1
             local.get 0
             local.get 16
             i32.const 1

@@ -173,11 +173,59 @@
     i64.const 7
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1392 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1408 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1424 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
+    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -194,7 +242,7 @@
     local.set 5
     local.get 5
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     i32.gt_u
     if ;; label = @1
       local.get 5
@@ -216,10 +264,10 @@
       end
       i32.const 0
       local.get 7
-      i32.store offset=1268 align=1
+      i32.store offset=1524 align=1
       i32.const 0
       local.get 6
-      i32.store offset=1264 align=1
+      i32.store offset=1520 align=1
     end
     i32.const 1088
     local.set 8
@@ -267,24 +315,24 @@
     i64.load offset=24 align=1
     local.set 21
     i32.const 0
-    i32.load offset=1216 align=1
+    i32.load offset=1472 align=1
     local.set 22
     i32.const 0
-    i32.load offset=1220 align=1
+    i32.load offset=1476 align=1
     local.set 23
     i32.const 0
-    i32.load offset=1224 align=1
+    i32.load offset=1480 align=1
     local.set 24
     i32.const 0
     local.set 25
     i32.const 0
-    i32.load offset=1240 align=1
+    i32.load offset=1496 align=1
     local.set 26
     i32.const 8
     local.set 27
     local.get 0
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -306,15 +354,15 @@
       end
       i32.const 0
       local.get 29
-      i32.store offset=1188 align=1
+      i32.store offset=1444 align=1
       i32.const 0
       local.get 28
-      i32.store offset=1184 align=1
+      i32.store offset=1440 align=1
     end
     i32.const 0
-    i32.load offset=1188 align=1
+    i32.load offset=1444 align=1
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -352,7 +400,7 @@
       select
       local.set 39
       i32.const 0
-      i32.load offset=1200 align=1
+      i32.load offset=1456 align=1
       i32.const 0
       local.get 39
       select
@@ -477,285 +525,107 @@
               i32.add
               local.set 44
               local.get 42
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 44
-                local.get 37
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 44
-                local.get 37
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 44
-                local.get 37
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 44
-                local.get 37
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 31
-                i32.const 16
-                i32.add
-                local.set 31
-              else
-                local.get 44
-                local.get 37
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 37
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 44
-                local.get 42
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 44
-                local.get 44
-                local.get 30
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 31
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 45
+              local.get 44
+              local.get 37
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 45
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 44
+              local.get 45
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 44
+              local.get 42
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 46
+              local.get 44
+              local.get 37
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 46
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 44
+              local.get 46
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 44
+              local.get 42
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 47
+              local.get 44
+              local.get 37
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 47
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 44
+              local.get 47
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 44
+              local.get 42
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 48
+              local.get 44
+              local.get 37
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 48
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 44
+              local.get 48
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 44
+              local.get 44
+              local.get 30
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 31
             end
             local.get 37
             i32.const 16
@@ -766,7 +636,7 @@
         end
         i32.const 0
         local.get 31
-        i32.store offset=1200 align=1
+        i32.store offset=1456 align=1
         i32.const 1
         local.set 39
         local.get 31
@@ -799,283 +669,283 @@
     i32.const 0
     i32.load offset=1168 align=1
     select
-    local.set 45
+    local.set 49
     i32.const 0
     i32.load offset=1168 align=1
-    local.set 46
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 47
-    local.get 47
-    i32.load align=1
-    local.set 48
-    local.get 47
-    i32.load offset=32 align=1
-    local.set 49
-    local.get 47
-    i32.load offset=64 align=1
     local.set 50
-    local.get 47
-    i32.load offset=96 align=1
+    i32.const 0
+    i32.load offset=64 align=1
     local.set 51
+    local.get 51
+    i32.load align=1
+    local.set 52
+    local.get 51
+    i32.load offset=32 align=1
+    local.set 53
+    local.get 51
+    i32.load offset=64 align=1
+    local.set 54
+    local.get 51
+    i32.load offset=96 align=1
+    local.set 55
     i32.const 0
-    i32.load offset=1268 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 53
+    local.set 57
     i32.const 0
-    i32.load offset=1232 align=1
-    local.set 54
+    i32.load offset=1488 align=1
+    local.set 58
     i32.const 0
-    i32.load offset=1236 align=1
-    local.set 55
+    i32.load offset=1492 align=1
+    local.set 59
     block ;; label = @1
       loop ;; label = @2
-        local.get 54
-        local.get 55
+        local.get 58
+        local.get 59
         i32.le_u
         if ;; label = @3
-          local.get 45
-          local.get 46
+          local.get 49
+          local.get 50
           i32.le_u
           br_if 2 (;@1;)
-          local.get 45
-          local.get 46
+          local.get 49
+          local.get 50
           i32.sub
-          local.set 56
-          local.get 46
-          local.get 56
+          local.set 60
+          local.get 50
+          local.get 60
           i32.const 1024
-          local.get 56
+          local.get 60
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 57
+          local.set 61
           i32.const 0
-          local.set 54
+          local.set 58
           local.get 21
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 46
-            local.get 57
+            local.get 50
+            local.get 61
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 30
-                local.get 46
+                local.get 50
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 52
-                local.get 48
+                local.set 56
                 local.get 52
+                local.get 56
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 58
-                local.get 58
-                local.set 59
-                local.get 59
+                local.set 62
+                local.get 62
+                local.set 63
+                local.get 63
                 local.get 20
                 i64.sub
-                local.set 60
-                local.get 60
+                local.set 64
+                local.get 64
                 local.get 21
                 i64.lt_u
-                local.set 61
-                local.get 60
+                local.set 65
+                local.get 64
                 i64.const 0
-                local.get 61
+                local.get 65
                 select
-                local.set 60
+                local.set 64
                 local.get 15
-                local.get 60
+                local.get 64
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 62
-                local.get 53
-                local.get 54
+                local.set 66
+                local.get 57
+                local.get 58
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 63
-                local.get 63
-                local.get 52
+                local.set 67
+                local.get 67
+                local.get 56
                 i32.store align=1
-                local.get 54
-                local.get 62
+                local.get 58
+                local.get 66
                 i64.load offset=64 align=1
-                local.get 60
+                local.get 64
                 i64.shr_u
                 i32.wrap_i64
-                local.get 61
+                local.get 65
                 i32.and
                 i32.add
-                local.set 54
-                local.get 46
+                local.set 58
+                local.get 50
                 i32.const 1
                 i32.add
-                local.set 46
-                local.get 46
-                local.get 57
+                local.set 50
+                local.get 50
+                local.get 61
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.set 64
-            local.get 64
-            local.get 54
+            local.set 68
+            local.get 68
+            local.get 58
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 53
-                local.get 64
+                local.get 57
+                local.get 68
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 65
-                local.get 65
+                local.set 69
+                local.get 69
                 i32.load align=1
-                local.set 52
-                local.get 48
+                local.set 56
                 local.get 52
+                local.get 56
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 66
+                local.set 70
                 local.get 21
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 66
-                  local.set 69
-                  local.get 69
+                  local.get 70
+                  local.set 73
+                  local.get 73
                   local.get 20
                   i64.sub
-                  local.set 70
-                  local.get 70
+                  local.set 74
+                  local.get 74
                   local.get 21
                   i64.lt_u
-                  local.set 71
-                  local.get 70
+                  local.set 75
+                  local.get 74
                   i64.const 0
-                  local.get 71
+                  local.get 75
                   select
-                  local.set 70
+                  local.set 74
                   local.get 15
-                  local.get 70
+                  local.get 74
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 72
-                  local.get 72
+                  local.set 76
+                  local.get 76
                   i64.load offset=64 align=1
-                  local.get 70
+                  local.get 74
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 73
-                  local.get 72
+                  local.set 77
+                  local.get 76
                   i32.load offset=72 align=1
-                  local.get 73
+                  local.get 77
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 74
-                  local.get 71
-                  local.get 73
+                  local.set 78
+                  local.get 75
+                  local.get 77
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 75
+                  local.set 79
                   local.get 19
                   if ;; label = @8
                     local.get 18
-                    local.get 74
+                    local.get 78
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 76
-                    local.get 76
+                    local.set 80
+                    local.get 80
                     i32.load align=1
-                    local.set 67
-                    local.get 76
+                    local.set 71
+                    local.get 80
                     i32.load offset=8 align=1
-                    local.set 77
+                    local.set 81
                     local.get 15
-                    local.get 77
-                    local.get 67
-                    local.get 75
+                    local.get 81
+                    local.get 71
+                    local.get 79
                     select
                     i32.add
-                    local.set 68
+                    local.set 72
                     local.get 15
-                    local.get 67
+                    local.get 71
                     i32.add
-                    local.set 67
+                    local.set 71
                   else
                     local.get 16
-                    local.get 74
+                    local.get 78
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 67
-                    local.get 67
+                    local.set 71
+                    local.get 71
                     i32.const 24
                     i32.add
-                    local.get 67
-                    local.get 75
+                    local.get 71
+                    local.get 79
                     select
-                    local.set 68
+                    local.set 72
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 78
-                  local.get 78
-                  local.get 66
+                  local.set 82
+                  local.get 82
+                  local.get 70
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 80
-                  local.set 79
-                  local.get 79
-                  local.get 80
+                  local.set 84
+                  local.set 83
+                  local.get 83
+                  local.get 84
                   i64.xor
-                  local.set 78
-                  local.get 78
+                  local.set 82
+                  local.get 82
                   i32.wrap_i64
-                  local.set 81
+                  local.set 85
                   local.get 18
-                  local.get 81
+                  local.get 85
                   local.get 17
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 82
-                  local.get 82
+                  local.set 86
+                  local.get 86
                   i64.load offset=8 align=1
-                  local.set 83
+                  local.set 87
                   i64.const 1
-                  local.get 81
+                  local.get 85
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1083,7 +953,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 81
+                  local.get 85
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1093,185 +963,185 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 84
-                  local.get 82
+                  local.set 88
+                  local.get 86
                   i32.load align=1
-                  local.set 67
-                  local.get 82
+                  local.set 71
+                  local.get 86
                   i32.load offset=8 align=1
-                  local.set 85
+                  local.set 89
                   local.get 15
-                  local.get 85
-                  local.get 67
-                  local.get 83
-                  local.get 84
+                  local.get 89
+                  local.get 71
+                  local.get 87
+                  local.get 88
                   i64.and
-                  local.get 84
+                  local.get 88
                   i64.eq
                   select
                   i32.add
-                  local.set 68
+                  local.set 72
                   local.get 15
-                  local.get 67
+                  local.get 71
                   i32.add
-                  local.set 67
+                  local.set 71
                 end
-                local.get 65
-                local.get 67
+                local.get 69
+                local.get 71
                 i32.store offset=4 align=1
-                local.get 65
-                local.get 68
+                local.get 69
+                local.get 72
                 i32.store offset=8 align=1
-                local.get 64
+                local.get 68
                 i32.const 1
                 i32.add
-                local.set 64
-                local.get 64
-                local.get 54
+                local.set 68
+                local.get 68
+                local.get 58
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 46
-            local.get 57
+            local.get 50
+            local.get 61
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 30
-                local.get 46
+                local.get 50
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 52
-                local.get 48
+                local.set 56
                 local.get 52
+                local.get 56
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 86
+                local.set 90
                 local.get 21
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 86
-                  local.set 89
-                  local.get 89
+                  local.get 90
+                  local.set 93
+                  local.get 93
                   local.get 20
                   i64.sub
-                  local.set 90
-                  local.get 90
+                  local.set 94
+                  local.get 94
                   local.get 21
                   i64.lt_u
-                  local.set 91
-                  local.get 90
+                  local.set 95
+                  local.get 94
                   i64.const 0
-                  local.get 91
+                  local.get 95
                   select
-                  local.set 90
+                  local.set 94
                   local.get 15
-                  local.get 90
+                  local.get 94
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 92
-                  local.get 92
+                  local.set 96
+                  local.get 96
                   i64.load offset=64 align=1
-                  local.get 90
+                  local.get 94
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 93
-                  local.get 92
+                  local.set 97
+                  local.get 96
                   i32.load offset=72 align=1
-                  local.get 93
+                  local.get 97
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 94
-                  local.get 91
-                  local.get 93
+                  local.set 98
+                  local.get 95
+                  local.get 97
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 95
+                  local.set 99
                   local.get 19
                   if ;; label = @8
                     local.get 18
-                    local.get 94
+                    local.get 98
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 96
-                    local.get 96
+                    local.set 100
+                    local.get 100
                     i32.load align=1
-                    local.set 87
-                    local.get 96
+                    local.set 91
+                    local.get 100
                     i32.load offset=8 align=1
-                    local.set 97
+                    local.set 101
                     local.get 15
-                    local.get 97
-                    local.get 87
-                    local.get 95
+                    local.get 101
+                    local.get 91
+                    local.get 99
                     select
                     i32.add
-                    local.set 88
+                    local.set 92
                     local.get 15
-                    local.get 87
+                    local.get 91
                     i32.add
-                    local.set 87
+                    local.set 91
                   else
                     local.get 16
-                    local.get 94
+                    local.get 98
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 87
-                    local.get 87
+                    local.set 91
+                    local.get 91
                     i32.const 24
                     i32.add
-                    local.get 87
-                    local.get 95
+                    local.get 91
+                    local.get 99
                     select
-                    local.set 88
+                    local.set 92
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 98
-                  local.get 98
-                  local.get 86
+                  local.set 102
+                  local.get 102
+                  local.get 90
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 100
-                  local.set 99
-                  local.get 99
-                  local.get 100
+                  local.set 104
+                  local.set 103
+                  local.get 103
+                  local.get 104
                   i64.xor
-                  local.set 98
-                  local.get 98
+                  local.set 102
+                  local.get 102
                   i32.wrap_i64
-                  local.set 101
+                  local.set 105
                   local.get 18
-                  local.get 101
+                  local.get 105
                   local.get 17
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 102
-                  local.get 102
+                  local.set 106
+                  local.get 106
                   i64.load offset=8 align=1
-                  local.set 103
+                  local.set 107
                   i64.const 1
-                  local.get 101
+                  local.get 105
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1279,7 +1149,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 101
+                  local.get 105
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1289,81 +1159,81 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 104
-                  local.get 102
+                  local.set 108
+                  local.get 106
                   i32.load align=1
-                  local.set 87
-                  local.get 102
+                  local.set 91
+                  local.get 106
                   i32.load offset=8 align=1
-                  local.set 105
+                  local.set 109
                   local.get 15
-                  local.get 105
-                  local.get 87
-                  local.get 103
-                  local.get 104
+                  local.get 109
+                  local.get 91
+                  local.get 107
+                  local.get 108
                   i64.and
-                  local.get 104
+                  local.get 108
                   i64.eq
                   select
                   i32.add
-                  local.set 88
+                  local.set 92
                   local.get 15
-                  local.get 87
+                  local.get 91
                   i32.add
-                  local.set 87
+                  local.set 91
                 end
-                local.get 53
-                local.get 54
+                local.get 57
+                local.get 58
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 106
-                local.get 106
-                local.get 52
+                local.set 110
+                local.get 110
+                local.get 56
                 i32.store align=1
-                local.get 106
-                local.get 87
+                local.get 110
+                local.get 91
                 i32.store offset=4 align=1
-                local.get 106
-                local.get 88
+                local.get 110
+                local.get 92
                 i32.store offset=8 align=1
-                local.get 54
-                local.get 87
-                local.get 88
+                local.get 58
+                local.get 91
+                local.get 92
                 i32.lt_u
                 i32.add
-                local.set 54
-                local.get 46
+                local.set 58
+                local.get 50
                 i32.const 1
                 i32.add
-                local.set 46
-                local.get 46
-                local.get 57
+                local.set 50
+                local.get 50
+                local.get 61
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
           i32.const 0
-          local.set 55
+          local.set 59
           i32.const 0
           i32.const 0
-          i32.store offset=1256 align=1
+          i32.store offset=1512 align=1
         end
         i32.const 0
-        local.get 46
+        local.get 50
         i32.store offset=1168 align=1
         i32.const 0
-        local.get 45
+        local.get 49
         i32.store offset=1172 align=1
         i32.const 0
-        local.get 54
-        i32.store offset=1232 align=1
+        local.get 58
+        i32.store offset=1488 align=1
         i32.const 0
-        local.get 55
-        i32.store offset=1236 align=1
+        local.get 59
+        i32.store offset=1492 align=1
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1512 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -1371,94 +1241,94 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 54
+        local.get 58
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
           local.get 26
-          i32.store offset=1240 align=1
+          i32.store offset=1496 align=1
           i32.const 0
           local.get 22
-          i32.store offset=1216 align=1
+          i32.store offset=1472 align=1
           i32.const 0
           local.get 23
-          i32.store offset=1220 align=1
+          i32.store offset=1476 align=1
           i32.const 0
           local.get 24
-          i32.store offset=1224 align=1
+          i32.store offset=1480 align=1
           i32.const 1088
-          local.set 107
-          local.get 107
+          local.set 111
+          local.get 111
           local.get 9
           i64.store align=1
-          local.get 107
+          local.get 111
           local.get 10
           i64.store offset=8 align=1
-          local.get 107
+          local.get 111
           local.get 11
           i32.store8 offset=16
-          local.get 107
+          local.get 111
           local.get 12
           i64.store offset=24 align=1
-          local.get 107
+          local.get 111
           local.get 13
           i64.store offset=32 align=1
-          local.get 107
+          local.get 111
           local.get 14
           i32.store8 offset=40
           i32.const 0
           i32.const 1
-          i32.store offset=1256 align=1
+          i32.store offset=1512 align=1
           i32.const 0
           i64.const 6
           i64.store offset=608 align=1
           i32.const 0
-          local.get 53
+          local.get 57
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 54
+          local.get 58
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
         local.get 26
-        i32.store offset=1240 align=1
+        i32.store offset=1496 align=1
         i32.const 0
         local.get 22
-        i32.store offset=1216 align=1
+        i32.store offset=1472 align=1
         i32.const 0
         local.get 23
-        i32.store offset=1220 align=1
+        i32.store offset=1476 align=1
         i32.const 0
         local.get 24
-        i32.store offset=1224 align=1
+        i32.store offset=1480 align=1
         local.get 27
         i32.eqz
         if ;; label = @3
           i32.const 1088
-          local.set 108
-          local.get 108
+          local.set 112
+          local.get 112
           local.get 9
           i64.store align=1
-          local.get 108
+          local.get 112
           local.get 10
           i64.store offset=8 align=1
-          local.get 108
+          local.get 112
           local.get 11
           i32.store8 offset=16
-          local.get 108
+          local.get 112
           local.get 12
           i64.store offset=24 align=1
-          local.get 108
+          local.get 112
           local.get 13
           i64.store offset=32 align=1
-          local.get 108
+          local.get 112
           local.get 14
           i32.store8 offset=40
           i32.const 1
@@ -1472,16 +1342,16 @@
         local.set 27
         block ;; label = @3
           loop ;; label = @4
-            local.get 54
-            local.get 55
+            local.get 58
+            local.get 59
             i32.le_u
             br_if 1 (;@3;)
-            local.get 53
-            local.get 55
+            local.get 57
+            local.get 59
             i32.const 12
             i32.mul
             i32.add
-            local.set 109
+            local.set 113
             local.get 26
             i32.eqz
             if ;; label = @5
@@ -1489,25 +1359,25 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 109
+              local.get 113
               i32.load offset=4 align=1
               local.set 22
-              local.get 109
+              local.get 113
               i32.load offset=8 align=1
               local.set 23
               i32.const 0
               local.set 24
             end
-            local.get 109
+            local.get 113
             i32.load align=1
-            local.set 52
-            local.get 48
+            local.set 56
             local.get 52
+            local.get 56
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 110
+            local.set 114
             block ;; label = @5
               loop ;; label = @6
                 local.get 23
@@ -1538,144 +1408,144 @@
                   local.set 25
                 end
                 i32.const 1
-                local.set 111
+                local.set 115
                 local.get 22
                 i64.load offset=8 align=1
-                local.set 112
-                local.get 111
-                local.get 112
-                local.get 110
+                local.set 116
+                local.get 115
+                local.get 116
+                local.get 114
                 i64.eq
                 i32.and
-                local.set 111
-                local.get 111
+                local.set 115
+                local.get 115
                 if ;; label = @7
-                  local.get 49
-                  local.get 52
+                  local.get 53
+                  local.get 56
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 113
-                  local.get 50
-                  local.get 52
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 114
-                  i64.const 100
-                  local.set 115
-                  local.get 3
-                  local.get 115
-                  i64.mul
-                  local.set 116
-                  local.get 116
-                  local.get 116
-                  i64.const 63
-                  i64.shr_s
-                  local.set 118
                   local.set 117
-                  local.get 114
-                  local.get 114
+                  local.get 54
+                  local.get 56
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
+                  local.set 118
+                  i64.const 100
+                  local.set 119
+                  local.get 3
+                  local.get 119
+                  i64.mul
+                  local.set 120
+                  local.get 120
+                  local.get 120
                   i64.const 63
                   i64.shr_s
-                  local.set 120
-                  local.set 119
-                  local.get 117
-                  local.get 118
-                  local.get 119
-                  local.get 120
-                  i64.sub128
                   local.set 122
                   local.set 121
-                  local.get 113
-                  local.get 113
+                  local.get 118
+                  local.get 118
                   i64.const 63
                   i64.shr_s
                   local.set 124
                   local.set 123
-                  local.get 123
                   local.get 121
-                  i64.mul_wide_u
+                  local.get 122
+                  local.get 123
+                  local.get 124
+                  i64.sub128
+                  local.set 126
+                  local.set 125
+                  local.get 117
+                  local.get 117
+                  i64.const 63
+                  i64.shr_s
                   local.set 128
                   local.set 127
                   local.get 127
+                  local.get 125
+                  i64.mul_wide_u
+                  local.set 132
+                  local.set 131
+                  local.get 131
+                  local.get 132
                   local.get 128
-                  local.get 124
-                  local.get 121
+                  local.get 125
                   i64.mul
                   i64.add
-                  local.get 123
-                  local.get 122
+                  local.get 127
+                  local.get 126
                   i64.mul
                   i64.add
-                  local.set 126
-                  local.set 125
-                  i64.const 0
-                  i64.const 0
                   local.set 130
                   local.set 129
-                  i32.const 1
-                  local.set 131
-                  i32.const 0
+                  i64.const 0
+                  i64.const 0
                   local.set 134
+                  local.set 133
+                  i32.const 1
+                  local.set 135
+                  i32.const 0
+                  local.set 138
                   block ;; label = @8
                     local.get 22
                     i32.load8_u offset=16
-                    local.set 135
-                    local.get 135
+                    local.set 139
+                    local.get 139
                     if ;; label = @9
-                      local.get 125
-                      local.get 126
-                      local.set 133
-                      local.set 132
+                      local.get 129
+                      local.get 130
+                      local.set 137
+                      local.set 136
                       i32.const 0
-                      local.set 134
+                      local.set 138
                       br 1 (;@8;)
                     end
                     local.get 4
                     local.get 4
                     i64.const 63
                     i64.shr_s
+                    local.set 141
+                    local.set 140
+                    local.get 140
+                    local.get 141
                     local.set 137
                     local.set 136
-                    local.get 136
-                    local.get 137
-                    local.set 133
-                    local.set 132
                     i32.const 0
-                    local.set 134
+                    local.set 138
                     br 0 (;@8;)
                   end
                   i32.const 1
-                  local.set 138
-                  local.get 138
+                  local.set 142
+                  local.get 142
                   local.set 11
                   local.get 9
                   local.get 10
-                  local.get 132
-                  local.get 133
+                  local.get 136
+                  local.get 137
                   i64.add128
-                  local.set 140
-                  local.set 139
-                  local.get 139
-                  local.get 140
+                  local.set 144
+                  local.set 143
+                  local.get 143
+                  local.get 144
                   local.set 10
                   local.set 9
                   i32.const 1
-                  local.set 141
-                  local.get 141
+                  local.set 145
+                  local.get 145
                   local.set 14
                   local.get 12
                   local.get 13
-                  local.get 125
-                  local.get 126
+                  local.get 129
+                  local.get 130
                   i64.add128
-                  local.set 143
-                  local.set 142
-                  local.get 142
-                  local.get 143
+                  local.set 147
+                  local.set 146
+                  local.get 146
+                  local.get 147
                   local.set 13
                   local.set 12
                 end
@@ -1686,10 +1556,10 @@
                 br 0 (;@6;)
               end
             end
-            local.get 55
+            local.get 59
             i32.const 1
             i32.add
-            local.set 55
+            local.set 59
             br 0 (;@4;)
           end
         end
@@ -1701,34 +1571,34 @@
     i32.store offset=1168 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1232 align=1
+    i32.store offset=1488 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1236 align=1
+    i32.store offset=1492 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1240 align=1
+    i32.store offset=1496 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1244 align=1
+    i32.store offset=1500 align=1
     i32.const 1088
-    local.set 144
-    local.get 144
+    local.set 148
+    local.get 148
     local.get 9
     i64.store align=1
-    local.get 144
+    local.get 148
     local.get 10
     i64.store offset=8 align=1
-    local.get 144
+    local.get 148
     local.get 11
     i32.store8 offset=16
-    local.get 144
+    local.get 148
     local.get 12
     i64.store offset=24 align=1
-    local.get 144
+    local.get 148
     local.get 13
     i64.store offset=32 align=1
-    local.get 144
+    local.get 148
     local.get 14
     i32.store8 offset=40
     i32.const 0
@@ -1745,13 +1615,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1424 align=1
+    i32.load offset=1936 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1810,18 +1680,18 @@
       i64.load offset=24 align=1
       local.set 17
       i32.const 0
-      i32.load offset=1216 align=1
+      i32.load offset=1472 align=1
       local.set 18
       i32.const 0
-      i32.load offset=1220 align=1
+      i32.load offset=1476 align=1
       local.set 19
       i32.const 0
-      i32.load offset=1224 align=1
+      i32.load offset=1480 align=1
       local.set 20
       i32.const 0
       local.set 21
       i32.const 0
-      i32.load offset=1240 align=1
+      i32.load offset=1496 align=1
       local.set 22
       i32.const 8
       local.set 23
@@ -1847,10 +1717,10 @@
       i32.store8 offset=40
       i32.const 0
       i32.const 1
-      i32.store offset=1424 align=1
+      i32.store offset=1936 align=1
     end
     i32.const 0
-    i32.load offset=1424 align=1
+    i32.load offset=1936 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -1859,7 +1729,7 @@
       i32.store offset=1152 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=1424 align=1
+      i32.store offset=1936 align=1
     end
     i32.const 0
     return
@@ -1869,7 +1739,7 @@
     (local i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1891,10 +1761,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1348 align=1
+      i32.store offset=1604 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1344 align=1
+      i32.store offset=1600 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1909,49 +1779,49 @@
     i64.load offset=1072 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 18
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 34
     i32.mul
     i32.add
     local.set 11
     i32.const 0
-    i32.load offset=1348 align=1
+    i32.load offset=1604 align=1
     i32.const 0
-    i32.load offset=1344 align=1
+    i32.load offset=1600 align=1
     i32.const 35
     i32.mul
     i32.add
@@ -2066,44 +1936,44 @@
     end
     i32.const 0
     local.get 7
-    i32.store offset=1280 align=1
+    i32.store offset=1536 align=1
     local.get 8
     local.get 13
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1284 align=1
+    i32.store offset=1540 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1296 align=1
+    i32.store offset=1552 align=1
     i32.const 0
     local.get 10
-    i32.store offset=1312 align=1
+    i32.store offset=1568 align=1
     local.get 11
     local.get 13
     local.get 12
     call 5
     i32.const 0
     local.get 12
-    i32.store offset=1316 align=1
+    i32.store offset=1572 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1328 align=1
+    i32.store offset=1584 align=1
     i32.const 0
     local.get 13
-    i32.store offset=1360 align=1
+    i32.store offset=1616 align=1
     i32.const 0
-    i32.load offset=1360 align=1
+    i32.load offset=1616 align=1
     local.set 29
     i32.const 0
     i32.const 0
-    i32.store offset=1360 align=1
+    i32.store offset=1616 align=1
     i32.const 0
     local.get 29
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1280
+    i32.const 1536
     i32.store offset=28 align=1
     local.get 29
     i32.const 1

@@ -165,11 +165,59 @@
     i64.const 7
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1152 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1168 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1392 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=1092 align=1
     if ;; label = @1
@@ -334,7 +382,7 @@
     local.set 16
     local.get 16
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1488 align=1
     i32.gt_u
     if ;; label = @1
       local.get 16
@@ -356,10 +404,10 @@
       end
       i32.const 0
       local.get 18
-      i32.store offset=1236 align=1
+      i32.store offset=1492 align=1
       i32.const 0
       local.get 17
-      i32.store offset=1232 align=1
+      i32.store offset=1488 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -387,24 +435,24 @@
     i64.load offset=24 align=1
     local.set 25
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     local.set 26
     i32.const 0
-    i32.load offset=1188 align=1
+    i32.load offset=1444 align=1
     local.set 27
     i32.const 0
-    i32.load offset=1192 align=1
+    i32.load offset=1448 align=1
     local.set 28
     i32.const 0
     local.set 29
     i32.const 0
-    i32.load offset=1208 align=1
+    i32.load offset=1464 align=1
     local.set 30
     i32.const 8
     local.set 31
     local.get 0
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -426,15 +474,15 @@
       end
       i32.const 0
       local.get 33
-      i32.store offset=1156 align=1
+      i32.store offset=1412 align=1
       i32.const 0
       local.get 32
-      i32.store offset=1152 align=1
+      i32.store offset=1408 align=1
     end
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1412 align=1
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -472,7 +520,7 @@
       select
       local.set 43
       i32.const 0
-      i32.load offset=1168 align=1
+      i32.load offset=1424 align=1
       i32.const 0
       local.get 43
       select
@@ -557,285 +605,107 @@
               i32.add
               local.set 47
               local.get 45
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 47
-                local.get 41
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 47
-                local.get 41
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 47
-                local.get 41
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 47
-                local.get 41
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 35
-                i32.const 16
-                i32.add
-                local.set 35
-              else
-                local.get 47
-                local.get 41
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 41
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 47
-                local.get 45
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 47
-                local.get 47
-                local.get 34
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 35
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 48
+              local.get 47
+              local.get 41
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 48
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 47
+              local.get 48
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 47
+              local.get 45
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 49
+              local.get 47
+              local.get 41
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 49
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 47
+              local.get 49
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 47
+              local.get 45
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 50
+              local.get 47
+              local.get 41
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 50
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 47
+              local.get 50
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 47
+              local.get 45
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 51
+              local.get 47
+              local.get 41
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 51
+              i32.const 4
+              i32.shl
+              v128.load offset=1152 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 47
+              local.get 51
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 47
+              local.get 47
+              local.get 34
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 35
             end
             local.get 41
             i32.const 16
@@ -846,7 +716,7 @@
         end
         i32.const 0
         local.get 35
-        i32.store offset=1168 align=1
+        i32.store offset=1424 align=1
         i32.const 1
         local.set 43
         local.get 35
@@ -879,283 +749,283 @@
     i32.const 0
     i32.load offset=1136 align=1
     select
-    local.set 48
+    local.set 52
     i32.const 0
     i32.load offset=1136 align=1
-    local.set 49
-    i32.const 0
-    i32.load offset=64 align=1
-    local.set 50
-    local.get 50
-    i32.load align=1
-    local.set 51
-    local.get 50
-    i32.load offset=32 align=1
-    local.set 52
-    local.get 50
-    i32.load offset=64 align=1
     local.set 53
-    local.get 50
-    i32.load offset=96 align=1
+    i32.const 0
+    i32.load offset=64 align=1
     local.set 54
+    local.get 54
+    i32.load align=1
+    local.set 55
+    local.get 54
+    i32.load offset=32 align=1
+    local.set 56
+    local.get 54
+    i32.load offset=64 align=1
+    local.set 57
+    local.get 54
+    i32.load offset=96 align=1
+    local.set 58
     i32.const 0
-    i32.load offset=1236 align=1
+    i32.load offset=1492 align=1
     i32.const 0
-    i32.load offset=1232 align=1
+    i32.load offset=1488 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 56
+    local.set 60
     i32.const 0
-    i32.load offset=1200 align=1
-    local.set 57
+    i32.load offset=1456 align=1
+    local.set 61
     i32.const 0
-    i32.load offset=1204 align=1
-    local.set 58
+    i32.load offset=1460 align=1
+    local.set 62
     block ;; label = @1
       loop ;; label = @2
-        local.get 57
-        local.get 58
+        local.get 61
+        local.get 62
         i32.le_u
         if ;; label = @3
-          local.get 48
-          local.get 49
+          local.get 52
+          local.get 53
           i32.le_u
           br_if 2 (;@1;)
-          local.get 48
-          local.get 49
+          local.get 52
+          local.get 53
           i32.sub
-          local.set 59
-          local.get 49
-          local.get 59
+          local.set 63
+          local.get 53
+          local.get 63
           i32.const 1024
-          local.get 59
+          local.get 63
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 60
+          local.set 64
           i32.const 0
-          local.set 57
+          local.set 61
           local.get 25
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 49
-            local.get 60
+            local.get 53
+            local.get 64
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 34
-                local.get 49
+                local.get 53
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 55
-                local.get 51
+                local.set 59
                 local.get 55
+                local.get 59
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 61
-                local.get 61
-                local.set 62
-                local.get 62
+                local.set 65
+                local.get 65
+                local.set 66
+                local.get 66
                 local.get 24
                 i64.sub
-                local.set 63
-                local.get 63
+                local.set 67
+                local.get 67
                 local.get 25
                 i64.lt_u
-                local.set 64
-                local.get 63
+                local.set 68
+                local.get 67
                 i64.const 0
-                local.get 64
+                local.get 68
                 select
-                local.set 63
+                local.set 67
                 local.get 19
-                local.get 63
+                local.get 67
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 65
-                local.get 56
-                local.get 57
+                local.set 69
+                local.get 60
+                local.get 61
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 66
-                local.get 66
-                local.get 55
+                local.set 70
+                local.get 70
+                local.get 59
                 i32.store align=1
-                local.get 57
-                local.get 65
+                local.get 61
+                local.get 69
                 i64.load offset=64 align=1
-                local.get 63
+                local.get 67
                 i64.shr_u
                 i32.wrap_i64
-                local.get 64
+                local.get 68
                 i32.and
                 i32.add
-                local.set 57
-                local.get 49
+                local.set 61
+                local.get 53
                 i32.const 1
                 i32.add
-                local.set 49
-                local.get 49
-                local.get 60
+                local.set 53
+                local.get 53
+                local.get 64
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.set 67
-            local.get 67
-            local.get 57
+            local.set 71
+            local.get 71
+            local.get 61
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 56
-                local.get 67
+                local.get 60
+                local.get 71
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 68
-                local.get 68
+                local.set 72
+                local.get 72
                 i32.load align=1
-                local.set 55
-                local.get 51
+                local.set 59
                 local.get 55
+                local.get 59
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 69
+                local.set 73
                 local.get 25
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 69
-                  local.set 72
-                  local.get 72
+                  local.get 73
+                  local.set 76
+                  local.get 76
                   local.get 24
                   i64.sub
-                  local.set 73
-                  local.get 73
+                  local.set 77
+                  local.get 77
                   local.get 25
                   i64.lt_u
-                  local.set 74
-                  local.get 73
+                  local.set 78
+                  local.get 77
                   i64.const 0
-                  local.get 74
+                  local.get 78
                   select
-                  local.set 73
+                  local.set 77
                   local.get 19
-                  local.get 73
+                  local.get 77
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 75
-                  local.get 75
+                  local.set 79
+                  local.get 79
                   i64.load offset=64 align=1
-                  local.get 73
+                  local.get 77
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 76
-                  local.get 75
+                  local.set 80
+                  local.get 79
                   i32.load offset=72 align=1
-                  local.get 76
+                  local.get 80
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 77
-                  local.get 74
-                  local.get 76
+                  local.set 81
+                  local.get 78
+                  local.get 80
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 78
+                  local.set 82
                   local.get 23
                   if ;; label = @8
                     local.get 22
-                    local.get 77
+                    local.get 81
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 79
-                    local.get 79
+                    local.set 83
+                    local.get 83
                     i32.load align=1
-                    local.set 70
-                    local.get 79
+                    local.set 74
+                    local.get 83
                     i32.load offset=8 align=1
-                    local.set 80
+                    local.set 84
                     local.get 19
-                    local.get 80
-                    local.get 70
-                    local.get 78
+                    local.get 84
+                    local.get 74
+                    local.get 82
                     select
                     i32.add
-                    local.set 71
+                    local.set 75
                     local.get 19
-                    local.get 70
+                    local.get 74
                     i32.add
-                    local.set 70
+                    local.set 74
                   else
                     local.get 20
-                    local.get 77
+                    local.get 81
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 70
-                    local.get 70
+                    local.set 74
+                    local.get 74
                     i32.const 24
                     i32.add
-                    local.get 70
-                    local.get 78
+                    local.get 74
+                    local.get 82
                     select
-                    local.set 71
+                    local.set 75
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 81
-                  local.get 81
-                  local.get 69
+                  local.set 85
+                  local.get 85
+                  local.get 73
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 83
-                  local.set 82
-                  local.get 82
-                  local.get 83
+                  local.set 87
+                  local.set 86
+                  local.get 86
+                  local.get 87
                   i64.xor
-                  local.set 81
-                  local.get 81
+                  local.set 85
+                  local.get 85
                   i32.wrap_i64
-                  local.set 84
+                  local.set 88
                   local.get 22
-                  local.get 84
+                  local.get 88
                   local.get 21
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 85
-                  local.get 85
+                  local.set 89
+                  local.get 89
                   i64.load offset=8 align=1
-                  local.set 86
+                  local.set 90
                   i64.const 1
-                  local.get 84
+                  local.get 88
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1163,7 +1033,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 84
+                  local.get 88
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1173,185 +1043,185 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 87
-                  local.get 85
+                  local.set 91
+                  local.get 89
                   i32.load align=1
-                  local.set 70
-                  local.get 85
+                  local.set 74
+                  local.get 89
                   i32.load offset=8 align=1
-                  local.set 88
+                  local.set 92
                   local.get 19
-                  local.get 88
-                  local.get 70
-                  local.get 86
-                  local.get 87
+                  local.get 92
+                  local.get 74
+                  local.get 90
+                  local.get 91
                   i64.and
-                  local.get 87
+                  local.get 91
                   i64.eq
                   select
                   i32.add
-                  local.set 71
+                  local.set 75
                   local.get 19
-                  local.get 70
+                  local.get 74
                   i32.add
-                  local.set 70
+                  local.set 74
                 end
-                local.get 68
-                local.get 70
+                local.get 72
+                local.get 74
                 i32.store offset=4 align=1
-                local.get 68
-                local.get 71
+                local.get 72
+                local.get 75
                 i32.store offset=8 align=1
-                local.get 67
+                local.get 71
                 i32.const 1
                 i32.add
-                local.set 67
-                local.get 67
-                local.get 57
+                local.set 71
+                local.get 71
+                local.get 61
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 49
-            local.get 60
+            local.get 53
+            local.get 64
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 34
-                local.get 49
+                local.get 53
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 55
-                local.get 51
+                local.set 59
                 local.get 55
+                local.get 59
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 89
+                local.set 93
                 local.get 25
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 89
-                  local.set 92
-                  local.get 92
+                  local.get 93
+                  local.set 96
+                  local.get 96
                   local.get 24
                   i64.sub
-                  local.set 93
-                  local.get 93
+                  local.set 97
+                  local.get 97
                   local.get 25
                   i64.lt_u
-                  local.set 94
-                  local.get 93
+                  local.set 98
+                  local.get 97
                   i64.const 0
-                  local.get 94
+                  local.get 98
                   select
-                  local.set 93
+                  local.set 97
                   local.get 19
-                  local.get 93
+                  local.get 97
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 95
-                  local.get 95
+                  local.set 99
+                  local.get 99
                   i64.load offset=64 align=1
-                  local.get 93
+                  local.get 97
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 96
-                  local.get 95
+                  local.set 100
+                  local.get 99
                   i32.load offset=72 align=1
-                  local.get 96
+                  local.get 100
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 97
-                  local.get 94
-                  local.get 96
+                  local.set 101
+                  local.get 98
+                  local.get 100
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 98
+                  local.set 102
                   local.get 23
                   if ;; label = @8
                     local.get 22
-                    local.get 97
+                    local.get 101
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 99
-                    local.get 99
+                    local.set 103
+                    local.get 103
                     i32.load align=1
-                    local.set 90
-                    local.get 99
+                    local.set 94
+                    local.get 103
                     i32.load offset=8 align=1
-                    local.set 100
+                    local.set 104
                     local.get 19
-                    local.get 100
-                    local.get 90
-                    local.get 98
+                    local.get 104
+                    local.get 94
+                    local.get 102
                     select
                     i32.add
-                    local.set 91
+                    local.set 95
                     local.get 19
-                    local.get 90
+                    local.get 94
                     i32.add
-                    local.set 90
+                    local.set 94
                   else
                     local.get 20
-                    local.get 97
+                    local.get 101
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 90
-                    local.get 90
+                    local.set 94
+                    local.get 94
                     i32.const 24
                     i32.add
-                    local.get 90
-                    local.get 98
+                    local.get 94
+                    local.get 102
                     select
-                    local.set 91
+                    local.set 95
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 101
-                  local.get 101
-                  local.get 89
+                  local.set 105
+                  local.get 105
+                  local.get 93
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 103
-                  local.set 102
-                  local.get 102
-                  local.get 103
+                  local.set 107
+                  local.set 106
+                  local.get 106
+                  local.get 107
                   i64.xor
-                  local.set 101
-                  local.get 101
+                  local.set 105
+                  local.get 105
                   i32.wrap_i64
-                  local.set 104
+                  local.set 108
                   local.get 22
-                  local.get 104
+                  local.get 108
                   local.get 21
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 105
-                  local.get 105
+                  local.set 109
+                  local.get 109
                   i64.load offset=8 align=1
-                  local.set 106
+                  local.set 110
                   i64.const 1
-                  local.get 104
+                  local.get 108
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1359,7 +1229,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 104
+                  local.get 108
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1369,81 +1239,81 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 107
-                  local.get 105
+                  local.set 111
+                  local.get 109
                   i32.load align=1
-                  local.set 90
-                  local.get 105
+                  local.set 94
+                  local.get 109
                   i32.load offset=8 align=1
-                  local.set 108
+                  local.set 112
                   local.get 19
-                  local.get 108
-                  local.get 90
-                  local.get 106
-                  local.get 107
+                  local.get 112
+                  local.get 94
+                  local.get 110
+                  local.get 111
                   i64.and
-                  local.get 107
+                  local.get 111
                   i64.eq
                   select
                   i32.add
-                  local.set 91
+                  local.set 95
                   local.get 19
-                  local.get 90
+                  local.get 94
                   i32.add
-                  local.set 90
+                  local.set 94
                 end
-                local.get 56
-                local.get 57
+                local.get 60
+                local.get 61
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 109
-                local.get 109
-                local.get 55
+                local.set 113
+                local.get 113
+                local.get 59
                 i32.store align=1
-                local.get 109
-                local.get 90
+                local.get 113
+                local.get 94
                 i32.store offset=4 align=1
-                local.get 109
-                local.get 91
+                local.get 113
+                local.get 95
                 i32.store offset=8 align=1
-                local.get 57
-                local.get 90
-                local.get 91
+                local.get 61
+                local.get 94
+                local.get 95
                 i32.lt_u
                 i32.add
-                local.set 57
-                local.get 49
+                local.set 61
+                local.get 53
                 i32.const 1
                 i32.add
-                local.set 49
-                local.get 49
-                local.get 60
+                local.set 53
+                local.get 53
+                local.get 64
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
           i32.const 0
-          local.set 58
+          local.set 62
           i32.const 0
           i32.const 0
-          i32.store offset=1224 align=1
+          i32.store offset=1480 align=1
         end
         i32.const 0
-        local.get 49
+        local.get 53
         i32.store offset=1136 align=1
         i32.const 0
-        local.get 48
+        local.get 52
         i32.store offset=1140 align=1
         i32.const 0
-        local.get 57
-        i32.store offset=1200 align=1
+        local.get 61
+        i32.store offset=1456 align=1
         i32.const 0
-        local.get 58
-        i32.store offset=1204 align=1
+        local.get 62
+        i32.store offset=1460 align=1
         i32.const 0
-        i32.load offset=1224 align=1
+        i32.load offset=1480 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -1451,53 +1321,53 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 57
+        local.get 61
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
           local.get 30
-          i32.store offset=1208 align=1
+          i32.store offset=1464 align=1
           i32.const 0
           local.get 26
-          i32.store offset=1184 align=1
+          i32.store offset=1440 align=1
           i32.const 0
           local.get 27
-          i32.store offset=1188 align=1
+          i32.store offset=1444 align=1
           i32.const 0
           local.get 28
-          i32.store offset=1192 align=1
+          i32.store offset=1448 align=1
           i32.const 0
           i32.const 1
-          i32.store offset=1224 align=1
+          i32.store offset=1480 align=1
           i32.const 0
           i64.const 6
           i64.store offset=608 align=1
           i32.const 0
-          local.get 56
+          local.get 60
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 57
+          local.get 61
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
         local.get 30
-        i32.store offset=1208 align=1
+        i32.store offset=1464 align=1
         i32.const 0
         local.get 26
-        i32.store offset=1184 align=1
+        i32.store offset=1440 align=1
         i32.const 0
         local.get 27
-        i32.store offset=1188 align=1
+        i32.store offset=1444 align=1
         i32.const 0
         local.get 28
-        i32.store offset=1192 align=1
+        i32.store offset=1448 align=1
         local.get 31
         i32.eqz
         if ;; label = @3
@@ -1510,31 +1380,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 110
-          local.get 110
+          local.set 114
+          local.get 114
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 110
+          local.get 114
           i32.store offset=1084 align=1
         end
         i32.const 0
         i32.load offset=1080 align=1
         i32.const 1024
         i32.add
-        local.set 111
+        local.set 115
         i32.const 0
         i32.load offset=1088 align=1
-        local.get 111
+        local.get 115
         i32.lt_u
         if ;; label = @3
           i32.const 49152
           call 4
-          local.set 112
-          local.get 112
+          local.set 116
+          local.get 116
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1549,7 +1419,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 112
+          local.get 116
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1560,7 +1430,7 @@
         end
         i32.const 0
         i32.load offset=1076 align=1
-        local.get 111
+        local.get 115
         i32.const 1
         i32.shl
         i32.lt_u
@@ -1569,28 +1439,28 @@
           i32.load offset=1076 align=1
           i32.const 1
           i32.shl
-          local.set 113
-          local.get 113
+          local.set 117
+          local.get 117
           i32.const 4096
-          local.get 113
+          local.get 117
           select
-          local.set 114
-          local.get 114
+          local.set 118
+          local.get 118
           i32.const 3
           i32.shl
           call 4
-          local.set 115
-          local.get 115
+          local.set 119
+          local.get 119
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 115
+          local.get 119
           i32.store offset=1072 align=1
           i32.const 0
-          local.get 114
+          local.get 118
           i32.store offset=1076 align=1
           i32.const 0
           i32.const 0
@@ -1606,12 +1476,12 @@
         end
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 116
+        local.set 120
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 117
+        local.set 121
         i32.const 1024
         local.set 29
         local.get 31
@@ -1620,16 +1490,16 @@
         local.set 31
         block ;; label = @3
           loop ;; label = @4
-            local.get 57
-            local.get 58
+            local.get 61
+            local.get 62
             i32.le_u
             br_if 1 (;@3;)
-            local.get 56
-            local.get 58
+            local.get 60
+            local.get 62
             i32.const 12
             i32.mul
             i32.add
-            local.set 118
+            local.set 122
             local.get 30
             i32.eqz
             if ;; label = @5
@@ -1637,25 +1507,25 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 118
+              local.get 122
               i32.load offset=4 align=1
               local.set 26
-              local.get 118
+              local.get 122
               i32.load offset=8 align=1
               local.set 27
               i32.const 0
               local.set 28
             end
-            local.get 118
+            local.get 122
             i32.load align=1
-            local.set 55
-            local.get 51
+            local.set 59
             local.get 55
+            local.get 59
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 119
+            local.set 123
             block ;; label = @5
               loop ;; label = @6
                 local.get 27
@@ -1686,281 +1556,281 @@
                   local.set 29
                 end
                 i32.const 1
-                local.set 120
+                local.set 124
                 local.get 26
                 i64.load offset=16 align=1
-                local.set 121
-                local.get 120
-                local.get 121
-                local.get 119
+                local.set 125
+                local.get 124
+                local.get 125
+                local.get 123
                 i64.eq
                 i32.and
-                local.set 120
-                local.get 120
+                local.set 124
+                local.get 124
                 if ;; label = @7
-                  local.get 51
                   local.get 55
+                  local.get 59
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 122
+                  local.set 126
                   local.get 26
                   i32.load offset=4 align=1
-                  local.set 123
+                  local.set 127
                   local.get 26
                   i32.load offset=8 align=1
-                  local.set 124
-                  i64.const 2685821657736338717
-                  local.set 125
-                  local.get 125
-                  local.get 122
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 127
-                  local.set 126
-                  local.get 126
-                  local.get 127
-                  i64.xor
-                  local.set 125
-                  local.get 125
-                  local.get 123
-                  i64.extend_i32_u
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 127
-                  local.set 126
-                  local.get 126
-                  local.get 127
-                  i64.xor
-                  local.set 125
-                  local.get 125
-                  local.get 124
-                  i64.extend_i32_u
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 127
-                  local.set 126
-                  local.get 126
-                  local.get 127
-                  i64.xor
-                  local.set 125
-                  local.get 125
-                  i32.wrap_i64
                   local.set 128
-                  local.get 128
-                  local.get 117
-                  i32.and
+                  i64.const 2685821657736338717
+                  local.set 129
+                  local.get 129
+                  local.get 126
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
                   local.set 131
+                  local.set 130
+                  local.get 130
+                  local.get 131
+                  i64.xor
+                  local.set 129
+                  local.get 129
+                  local.get 127
+                  i64.extend_i32_u
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 131
+                  local.set 130
+                  local.get 130
+                  local.get 131
+                  i64.xor
+                  local.set 129
+                  local.get 129
+                  local.get 128
+                  i64.extend_i32_u
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 131
+                  local.set 130
+                  local.get 130
+                  local.get 131
+                  i64.xor
+                  local.set 129
+                  local.get 129
+                  i32.wrap_i64
+                  local.set 132
+                  local.get 132
+                  local.get 121
+                  i32.and
+                  local.set 135
                   block ;; label = @8
                     loop ;; label = @9
-                      local.get 116
-                      local.get 131
+                      local.get 120
+                      local.get 135
                       i32.const 3
                       i32.shl
                       i32.add
                       i64.load align=1
-                      local.set 130
-                      local.get 130
+                      local.set 134
+                      local.get 134
                       i64.eqz
                       if ;; label = @10
                         i32.const 0
                         i32.load offset=1080 align=1
-                        local.set 132
+                        local.set 136
                         i32.const 0
                         i32.load offset=1084 align=1
-                        local.get 132
+                        local.get 136
                         i32.const 10
                         i32.shr_u
                         i32.const 2
                         i32.shl
                         i32.add
                         i32.load align=1
-                        local.get 132
+                        local.get 136
                         i32.const 1023
                         i32.and
                         i32.const 48
                         i32.mul
                         i32.add
+                        local.set 137
+                        local.get 137
                         local.set 133
                         local.get 133
-                        local.set 129
-                        local.get 129
-                        local.get 128
+                        local.get 132
                         i32.store align=1
-                        local.get 129
-                        local.get 122
+                        local.get 133
+                        local.get 126
                         i64.store offset=8 align=1
-                        local.get 129
-                        local.get 123
+                        local.get 133
+                        local.get 127
                         i32.store offset=16 align=1
-                        local.get 129
-                        local.get 124
+                        local.get 133
+                        local.get 128
                         i32.store offset=24 align=1
-                        local.get 129
+                        local.get 133
                         i64.const 0
                         i64.store offset=32 align=1
-                        local.get 129
+                        local.get 133
                         i64.const 0
                         i64.store offset=40 align=1
-                        local.get 116
-                        local.get 131
+                        local.get 120
+                        local.get 135
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.get 128
+                        local.get 132
                         i64.extend_i32_u
                         i64.const 32
                         i64.shl
-                        local.get 129
+                        local.get 133
                         i64.extend_i32_u
                         i64.or
                         i64.store align=1
                         i32.const 0
-                        local.get 132
+                        local.get 136
                         i32.const 1
                         i32.add
                         i32.store offset=1080 align=1
                         br 2 (;@8;)
                       end
-                      local.get 130
+                      local.get 134
                       i64.const 32
                       i64.shr_u
                       i32.wrap_i64
-                      local.get 128
+                      local.get 132
                       i32.eq
                       if ;; label = @10
-                        local.get 130
-                        i32.wrap_i64
-                        local.set 129
-                        i32.const 1
-                        local.set 134
-                        local.get 129
-                        i64.load offset=8 align=1
-                        local.set 135
                         local.get 134
-                        local.get 135
-                        local.get 122
+                        i32.wrap_i64
+                        local.set 133
+                        i32.const 1
+                        local.set 138
+                        local.get 133
+                        i64.load offset=8 align=1
+                        local.set 139
+                        local.get 138
+                        local.get 139
+                        local.get 126
                         i64.eq
                         i32.and
-                        local.set 134
-                        local.get 129
+                        local.set 138
+                        local.get 133
                         i32.load offset=16 align=1
-                        local.set 136
-                        local.get 134
-                        local.get 136
-                        local.get 123
+                        local.set 140
+                        local.get 138
+                        local.get 140
+                        local.get 127
                         i32.eq
                         i32.and
-                        local.set 134
-                        local.get 129
+                        local.set 138
+                        local.get 133
                         i32.load offset=24 align=1
-                        local.set 137
-                        local.get 134
-                        local.get 137
-                        local.get 124
+                        local.set 141
+                        local.get 138
+                        local.get 141
+                        local.get 128
                         i32.eq
                         i32.and
-                        local.set 134
-                        local.get 134
+                        local.set 138
+                        local.get 138
                         br_if 2 (;@8;)
                       end
-                      local.get 131
+                      local.get 135
                       i32.const 1
                       i32.add
-                      local.get 117
+                      local.get 121
                       i32.and
-                      local.set 131
+                      local.set 135
                       br 0 (;@9;)
                     end
                   end
-                  local.get 129
+                  local.get 133
                   i32.const 32
                   i32.add
-                  local.set 138
-                  local.get 52
-                  local.get 55
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 139
-                  local.get 53
-                  local.get 55
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
-                  local.set 140
-                  i64.const 100
-                  local.set 141
-                  local.get 14
-                  local.get 141
-                  i64.mul
                   local.set 142
-                  local.get 142
-                  local.get 142
-                  i64.const 63
-                  i64.shr_s
-                  local.set 144
+                  local.get 56
+                  local.get 59
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
                   local.set 143
-                  local.get 140
-                  local.get 140
+                  local.get 57
+                  local.get 59
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
+                  local.set 144
+                  i64.const 100
+                  local.set 145
+                  local.get 14
+                  local.get 145
+                  i64.mul
+                  local.set 146
+                  local.get 146
+                  local.get 146
                   i64.const 63
                   i64.shr_s
-                  local.set 146
-                  local.set 145
-                  local.get 143
-                  local.get 144
-                  local.get 145
-                  local.get 146
-                  i64.sub128
                   local.set 148
                   local.set 147
-                  local.get 139
-                  local.get 139
+                  local.get 144
+                  local.get 144
                   i64.const 63
                   i64.shr_s
                   local.set 150
                   local.set 149
-                  local.get 149
                   local.get 147
-                  i64.mul_wide_u
+                  local.get 148
+                  local.get 149
+                  local.get 150
+                  i64.sub128
+                  local.set 152
+                  local.set 151
+                  local.get 143
+                  local.get 143
+                  i64.const 63
+                  i64.shr_s
                   local.set 154
                   local.set 153
                   local.get 153
-                  local.get 154
-                  local.get 150
-                  local.get 147
-                  i64.mul
-                  i64.add
-                  local.get 149
-                  local.get 148
-                  i64.mul
-                  i64.add
-                  local.set 152
-                  local.set 151
-                  local.get 138
-                  i64.load align=1
-                  local.get 138
-                  i64.load offset=8 align=1
-                  local.set 156
-                  local.set 155
-                  local.get 155
-                  local.get 156
                   local.get 151
-                  local.get 152
-                  i64.add128
+                  i64.mul_wide_u
                   local.set 158
                   local.set 157
-                  local.get 138
                   local.get 157
-                  i64.store align=1
-                  local.get 138
                   local.get 158
+                  local.get 154
+                  local.get 151
+                  i64.mul
+                  i64.add
+                  local.get 153
+                  local.get 152
+                  i64.mul
+                  i64.add
+                  local.set 156
+                  local.set 155
+                  local.get 142
+                  i64.load align=1
+                  local.get 142
+                  i64.load offset=8 align=1
+                  local.set 160
+                  local.set 159
+                  local.get 159
+                  local.get 160
+                  local.get 155
+                  local.get 156
+                  i64.add128
+                  local.set 162
+                  local.set 161
+                  local.get 142
+                  local.get 161
+                  i64.store align=1
+                  local.get 142
+                  local.get 162
                   i64.store offset=8 align=1
                 end
                 local.get 26
@@ -1970,10 +1840,10 @@
                 br 0 (;@6;)
               end
             end
-            local.get 58
+            local.get 62
             i32.const 1
             i32.add
-            local.set 58
+            local.set 62
             br 0 (;@4;)
           end
         end
@@ -1985,16 +1855,16 @@
     i32.store offset=1136 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1200 align=1
+    i32.store offset=1456 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1204 align=1
+    i32.store offset=1460 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1208 align=1
+    i32.store offset=1464 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1212 align=1
+    i32.store offset=1468 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -2009,13 +1879,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=1600 align=1
+    i32.load offset=2368 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1216 align=1
+      i32.store offset=1472 align=1
       i32.const 0
       i32.load offset=1092 align=1
       if ;; label = @2
@@ -2202,27 +2072,27 @@
       i64.load offset=24 align=1
       local.set 21
       i32.const 0
-      i32.load offset=1184 align=1
+      i32.load offset=1440 align=1
       local.set 22
       i32.const 0
-      i32.load offset=1188 align=1
+      i32.load offset=1444 align=1
       local.set 23
       i32.const 0
-      i32.load offset=1192 align=1
+      i32.load offset=1448 align=1
       local.set 24
       i32.const 0
       local.set 25
       i32.const 0
-      i32.load offset=1208 align=1
+      i32.load offset=1464 align=1
       local.set 26
       i32.const 8
       local.set 27
       i32.const 0
       i32.const 1
-      i32.store offset=1600 align=1
+      i32.store offset=2368 align=1
     end
     i32.const 0
-    i32.load offset=1600 align=1
+    i32.load offset=2368 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
@@ -2231,31 +2101,31 @@
       i32.store offset=1120 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=1600 align=1
+      i32.store offset=2368 align=1
     end
     i32.const 0
-    i32.load offset=1600 align=1
+    i32.load offset=2368 align=1
     i32.const 2
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=1312 align=1
+      i32.load offset=1568 align=1
       if ;; label = @2
         i32.const 0
-        i32.load offset=1312 align=1
+        i32.load offset=1568 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 0
-          i32.load offset=1324 align=1
+          i32.load offset=1580 align=1
           select
           local.set 28
           i32.const 0
-          i32.load offset=1316 align=1
+          i32.load offset=1572 align=1
           local.set 29
           local.get 28
           local.get 29
@@ -2276,10 +2146,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1324 align=1
+              i32.load offset=1580 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1280 align=1
+                i32.load offset=1536 align=1
                 local.get 29
                 i32.const 28
                 i32.mul
@@ -2288,7 +2158,7 @@
                 local.set 32
               else
                 i32.const 0
-                i32.load offset=1248 align=1
+                i32.load offset=1504 align=1
                 local.get 29
                 i32.const 10
                 i32.shr_u
@@ -2305,7 +2175,7 @@
                 local.set 32
               end
               i32.const 0
-              i32.load offset=1280 align=1
+              i32.load offset=1536 align=1
               local.get 29
               i32.const 28
               i32.mul
@@ -2338,7 +2208,7 @@
           end
           i32.const 0
           local.get 31
-          i32.store offset=1316 align=1
+          i32.store offset=1572 align=1
           local.get 31
           local.get 28
           i32.lt_u
@@ -2347,20 +2217,20 @@
             return
           end
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 28
           i32.mul
           local.set 34
           i32.const 0
-          i32.load offset=1284 align=1
+          i32.load offset=1540 align=1
           local.get 34
           i32.add
           i32.const 0
-          i32.load offset=1280 align=1
+          i32.load offset=1536 align=1
           local.get 34
           i32.add
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 28
           i32.mul
           local.get 34
@@ -2368,44 +2238,44 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1288 align=1
+          i32.store offset=1544 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1292 align=1
+          i32.store offset=1548 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1296 align=1
+          i32.store offset=1552 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1300 align=1
+          i32.store offset=1556 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1312 align=1
+          i32.store offset=1568 align=1
         end
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1512 align=1
         i32.const 28
         i32.mul
         local.set 35
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1536 align=1
         local.set 36
         i32.const 0
-        i32.load offset=1284 align=1
+        i32.load offset=1540 align=1
         local.set 37
         i32.const 0
-        i32.load offset=1296 align=1
+        i32.load offset=1552 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1300 align=1
+        i32.load offset=1556 align=1
         local.set 39
         i32.const 2097152
         local.set 42
         i32.const 0
-        i32.load offset=1288 align=1
+        i32.load offset=1544 align=1
         local.set 43
         i32.const 0
-        i32.load offset=1292 align=1
+        i32.load offset=1548 align=1
         local.set 44
         block ;; label = @3
           block ;; label = @4
@@ -2649,43 +2519,43 @@
           end
           i32.const 0
           local.get 36
-          i32.store offset=1280 align=1
+          i32.store offset=1536 align=1
           i32.const 0
           local.get 37
-          i32.store offset=1284 align=1
+          i32.store offset=1540 align=1
           i32.const 0
           local.get 38
-          i32.store offset=1296 align=1
+          i32.store offset=1552 align=1
           i32.const 0
           local.get 39
-          i32.store offset=1300 align=1
+          i32.store offset=1556 align=1
           i32.const 0
           local.get 43
-          i32.store offset=1288 align=1
+          i32.store offset=1544 align=1
           i32.const 0
           local.get 44
-          i32.store offset=1292 align=1
+          i32.store offset=1548 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 36
-        i32.store offset=1280 align=1
+        i32.store offset=1536 align=1
         i32.const 0
         local.get 37
-        i32.store offset=1284 align=1
+        i32.store offset=1540 align=1
         i32.const 0
         local.get 38
-        i32.store offset=1296 align=1
+        i32.store offset=1552 align=1
         i32.const 0
         local.get 39
-        i32.store offset=1300 align=1
+        i32.store offset=1556 align=1
         i32.const 0
         local.get 43
-        i32.store offset=1288 align=1
+        i32.store offset=1544 align=1
         i32.const 0
         local.get 44
-        i32.store offset=1292 align=1
+        i32.store offset=1548 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -2699,34 +2569,34 @@
         local.get 56
         local.set 57
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1512 align=1
         local.get 56
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           local.set 57
         end
         i32.const 0
         local.get 57
-        i32.store offset=1256 align=1
+        i32.store offset=1512 align=1
         i32.const 0
         local.get 57
-        i32.store offset=1316 align=1
+        i32.store offset=1572 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1312 align=1
+        i32.store offset=1568 align=1
         i32.const 0
         local.get 56
         i32.const 0
         i32.ne
-        i32.store offset=1324 align=1
+        i32.store offset=1580 align=1
         local.get 56
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1316 align=1
+          i32.store offset=1572 align=1
         end
       end
       i32.const 0
@@ -2762,7 +2632,7 @@
             return
           end
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 0
           i64.load offset=1056 align=1
           i64.const 268435456
@@ -2777,21 +2647,21 @@
           i32.const 8192
           i32.add
           i32.const 0
-          i32.load offset=1324 align=1
+          i32.load offset=1580 align=1
           select
           local.set 63
           local.get 63
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 1024
           i32.add
           i32.lt_u
           if ;; label = @4
             i32.const 0
-            i32.load offset=1252 align=1
+            i32.load offset=1508 align=1
             local.set 64
             i32.const 0
-            i32.load offset=1320 align=1
+            i32.load offset=1576 align=1
             local.get 64
             i32.lt_u
             if ;; label = @5
@@ -2812,24 +2682,24 @@
               end
               i32.const 0
               local.get 66
-              i32.store offset=1280 align=1
+              i32.store offset=1536 align=1
               i32.const 0
               local.get 66
               local.get 65
               i32.add
-              i32.store offset=1284 align=1
+              i32.store offset=1540 align=1
               i32.const 0
               local.get 64
-              i32.store offset=1320 align=1
+              i32.store offset=1576 align=1
             end
             i32.const 0
             i32.const 1
-            i32.store offset=1312 align=1
+            i32.store offset=1568 align=1
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1248 align=1
+          i32.load offset=1504 align=1
           i32.eqz
           if ;; label = @4
             i32.const 262144
@@ -2843,12 +2713,12 @@
             end
             i32.const 0
             local.get 67
-            i32.store offset=1248 align=1
+            i32.store offset=1504 align=1
           end
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 1024
           i32.add
           i32.lt_u
@@ -2863,9 +2733,9 @@
               return
             end
             i32.const 0
-            i32.load offset=1248 align=1
+            i32.load offset=1504 align=1
             i32.const 0
-            i32.load offset=1252 align=1
+            i32.load offset=1508 align=1
             i32.const 10
             i32.shr_u
             i32.const 2
@@ -2875,18 +2745,18 @@
             i32.store align=1
             i32.const 0
             i32.const 0
-            i32.load offset=1252 align=1
+            i32.load offset=1508 align=1
             i32.const 1024
             i32.add
-            i32.store offset=1252 align=1
+            i32.store offset=1508 align=1
           end
           i32.const 0
           local.set 69
           i32.const 0
-          i32.load offset=1324 align=1
+          i32.load offset=1580 align=1
           if ;; label = @4
             i32.const 0
-            i32.load offset=1280 align=1
+            i32.load offset=1536 align=1
             i32.const 0
             i64.load offset=1056 align=1
             i64.const 268435456
@@ -3068,13 +2938,13 @@
                 local.get 92
                 if ;; label = @7
                   i32.const 0
-                  i32.load offset=1256 align=1
+                  i32.load offset=1512 align=1
                   local.set 93
                   i32.const 0
-                  i32.load offset=1324 align=1
+                  i32.load offset=1580 align=1
                   if ;; label = @8
                     i32.const 0
-                    i32.load offset=1280 align=1
+                    i32.load offset=1536 align=1
                     local.get 93
                     i32.const 28
                     i32.mul
@@ -3083,7 +2953,7 @@
                     local.set 94
                   else
                     i32.const 0
-                    i32.load offset=1248 align=1
+                    i32.load offset=1504 align=1
                     local.get 93
                     i32.const 10
                     i32.shr_u
@@ -3130,7 +3000,7 @@
                   local.get 93
                   i32.const 1
                   i32.add
-                  i32.store offset=1256 align=1
+                  i32.store offset=1512 align=1
                 end
                 local.get 71
                 i32.const 1
@@ -3154,18 +3024,18 @@
         end
       end
       i32.const 0
-      i32.load offset=1328 align=1
+      i32.load offset=1584 align=1
       i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1312 align=1
+        i32.load offset=1568 align=1
         i32.eqz
         if ;; label = @3
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           local.set 95
           i32.const 0
-          i32.load offset=1320 align=1
+          i32.load offset=1576 align=1
           local.get 95
           i32.lt_u
           if ;; label = @4
@@ -3186,35 +3056,35 @@
             end
             i32.const 0
             local.get 97
-            i32.store offset=1280 align=1
+            i32.store offset=1536 align=1
             i32.const 0
             local.get 97
             local.get 96
             i32.add
-            i32.store offset=1284 align=1
+            i32.store offset=1540 align=1
             i32.const 0
             local.get 95
-            i32.store offset=1320 align=1
+            i32.store offset=1576 align=1
           end
           i32.const 0
           i32.const 1
-          i32.store offset=1312 align=1
+          i32.store offset=1568 align=1
         end
         i32.const 0
-        i32.load offset=1312 align=1
+        i32.load offset=1568 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 0
-          i32.load offset=1324 align=1
+          i32.load offset=1580 align=1
           select
           local.set 98
           i32.const 0
-          i32.load offset=1316 align=1
+          i32.load offset=1572 align=1
           local.set 99
           local.get 98
           local.get 99
@@ -3235,10 +3105,10 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1324 align=1
+              i32.load offset=1580 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1280 align=1
+                i32.load offset=1536 align=1
                 local.get 99
                 i32.const 28
                 i32.mul
@@ -3247,7 +3117,7 @@
                 local.set 102
               else
                 i32.const 0
-                i32.load offset=1248 align=1
+                i32.load offset=1504 align=1
                 local.get 99
                 i32.const 10
                 i32.shr_u
@@ -3264,7 +3134,7 @@
                 local.set 102
               end
               i32.const 0
-              i32.load offset=1280 align=1
+              i32.load offset=1536 align=1
               local.get 99
               i32.const 28
               i32.mul
@@ -3297,7 +3167,7 @@
           end
           i32.const 0
           local.get 101
-          i32.store offset=1316 align=1
+          i32.store offset=1572 align=1
           local.get 101
           local.get 98
           i32.lt_u
@@ -3306,20 +3176,20 @@
             return
           end
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           i32.const 28
           i32.mul
           local.set 104
           i32.const 0
-          i32.load offset=1284 align=1
+          i32.load offset=1540 align=1
           local.get 104
           i32.add
           i32.const 0
-          i32.load offset=1280 align=1
+          i32.load offset=1536 align=1
           local.get 104
           i32.add
           i32.const 0
-          i32.load offset=1252 align=1
+          i32.load offset=1508 align=1
           i32.const 28
           i32.mul
           local.get 104
@@ -3327,44 +3197,44 @@
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1288 align=1
+          i32.store offset=1544 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1292 align=1
+          i32.store offset=1548 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1296 align=1
+          i32.store offset=1552 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1300 align=1
+          i32.store offset=1556 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1312 align=1
+          i32.store offset=1568 align=1
         end
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1512 align=1
         i32.const 28
         i32.mul
         local.set 105
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1536 align=1
         local.set 106
         i32.const 0
-        i32.load offset=1284 align=1
+        i32.load offset=1540 align=1
         local.set 107
         i32.const 0
-        i32.load offset=1296 align=1
+        i32.load offset=1552 align=1
         local.set 108
         i32.const 0
-        i32.load offset=1300 align=1
+        i32.load offset=1556 align=1
         local.set 109
         i32.const 2097152
         local.set 112
         i32.const 0
-        i32.load offset=1288 align=1
+        i32.load offset=1544 align=1
         local.set 113
         i32.const 0
-        i32.load offset=1292 align=1
+        i32.load offset=1548 align=1
         local.set 114
         block ;; label = @3
           block ;; label = @4
@@ -3608,43 +3478,43 @@
           end
           i32.const 0
           local.get 106
-          i32.store offset=1280 align=1
+          i32.store offset=1536 align=1
           i32.const 0
           local.get 107
-          i32.store offset=1284 align=1
+          i32.store offset=1540 align=1
           i32.const 0
           local.get 108
-          i32.store offset=1296 align=1
+          i32.store offset=1552 align=1
           i32.const 0
           local.get 109
-          i32.store offset=1300 align=1
+          i32.store offset=1556 align=1
           i32.const 0
           local.get 113
-          i32.store offset=1288 align=1
+          i32.store offset=1544 align=1
           i32.const 0
           local.get 114
-          i32.store offset=1292 align=1
+          i32.store offset=1548 align=1
           i32.const 1
           return
         end
         i32.const 0
         local.get 106
-        i32.store offset=1280 align=1
+        i32.store offset=1536 align=1
         i32.const 0
         local.get 107
-        i32.store offset=1284 align=1
+        i32.store offset=1540 align=1
         i32.const 0
         local.get 108
-        i32.store offset=1296 align=1
+        i32.store offset=1552 align=1
         i32.const 0
         local.get 109
-        i32.store offset=1300 align=1
+        i32.store offset=1556 align=1
         i32.const 0
         local.get 113
-        i32.store offset=1288 align=1
+        i32.store offset=1544 align=1
         i32.const 0
         local.get 114
-        i32.store offset=1292 align=1
+        i32.store offset=1548 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -3658,42 +3528,42 @@
         local.get 126
         local.set 127
         i32.const 0
-        i32.load offset=1256 align=1
+        i32.load offset=1512 align=1
         local.get 126
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1256 align=1
+          i32.load offset=1512 align=1
           local.set 127
         end
         i32.const 0
         local.get 127
-        i32.store offset=1256 align=1
+        i32.store offset=1512 align=1
         i32.const 0
         local.get 127
-        i32.store offset=1316 align=1
+        i32.store offset=1572 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1312 align=1
+        i32.store offset=1568 align=1
         i32.const 0
         local.get 126
         i32.const 0
         i32.ne
-        i32.store offset=1324 align=1
+        i32.store offset=1580 align=1
         local.get 126
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1316 align=1
+          i32.store offset=1572 align=1
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1328 align=1
+        i32.store offset=1584 align=1
       end
       i32.const 0
       i32.const 3
-      i32.store offset=1600 align=1
+      i32.store offset=2368 align=1
     end
     i32.const 0
     return
@@ -3703,7 +3573,7 @@
     (local i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -3725,10 +3595,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1524 align=1
+      i32.store offset=2036 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1520 align=1
+      i32.store offset=2032 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -3740,49 +3610,49 @@
     i64.load offset=1056 align=1
     local.set 5
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 24
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 25
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 26
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=1524 align=1
+    i32.load offset=2036 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    i32.load offset=2032 align=1
     i32.const 30
     i32.mul
     i32.add
@@ -3790,17 +3660,17 @@
     i32.const 0
     local.set 12
     i32.const 0
-    i32.load offset=1256 align=1
+    i32.load offset=1512 align=1
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1588 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1584 align=1
     select
     local.set 13
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1588 align=1
     local.set 14
     local.get 14
     local.get 13
@@ -3817,7 +3687,7 @@
     if ;; label = @1
       loop ;; label = @2
         i32.const 0
-        i32.load offset=1280 align=1
+        i32.load offset=1536 align=1
         local.get 14
         i32.const 28
         i32.mul
@@ -3903,62 +3773,62 @@
     end
     i32.const 0
     local.get 15
-    i32.store offset=1332 align=1
+    i32.store offset=1588 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1392 align=1
+    i32.store offset=1904 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1408 align=1
+    i32.store offset=1920 align=1
     i32.const 0
     local.get 7
-    i32.store offset=1424 align=1
+    i32.store offset=1936 align=1
     local.get 8
     local.get 12
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1428 align=1
+    i32.store offset=1940 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1440 align=1
+    i32.store offset=1952 align=1
     i32.const 0
     local.get 10
-    i32.store offset=1456 align=1
+    i32.store offset=1968 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1472 align=1
+    i32.store offset=1984 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1488 align=1
+    i32.store offset=2000 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1504 align=1
+    i32.store offset=2016 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1536 align=1
+    i32.store offset=2048 align=1
     i32.const 0
-    i32.load offset=1536 align=1
+    i32.load offset=2048 align=1
     local.set 27
     i32.const 0
     i32.const 0
-    i32.store offset=1536 align=1
+    i32.store offset=2048 align=1
     i32.const 0
     local.get 27
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1392
+    i32.const 1904
     i32.store offset=28 align=1
     local.get 27
     i32.const 0
-    i32.load offset=1256 align=1
+    i32.load offset=1512 align=1
     i32.const 0
-    i32.load offset=1332 align=1
+    i32.load offset=1588 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1328 align=1
+    i32.load offset=1584 align=1
     select
     i32.or
     if ;; label = @1

@@ -181,11 +181,59 @@
     i64.const 14
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1392 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1408 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1424 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i64 i64 i64 i32 i64 i64 i64 i64 i32)
+    (local i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i64 i64 i64 i32 i64 i64 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -203,7 +251,7 @@
     local.set 5
     local.get 0
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -225,15 +273,15 @@
       end
       i32.const 0
       local.get 7
-      i32.store offset=1188 align=1
+      i32.store offset=1444 align=1
       i32.const 0
       local.get 6
-      i32.store offset=1184 align=1
+      i32.store offset=1440 align=1
     end
     i32.const 0
-    i32.load offset=1188 align=1
+    i32.load offset=1444 align=1
     i32.const 0
-    i32.load offset=1184 align=1
+    i32.load offset=1440 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -271,7 +319,7 @@
       select
       local.set 17
       i32.const 0
-      i32.load offset=1200 align=1
+      i32.load offset=1456 align=1
       i32.const 0
       local.get 17
       select
@@ -396,285 +444,107 @@
               i32.add
               local.set 22
               local.get 20
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 22
-                local.get 15
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 22
-                local.get 15
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 22
-                local.get 15
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 22
-                local.get 15
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 9
-                i32.const 16
-                i32.add
-                local.set 9
-              else
-                local.get 22
-                local.get 15
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 15
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 22
-                local.get 20
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 22
-                local.get 22
-                local.get 8
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 9
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 23
+              local.get 22
+              local.get 15
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 23
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 22
+              local.get 23
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 20
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 24
+              local.get 22
+              local.get 15
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 24
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 22
+              local.get 24
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 20
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 25
+              local.get 22
+              local.get 15
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 25
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 22
+              local.get 25
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 20
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 26
+              local.get 22
+              local.get 15
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 26
+              i32.const 4
+              i32.shl
+              v128.load offset=1184 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 22
+              local.get 26
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 22
+              local.get 22
+              local.get 8
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 9
             end
             local.get 15
             i32.const 16
@@ -685,7 +555,7 @@
         end
         i32.const 0
         local.get 9
-        i32.store offset=1200 align=1
+        i32.store offset=1456 align=1
         i32.const 1
         local.set 17
         local.get 9
@@ -716,18 +586,18 @@
       i32.eq
       if ;; label = @2
         local.get 9
-        local.set 23
+        local.set 27
         i32.const 0
-        local.set 24
+        local.set 28
         i32.const 0
         local.set 9
-        local.get 24
-        local.get 23
+        local.get 28
+        local.get 27
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             local.get 8
-            local.get 24
+            local.get 28
             i32.const 2
             i32.shl
             i32.add
@@ -741,61 +611,61 @@
             local.get 15
             i32.store align=1
             i32.const 0
-            local.set 25
+            local.set 29
             i32.const 0
-            local.set 26
+            local.set 30
             local.get 12
             local.get 15
             i32.const 4
             i32.mul
             i32.add
             i64.load32_s align=1
-            local.set 27
+            local.set 31
             local.get 3
-            local.get 27
+            local.get 31
             i64.le_s
-            local.set 28
-            local.get 25
-            local.get 28
+            local.set 32
+            local.get 29
+            local.get 32
             i32.eqz
             i32.or
-            local.set 25
+            local.set 29
             local.get 12
             local.get 15
             i32.const 4
             i32.mul
             i32.add
             i64.load32_s align=1
-            local.set 29
-            local.get 29
+            local.set 33
+            local.get 33
             local.get 4
             i64.le_s
-            local.set 30
-            local.get 25
-            local.get 30
+            local.set 34
+            local.get 29
+            local.get 34
             i32.eqz
             i32.or
-            local.set 25
-            local.get 25
+            local.set 29
+            local.get 29
             i32.eqz
-            local.set 31
+            local.set 35
             local.get 9
-            local.get 31
+            local.get 35
             i32.add
             local.set 9
-            local.get 24
+            local.get 28
             i32.const 1
             i32.add
-            local.set 24
-            local.get 24
-            local.get 23
+            local.set 28
+            local.get 28
+            local.get 27
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
         local.get 9
-        i32.store offset=1200 align=1
+        i32.store offset=1456 align=1
         i32.const 2
         local.set 17
         local.get 9
@@ -826,18 +696,18 @@
       i32.eq
       if ;; label = @2
         local.get 9
-        local.set 32
+        local.set 36
         i32.const 0
-        local.set 33
+        local.set 37
         i32.const 0
         local.set 9
-        local.get 33
-        local.get 32
+        local.get 37
+        local.get 36
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             local.get 8
-            local.get 33
+            local.get 37
             i32.const 2
             i32.shl
             i32.add
@@ -856,28 +726,28 @@
             i32.mul
             i32.add
             i64.load32_s align=1
-            local.set 34
-            local.get 34
+            local.set 38
+            local.get 38
             local.get 5
             i64.lt_s
-            local.set 35
+            local.set 39
             local.get 9
-            local.get 35
+            local.get 39
             i32.add
             local.set 9
-            local.get 33
+            local.get 37
             i32.const 1
             i32.add
-            local.set 33
-            local.get 33
-            local.get 32
+            local.set 37
+            local.get 37
+            local.get 36
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
         local.get 9
-        i32.store offset=1200 align=1
+        i32.store offset=1456 align=1
         i32.const 3
         local.set 17
         local.get 9
@@ -915,118 +785,118 @@
     i32.const 0
     i32.load offset=1168 align=1
     select
-    local.set 36
+    local.set 40
     i32.const 0
     i32.load offset=1168 align=1
-    local.set 37
+    local.set 41
     i32.const 0
     i32.load offset=64 align=1
-    local.set 39
-    local.get 39
-    i32.load align=1
-    local.set 40
-    local.get 39
-    i32.load offset=32 align=1
-    local.set 41
-    local.get 39
-    i32.load offset=64 align=1
-    local.set 42
-    local.get 39
-    i32.load offset=96 align=1
     local.set 43
-    i32.const 1104
+    local.get 43
+    i32.load align=1
     local.set 44
-    local.get 44
-    i64.load align=1
-    local.get 44
-    i64.load offset=8 align=1
-    local.set 46
+    local.get 43
+    i32.load offset=32 align=1
     local.set 45
-    local.get 44
-    i32.load8_u offset=16
+    local.get 43
+    i32.load offset=64 align=1
+    local.set 46
+    local.get 43
+    i32.load offset=96 align=1
     local.set 47
+    i32.const 1104
+    local.set 48
+    local.get 48
+    i64.load align=1
+    local.get 48
+    i64.load offset=8 align=1
+    local.set 50
+    local.set 49
+    local.get 48
+    i32.load8_u offset=16
+    local.set 51
     block ;; label = @1
       loop ;; label = @2
-        local.get 36
-        local.get 37
+        local.get 40
+        local.get 41
         i32.le_u
         br_if 1 (;@1;)
         i32.const 0
-        local.get 36
+        local.get 40
         i32.store offset=1172 align=1
         i32.const 0
-        local.get 37
+        local.get 41
         i32.store offset=1168 align=1
-        local.get 36
-        local.get 37
+        local.get 40
+        local.get 41
         i32.sub
-        local.set 48
-        local.get 37
-        local.get 48
+        local.set 52
+        local.get 41
+        local.get 52
         i32.const 1024
-        local.get 48
+        local.get 52
         i32.const 1024
         i32.lt_u
         select
         i32.add
-        local.set 49
-        local.get 37
-        local.get 49
+        local.set 53
+        local.get 41
+        local.get 53
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             local.get 8
-            local.get 37
+            local.get 41
             i32.const 2
             i32.shl
             i32.add
             i32.load align=1
-            local.set 38
-            local.get 43
-            local.get 38
+            local.set 42
+            local.get 47
+            local.get 42
             i32.const 4
             i32.mul
             i32.add
             i64.load32_s align=1
-            local.set 50
-            local.get 41
-            local.get 38
-            i32.const 4
-            i32.mul
-            i32.add
-            i64.load32_s align=1
-            local.set 51
-            local.get 50
-            local.get 51
-            i64.mul
-            local.set 52
-            i32.const 1
-            local.set 53
-            local.get 53
-            local.set 47
-            local.get 52
-            local.get 52
-            i64.const 63
-            i64.shr_s
-            local.set 55
             local.set 54
             local.get 45
-            local.get 46
+            local.get 42
+            i32.const 4
+            i32.mul
+            i32.add
+            i64.load32_s align=1
+            local.set 55
             local.get 54
             local.get 55
-            i64.add128
-            local.set 57
+            i64.mul
             local.set 56
-            local.get 56
+            i32.const 1
+            local.set 57
             local.get 57
-            local.set 46
-            local.set 45
-            local.get 37
+            local.set 51
+            local.get 56
+            local.get 56
+            i64.const 63
+            i64.shr_s
+            local.set 59
+            local.set 58
+            local.get 49
+            local.get 50
+            local.get 58
+            local.get 59
+            i64.add128
+            local.set 61
+            local.set 60
+            local.get 60
+            local.get 61
+            local.set 50
+            local.set 49
+            local.get 41
             i32.const 1
             i32.add
-            local.set 37
-            local.get 37
-            local.get 49
+            local.set 41
+            local.get 41
+            local.get 53
             i32.lt_u
             br_if 0 (;@4;)
           end
@@ -1035,15 +905,15 @@
       end
     end
     i32.const 1104
-    local.set 58
-    local.get 58
-    local.get 45
+    local.set 62
+    local.get 62
+    local.get 49
     i64.store align=1
-    local.get 58
-    local.get 46
+    local.get 62
+    local.get 50
     i64.store offset=8 align=1
-    local.get 58
-    local.get 47
+    local.get 62
+    local.get 51
     i32.store8 offset=16
     i32.const 0
     i32.const 0
@@ -1071,7 +941,7 @@
     (local i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1093,10 +963,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1252 align=1
+      i32.store offset=1508 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1114,25 +984,25 @@
     i64.load32_s offset=1088 align=1
     local.set 7
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 17
     i32.mul
     i32.add
@@ -1217,31 +1087,31 @@
     end
     i32.const 0
     local.get 8
-    i32.store offset=1216 align=1
+    i32.store offset=1472 align=1
     local.get 9
     local.get 11
     local.get 10
     call 5
     i32.const 0
     local.get 10
-    i32.store offset=1220 align=1
+    i32.store offset=1476 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1232 align=1
+    i32.store offset=1488 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     local.set 22
     i32.const 0
     i32.const 0
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
     local.get 22
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1216
+    i32.const 1472
     i32.store offset=28 align=1
     local.get 22
     i32.const 1

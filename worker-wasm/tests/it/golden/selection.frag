@@ -185,11 +185,59 @@
     i64.const 12
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1168 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1392 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1408 align=1
+    i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
     i64.load offset=1024 align=1
     local.set 1
@@ -207,7 +255,7 @@
     local.set 5
     local.get 0
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1424 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -229,15 +277,15 @@
       end
       i32.const 0
       local.get 7
-      i32.store offset=1172 align=1
+      i32.store offset=1428 align=1
       i32.const 0
       local.get 6
-      i32.store offset=1168 align=1
+      i32.store offset=1424 align=1
     end
     i32.const 0
-    i32.load offset=1172 align=1
+    i32.load offset=1428 align=1
     i32.const 0
-    i32.load offset=1168 align=1
+    i32.load offset=1424 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -278,7 +326,7 @@
       select
       local.set 18
       i32.const 0
-      i32.load offset=1184 align=1
+      i32.load offset=1440 align=1
       i32.const 0
       local.get 18
       select
@@ -455,285 +503,107 @@
               i32.add
               local.set 24
               local.get 22
-              i32.const 65535
-              i32.eq
-              if ;; label = @6
-                local.get 24
-                local.get 16
-                i32x4.splat
-                v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
-                i32x4.add
-                v128.store align=1
-                local.get 24
-                local.get 16
-                i32x4.splat
-                v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-                i32x4.add
-                v128.store offset=16 align=1
-                local.get 24
-                local.get 16
-                i32x4.splat
-                v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
-                i32x4.add
-                v128.store offset=32 align=1
-                local.get 24
-                local.get 16
-                i32x4.splat
-                v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
-                i32x4.add
-                v128.store offset=48 align=1
-                local.get 9
-                i32.const 16
-                i32.add
-                local.set 9
-              else
-                local.get 24
-                local.get 16
-                i32.const 0
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 0
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 1
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 1
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 2
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 2
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 3
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 3
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 4
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 4
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 5
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 5
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 6
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 6
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 7
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 7
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 8
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 8
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 9
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 9
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 10
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 10
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 11
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 11
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 12
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 12
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 13
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 13
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 14
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 14
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 16
-                i32.const 15
-                i32.add
-                i32.store align=1
-                local.get 24
-                local.get 22
-                i32.const 15
-                i32.shr_u
-                i32.const 1
-                i32.and
-                i32.const 2
-                i32.shl
-                i32.add
-                local.set 24
-                local.get 24
-                local.get 8
-                i32.sub
-                i32.const 2
-                i32.shr_u
-                local.set 9
-              end
+              i32.const 0
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 25
+              local.get 24
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
+              i32x4.add
+              local.get 25
+              i32.const 4
+              i32.shl
+              v128.load offset=1168 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 24
+              local.get 25
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 24
+              local.get 22
+              i32.const 4
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 26
+              local.get 24
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
+              i32x4.add
+              local.get 26
+              i32.const 4
+              i32.shl
+              v128.load offset=1168 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 24
+              local.get 26
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 24
+              local.get 22
+              i32.const 8
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 27
+              local.get 24
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              i32x4.add
+              local.get 27
+              i32.const 4
+              i32.shl
+              v128.load offset=1168 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 24
+              local.get 27
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 24
+              local.get 22
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 28
+              local.get 24
+              local.get 16
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 28
+              i32.const 4
+              i32.shl
+              v128.load offset=1168 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 24
+              local.get 28
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 24
+              local.get 24
+              local.get 8
+              i32.sub
+              i32.const 2
+              i32.shr_u
+              local.set 9
             end
             local.get 16
             i32.const 16
@@ -744,7 +614,7 @@
         end
         i32.const 0
         local.get 9
-        i32.store offset=1184 align=1
+        i32.store offset=1440 align=1
         i32.const 1
         local.set 18
         local.get 9
@@ -775,18 +645,18 @@
       i32.eq
       if ;; label = @2
         local.get 9
-        local.set 25
+        local.set 29
         i32.const 0
-        local.set 26
+        local.set 30
         i32.const 0
         local.set 9
-        local.get 26
-        local.get 25
+        local.get 30
+        local.get 29
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             local.get 8
-            local.get 26
+            local.get 30
             i32.const 2
             i32.shl
             i32.add
@@ -805,7 +675,7 @@
             i32.mul
             i32.add
             i32.load align=1
-            local.set 27
+            local.set 31
             local.get 14
             local.get 16
             i32.const 16
@@ -819,21 +689,21 @@
             i32.mul
             i32.add
             i32.load offset=8 align=1
-            local.get 27
+            local.get 31
             i32.const 12
             i32.le_u
             select
-            local.set 28
-            local.get 27
+            local.set 32
+            local.get 31
             local.get 5
             i32.eq
-            local.set 29
-            local.get 29
+            local.set 33
+            local.get 33
             if ;; label = @5
-              local.get 28
+              local.get 32
               i64.load align=1
               i64.const 1
-              local.get 27
+              local.get 31
               i32.const 3
               i32.shl
               i64.extend_i32_u
@@ -841,7 +711,7 @@
               i64.const 1
               i64.sub
               i64.const -1
-              local.get 27
+              local.get 31
               i32.const 8
               i32.lt_u
               select
@@ -864,39 +734,39 @@
               i64.and
               i64.xor
               i64.eqz
-              local.set 29
-              local.get 29
-              local.get 27
+              local.set 33
+              local.get 33
+              local.get 31
               i32.const 8
               i32.gt_u
               i32.and
               if ;; label = @6
-                local.get 28
+                local.get 32
                 local.get 4
-                local.get 27
+                local.get 31
                 call 7
-                local.set 29
+                local.set 33
               end
             end
-            local.get 29
-            local.set 30
+            local.get 33
+            local.set 34
             local.get 9
-            local.get 30
+            local.get 34
             i32.add
             local.set 9
-            local.get 26
+            local.get 30
             i32.const 1
             i32.add
-            local.set 26
-            local.get 26
-            local.get 25
+            local.set 30
+            local.get 30
+            local.get 29
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
         local.get 9
-        i32.store offset=1184 align=1
+        i32.store offset=1440 align=1
         i32.const 2
         local.set 18
         local.get 9
@@ -933,23 +803,23 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 31
-      local.get 31
+      local.set 35
+      local.get 35
       i32.const 4
       i32.mul
       call 4
-      local.set 32
-      local.get 32
+      local.set 36
+      local.get 36
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 32
+      local.get 36
       i32.store offset=1124 align=1
       i32.const 0
-      local.get 31
+      local.get 35
       i32.store offset=1120 align=1
     end
     i32.const 0
@@ -958,28 +828,28 @@
     i32.const 0
     i32.load offset=1152 align=1
     select
-    local.set 33
+    local.set 37
     i32.const 0
     i32.load offset=1152 align=1
-    local.set 34
+    local.set 38
     i32.const 0
     i32.load offset=64 align=1
-    local.set 36
-    local.get 36
-    i32.load align=1
-    local.set 37
-    local.get 36
-    i32.load offset=4 align=1
-    local.set 38
-    local.get 36
-    i32.load offset=32 align=1
-    local.set 39
-    local.get 36
-    i32.load offset=64 align=1
     local.set 40
-    local.get 36
-    i32.load offset=96 align=1
+    local.get 40
+    i32.load align=1
     local.set 41
+    local.get 40
+    i32.load offset=4 align=1
+    local.set 42
+    local.get 40
+    i32.load offset=32 align=1
+    local.set 43
+    local.get 40
+    i32.load offset=64 align=1
+    local.set 44
+    local.get 40
+    i32.load offset=96 align=1
+    local.set 45
     i32.const 0
     i32.load offset=1124 align=1
     i32.const 0
@@ -987,121 +857,121 @@
     i32.const 0
     i32.mul
     i32.add
-    local.set 42
+    local.set 46
     i32.const 0
-    local.set 43
-    local.get 34
-    local.get 33
+    local.set 47
+    local.get 38
+    local.get 37
     i32.lt_u
     if ;; label = @1
       loop ;; label = @2
         local.get 8
-        local.get 34
+        local.get 38
         i32.const 2
         i32.shl
         i32.add
         i32.load align=1
-        local.set 35
-        local.get 41
-        local.get 35
+        local.set 39
+        local.get 45
+        local.get 39
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
-        local.set 44
-        local.get 41
-        local.get 35
-        i32.const 4
-        i32.mul
-        i32.add
-        i32.load align=1
-        local.set 45
-        local.get 45
-        i32.eqz
-        local.set 46
-        local.get 46
-        if ;; label = @3
-          i32.const 1
-          local.get 35
-          call 0
-          return
-        end
-        local.get 44
-        i32.const -2147483648
-        i32.eq
-        local.get 45
-        i32.const -1
-        i32.eq
-        i32.and
-        local.set 47
-        local.get 47
-        if ;; label = @3
-          i32.const 2
-          local.get 35
-          call 0
-          return
-        end
-        local.get 44
-        i32.const 1
-        local.get 45
-        local.get 46
-        local.get 47
-        i32.or
-        select
-        i32.div_s
         local.set 48
-        local.get 41
-        local.get 35
+        local.get 45
+        local.get 39
         i32.const 4
         i32.mul
         i32.add
         i32.load align=1
         local.set 49
-        local.get 48
         local.get 49
-        i32.eq
+        i32.eqz
         local.set 50
         local.get 50
         if ;; label = @3
-          local.get 41
-          local.get 35
+          i32.const 1
+          local.get 39
+          call 0
+          return
+        end
+        local.get 48
+        i32.const -2147483648
+        i32.eq
+        local.get 49
+        i32.const -1
+        i32.eq
+        i32.and
+        local.set 51
+        local.get 51
+        if ;; label = @3
+          i32.const 2
+          local.get 39
+          call 0
+          return
+        end
+        local.get 48
+        i32.const 1
+        local.get 49
+        local.get 50
+        local.get 51
+        i32.or
+        select
+        i32.div_s
+        local.set 52
+        local.get 45
+        local.get 39
+        i32.const 4
+        i32.mul
+        i32.add
+        i32.load align=1
+        local.set 53
+        local.get 52
+        local.get 53
+        i32.eq
+        local.set 54
+        local.get 54
+        if ;; label = @3
+          local.get 45
+          local.get 39
           i32.const 4
           i32.mul
           i32.add
           i32.load align=1
-          local.set 51
-          local.get 42
-          local.get 43
+          local.set 55
+          local.get 46
+          local.get 47
           i32.const 4
           i32.mul
           i32.add
-          local.set 52
-          local.get 52
-          local.get 51
+          local.set 56
+          local.get 56
+          local.get 55
           i32.store align=1
-          local.get 43
+          local.get 47
           i32.const 1
           i32.add
-          local.set 43
+          local.set 47
         end
-        local.get 34
+        local.get 38
         i32.const 1
         i32.add
-        local.set 34
-        local.get 34
-        local.get 33
+        local.set 38
+        local.get 38
+        local.get 37
         i32.lt_u
         br_if 0 (;@2;)
       end
     end
     i32.const 0
-    local.get 42
+    local.get 46
     i32.store offset=1088 align=1
     i32.const 0
-    local.get 43
+    local.get 47
     i32.store offset=1104 align=1
     i32.const 0
-    local.get 43
+    local.get 47
     i32.store offset=1136 align=1
     i32.const 0
     i32.const 0

@@ -1598,7 +1598,7 @@
     (local i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1620,26 +1620,26 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1252 align=1
+      i32.store offset=1508 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
     i64.load offset=1024 align=1
     local.set 3
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 8
     i32.mul
     i32.add
@@ -1730,30 +1730,30 @@
     i32.store offset=1124 align=1
     i32.const 0
     local.get 4
-    i32.store offset=1184 align=1
+    i32.store offset=1440 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1200 align=1
+    i32.store offset=1456 align=1
     i32.const 0
     local.get 5
-    i32.store offset=1216 align=1
+    i32.store offset=1472 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1232 align=1
+    i32.store offset=1488 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     local.set 16
     i32.const 0
     i32.const 0
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
     local.get 16
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1184
+    i32.const 1440
     i32.store offset=28 align=1
     local.get 16
     i32.const 0

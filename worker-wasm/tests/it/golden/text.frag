@@ -378,6 +378,54 @@
     i64.const 2
     i64.store offset=632 align=1
     i32.const 0
+    v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1152 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1168 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1184 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.store offset=1200 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1216 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1232 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.store offset=1248 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.store offset=1264 align=1
+    i32.const 0
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.store offset=1280 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1296 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1312 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.store offset=1328 align=1
+    i32.const 0
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.store offset=1344 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1360 align=1
+    i32.const 0
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.store offset=1376 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1392 align=1
+    i32.const 0
     return
     unreachable
   )
@@ -548,7 +596,7 @@
     local.set 16
     local.get 0
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -570,15 +618,15 @@
       end
       i32.const 0
       local.get 18
-      i32.store offset=1156 align=1
+      i32.store offset=1412 align=1
       i32.const 0
       local.get 17
-      i32.store offset=1152 align=1
+      i32.store offset=1408 align=1
     end
     i32.const 0
-    i32.load offset=1156 align=1
+    i32.load offset=1412 align=1
     i32.const 0
-    i32.load offset=1152 align=1
+    i32.load offset=1408 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -613,7 +661,7 @@
       select
       local.set 27
       i32.const 0
-      i32.load offset=1168 align=1
+      i32.load offset=1424 align=1
       i32.const 0
       local.get 27
       select
@@ -735,7 +783,7 @@
         end
         i32.const 0
         local.get 20
-        i32.store offset=1168 align=1
+        i32.store offset=1424 align=1
         i32.const 1
         local.set 27
         local.get 20
@@ -913,7 +961,7 @@
         end
         i32.const 0
         local.get 20
-        i32.store offset=1168 align=1
+        i32.store offset=1424 align=1
         i32.const 2
         local.set 27
       end
@@ -1718,7 +1766,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -1740,10 +1788,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1252 align=1
+      i32.store offset=1508 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1248 align=1
+      i32.store offset=1504 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -1758,33 +1806,33 @@
     i32.load offset=1044 align=1
     local.set 6
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 32
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=1252 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1248 align=1
+    i32.load offset=1504 align=1
     i32.const 33
     i32.mul
     i32.add
@@ -1920,37 +1968,37 @@
     end
     i32.const 0
     local.get 7
-    i32.store offset=1184 align=1
+    i32.store offset=1440 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1200 align=1
+    i32.store offset=1456 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1216 align=1
+    i32.store offset=1472 align=1
     local.get 9
     local.get 11
     local.get 10
     call 5
     i32.const 0
     local.get 10
-    i32.store offset=1220 align=1
+    i32.store offset=1476 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1232 align=1
+    i32.store offset=1488 align=1
     i32.const 0
     local.get 11
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
-    i32.load offset=1264 align=1
+    i32.load offset=1520 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1264 align=1
+    i32.store offset=1520 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1184
+    i32.const 1440
     i32.store offset=28 align=1
     local.get 26
     i32.const 0
