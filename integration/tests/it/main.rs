@@ -20,4 +20,5 @@ mod slt;
 mod telemetry;
 mod tickets;
 mod tpch;
+mod tpch_variants;
 mod worker;

@@ -46,7 +46,7 @@ async fn check_all(scale_factor: &str) -> Result<()> {
         }
     }
     for query in [1, 3, 6, 14] {
-        if let Err(error) = check_compiled(&mut client, query).await {
+        if let Err(error) = check_compiled(&mut client, &query_text(query)?).await {
             wrong.push(format!("q{query:02}, how it runs: {error:#}"));
         }
     }
@@ -80,9 +80,8 @@ pub(crate) fn query_text(query: u32) -> Result<String> {
     )?)
 }
 
-/// Without the host's help, no operator of the query is DataFusion's own, and each has its row.
-async fn check_compiled(client: &mut Client, query: u32) -> Result<()> {
-    let sql = query_text(query)?;
+/// Without the host's help, no operator of the query is DataFusion's own, and each has its row. Leaves the session so.
+pub(crate) async fn check_compiled(client: &mut Client, sql: &str) -> Result<()> {
     for set in ["SET murre.compile = 'never'", "SET murre.host_eval = true"] {
         client.execute_update(set.to_owned(), None).await?;
     }
@@ -143,7 +142,7 @@ pub(crate) async fn check(client: &mut Client, query: u32, scale_factor: &str) -
 
 /// Numbers differ in type and scale between engines: they are compared as numbers, everything else as text.
 /// An average of decimals has 6 digits after the point here and is a float in the answers.
-fn same_value(actual: &str, expected: &str) -> bool {
+pub(crate) fn same_value(actual: &str, expected: &str) -> bool {
     let (Ok(a), Ok(e)) = (actual.parse::<f64>(), expected.parse::<f64>()) else {
         return actual == expected;
     };
