@@ -55,6 +55,7 @@ pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, Co
     let Staged { plan: cut, reach } = staged;
     let mut choice = Choice {
         mode: settings.compile,
+        wanted: gain::Wanted::of(&cut),
         modules: ctx.engine.modules(),
         fragments: Vec::new(),
     };
@@ -118,6 +119,7 @@ fn sort(source: DataFusionError) -> CompileError {
 /// Which pieces of a plan become fragments.
 struct Choice<'a> {
     mode: CompileMode,
+    wanted: gain::Wanted,
     /// `None` where this machine cannot run modules.
     modules: Option<&'a Arc<ModuleCache>>,
     fragments: Vec<Arc<Modules>>,
@@ -126,7 +128,7 @@ struct Choice<'a> {
 impl Assemble for Choice<'_> {
     fn wants(&mut self, plan: &Arc<dyn ExecutionPlan>) -> Result<(), Reason> {
         match self.mode {
-            CompileMode::Auto => gain::wants(plan),
+            CompileMode::Auto => self.wanted.wants(plan),
             CompileMode::Always | CompileMode::Never => Ok(()),
         }
     }

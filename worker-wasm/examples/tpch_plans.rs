@@ -42,6 +42,7 @@ const WAYS: [(&str, Option<Choice>); 4] = [
 
 struct Compile<'a> {
     choice: Choice,
+    wanted: gain::Wanted,
     cache: &'a ModuleCache,
     fragments: usize,
 }
@@ -54,7 +55,7 @@ impl Assemble for Compile<'_> {
                 Err(Reason::Choice("not wanted".to_owned()))
             }
             Choice::NoJoins => Ok(()),
-            Choice::Auto => gain::wants(plan),
+            Choice::Auto => self.wanted.wants(plan),
         }
     }
 
@@ -133,6 +134,7 @@ async fn run(
                 Some(choice) => {
                     let mut compile = Compile {
                         choice,
+                        wanted: gain::Wanted::of(&plan),
                         cache,
                         fragments: 0,
                     };

@@ -5,26 +5,115 @@
 //!   which there may be as many as rows, they do not: the tables of both miss the caches alike.
 //! - Filters that leave few rows gain 2 times where a comparison of numbers comes first, as most columns are then copied
 //!   for few rows. Of rows that mostly pass, copying them in and out costs what compiled expressions save.
-//! - Joins and sorts lose: DataFusion keeps columns where they are until it knows which rows it needs of them.
+//! - Joins gain up to 2 times where one number is the key and the table has some of its rows: most rows that probe then go
+//!   no further than a bitmap, and their other columns are not copied. They lose where the table is large or has text, as
+//!   its rows are written twice; where every row has a match, as they do what DataFusion does, row by row; and where rows
+//!   go out to another operator.
+//! - Sorts lose: DataFusion keeps columns where they are until it knows which rows it needs of them.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
+use arrow::datatypes::DataType;
 use datafusion::physical_plan::{
-    ExecutionPlan, aggregates::AggregateExec, joins::HashJoinExec, sorts::sort::SortExec,
+    ExecutionPlan,
+    aggregates::{AggregateExec, AggregateInputMode},
+    filter::FilterExec,
+    joins::HashJoinExec,
+    projection::ProjectionExec,
+    sorts::sort::SortExec,
 };
 
-use super::{Part, Piece, Reason};
+use super::{
+    Part, Piece, Reason, is_exchange,
+    join::{estimated_bytes, left_columns},
+};
 use crate::fragment::{Expr, Fragment, LikeClass, Mode, Operator, Sink, Type, verifier};
 
-/// Whether an operator should be in a piece, whatever else is.
-pub fn wants(plan: &Arc<dyn ExecutionPlan>) -> Result<(), Reason> {
-    // DataFusion puts rows on disk that do not fit, and sorts what is left of a query about as fast.
-    if plan.is::<SortExec>() || plan.is::<HashJoinExec>() {
-        return Err(Reason::Choice(
-            "DataFusion's own operator is as fast".to_owned(),
-        ));
+/// Tables that are estimated to take more lose. Bytes.
+const TABLE_BYTES_MAX: usize = 32 << 20;
+
+/// Operators of one plan that should be in pieces, if they can be.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Joins that gain, by their addresses: all of them stay where they are while the plan is lowered.
+    joins: HashSet<usize>,
+}
+
+impl Wanted {
+    /// Of a plan: joins count where an aggregation takes what they put out, and all between it and the scans gain.
+    pub fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
+        let mut joins = HashSet::new();
+        add_joins(plan, &mut joins);
+        Self { joins }
     }
-    Ok(())
+
+    /// Whether an operator of the plan should be in a piece, whatever else is.
+    pub fn wants(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<(), Reason> {
+        // DataFusion puts rows on disk that do not fit, and sorts what is left of a query about as fast.
+        let is_join = plan.is::<HashJoinExec>();
+        if plan.is::<SortExec>() || is_join && !self.joins.contains(&address(plan)) {
+            return Err(Reason::Choice(
+                "DataFusion's own operator is as fast".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn address(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    Arc::as_ptr(plan).cast::<()>() as usize
+}
+
+fn add_joins(plan: &Arc<dyn ExecutionPlan>, joins: &mut HashSet<usize>) {
+    let aggregate = plan.downcast_ref::<AggregateExec>();
+    if let Some(aggregate) =
+        aggregate.filter(|of| of.mode().input_mode() == AggregateInputMode::Raw)
+    {
+        let mut below = Vec::new();
+        if all_gain(aggregate.input(), &mut below) {
+            joins.extend(below);
+        }
+    }
+    let children = plan.children().into_iter();
+    children.for_each(|child| add_joins(child, joins));
+}
+
+/// Whether all joins down to scans and exchanges gain; their addresses.
+fn all_gain(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) -> bool {
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        joins.push(address(plan));
+        return join_gains(join) && all_gain(join.left(), joins) && all_gain(join.right(), joins);
+    }
+    let children = plan.children();
+    match children.as_slice() {
+        [] => true,
+        _ if is_exchange(plan.as_ref()) => true,
+        [child] if plan.is::<FilterExec>() || plan.is::<ProjectionExec>() => all_gain(child, joins),
+        _ => false,
+    }
+}
+
+/// Whether a join finds keys by a bitmap, as numbers are found, in a short table of short rows that leaves out most of them.
+fn join_gains(join: &HashJoinExec) -> bool {
+    let [(key, _)] = join.on() else {
+        return false;
+    };
+    let schema = join.left().schema();
+    let ty = |of: &DataType| Type::from_arrow(of);
+    let key = key.data_type(&schema).ok().and_then(|of| ty(&of));
+    let is_number = |of: Type| of.is_integer() || of == Type::Date32;
+    let mut kept = left_columns(join).into_iter();
+    key.is_some_and(is_number)
+        && join.filter().is_none()
+        && kept.all(|column| ty(schema.field(column).data_type()) != Some(Type::Utf8))
+        && estimated_bytes(join.left()) <= TABLE_BYTES_MAX
+        && selects(join.left())
+}
+
+/// Whether rows are left out of what a plan reads.
+fn selects(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let mut children = plan.children().into_iter();
+    plan.is::<FilterExec>() || plan.is::<HashJoinExec>() || children.any(selects)
 }
 
 /// Whether a piece is one that fragments run faster than DataFusion.
@@ -37,9 +126,10 @@ pub fn gains(piece: &Piece) -> bool {
     let mut sinks = fragment.pipelines.iter().map(|of| &of.sink);
     let aggregates = sinks
         .any(|sink| matches!(sink, Sink::Aggregate(aggregate) if aggregate.mode != Mode::Final));
-    match aggregates {
-        true => has_few_groups(fragment),
-        false => leaves_few_rows(part),
+    match (part.tables.is_empty(), aggregates) {
+        (true, true) => has_few_groups(fragment),
+        (true, false) => leaves_few_rows(part),
+        (false, aggregates) => aggregates,
     }
 }
 
@@ -111,14 +201,19 @@ fn leaves_few_rows(part: &Part) -> bool {
             Expr::Like(LikeClass::General | LikeClass::Contains, ..)
         )
     };
+    items.iter().any(numbers) && !items.iter().any(searches) && shrinks(part)
+}
+
+/// Whether few rows of what a piece reads are expected to come out of it.
+fn shrinks(part: &Part) -> bool {
     let rows = |plan: &Arc<dyn ExecutionPlan>| {
         let statistics = plan.partition_statistics(None).ok()?;
         statistics.num_rows.get_value().copied()
     };
-    let (Some(left), Some(all)) = (rows(&part.native), rows(&part.source)) else {
-        return false;
-    };
-    items.iter().any(numbers) && !items.iter().any(searches) && (left as f64) < all as f64 * FEW
+    match (rows(&part.native), rows(&part.source)) {
+        (Some(left), Some(all)) => (left as f64) < all as f64 * FEW,
+        _ => false,
+    }
 }
 
 /// Whether DataFusion's operator spares rows that a fragment reads: it ends with a number of groups, or tells its scan

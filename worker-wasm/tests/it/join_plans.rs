@@ -272,6 +272,22 @@ async fn errors_of_both_sides_come_out() {
 }
 
 #[tokio::test]
+async fn errors_behind_joins_have_the_text_of_datafusion() {
+    let context = with_sides(config(1, Tables::One));
+    for sql in [
+        "SELECT CAST(a.n + b.n AS TINYINT) FROM l a JOIN r b ON a.k = b.k",
+        "SELECT sum(b.i / (b.n - a.n)) FROM l a JOIN r b ON a.k = b.k",
+        "SELECT CAST(a.n * b.n * 100000 AS SMALLINT) FROM l a JOIN r b ON a.k = b.k AND a.n > 3",
+    ] {
+        let native = collect(plan(&context, sql).await, context.task_ctx()).await;
+        let native = native.unwrap_err().strip_backtrace();
+        let lowered = always(&plan(&context, sql).await).plan;
+        let error = collect(lowered, context.task_ctx()).await.unwrap_err();
+        assert_eq!(error.strip_backtrace(), native, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn a_table_that_memory_does_not_hold_is_a_typed_error() {
     for (bytes, fits) in [(4 << 20, false), (1 << 30, true)] {
         let runtime = RuntimeEnvBuilder::new()
