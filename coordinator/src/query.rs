@@ -1,7 +1,8 @@
 //! START HERE: the life of a query on one screen.
 //!
 //! [`prepare`] takes SQL text as far as it goes without running anything; [`Prepared::run`] runs it.
-//! Between the two a client learns the schema, and may take its time to ask for the rows.
+//! Between the two a client learns the schema, and may take its time to ask for the rows. A prepared query that was quick
+//! the last time does not wait for that: [`begin_ahead`] plans and runs it while the client is on its way.
 
 use std::{
     sync::{Arc, Weak},
@@ -187,9 +188,9 @@ async fn planned_to_tasks(
     crew: Option<Crew>,
 ) -> Result<Placed, QueryError> {
     let physical = plan::plan(ctx, optimised, crew.is_some()).await?; //    LogicalPlan   -> ExecutionPlan
-    let staged = cut::cut(ctx, physical, crew).await?; //                   ExecutionPlan -> stages
+    let staged = cut::cut(ctx, logical, physical, crew).await?; //          ExecutionPlan -> stages
     let compiled = compile::compile(ctx, staged)?; //                       stages        -> fragment modules, or a recorded reason
-    place::place(ctx, logical, compiled) //                                 stages        -> tasks on workers
+    place::place(ctx, compiled) //                                          stages        -> tasks on workers
 }
 
 impl Prepared {
@@ -314,7 +315,7 @@ pub enum Answer {
 /// What a client says about one statement.
 #[derive(Debug, Clone, Default)]
 pub struct StatementOptions {
-    /// Planning must end by then.
+    /// Planning must end by then. A statement that has one is never begun ahead: it counts for each call by itself.
     pub deadline: Option<Instant>,
     /// Address of the client, for the process list.
     pub client: Option<String>,

@@ -162,7 +162,7 @@ impl Session {
 
     /// Memory for what a client has sent, of which nothing is taken yet.
     pub fn charge(&self, what: &str) -> Charge {
-        Charge::new(what, self.engine.process_pool())
+        Charge::new(what, Arc::clone(self.engine.process_pool()) as _)
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {

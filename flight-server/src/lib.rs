@@ -14,6 +14,7 @@ mod local_engine;
 mod logging;
 mod metrics;
 mod network;
+mod socket;
 mod status;
 pub mod tls;
 mod workers;

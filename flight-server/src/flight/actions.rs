@@ -115,6 +115,13 @@ pub(super) async fn run(
     }
 }
 
+/// The handle that an action closes, if it is one that does.
+pub(super) fn handle_to_close(action: &Action) -> Option<Bytes> {
+    let closes = action.r#type == "ClosePreparedStatement";
+    let request: ActionClosePreparedStatementRequest = closes.then(|| wrapped(action))?.ok()?;
+    Some(request.prepared_statement_handle)
+}
+
 fn body(result: &impl Message) -> Result<Option<Bytes>, Status> {
     Ok(Some(result.encode_to_vec().into()))
 }

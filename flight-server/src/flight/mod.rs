@@ -10,10 +10,13 @@
 //! `service.rs` has one arm for each call; what is not there answers UNIMPLEMENTED and is not announced.
 
 mod actions;
+mod ahead;
 mod body;
 mod cancel;
 mod encode;
 mod front;
+mod gather;
+mod handles;
 mod ingest;
 mod limits;
 mod metadata;

@@ -17,9 +17,10 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue};
 use super::{
     actions,
     front::Call,
+    handles::Handles,
     ingest, metadata,
     poll::{self, Polls},
-    prepared::{self, Handles},
+    prepared,
     put::PutRows,
     sessions::Sessions,
     statement::{self, Caller},
