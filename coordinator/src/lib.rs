@@ -45,6 +45,7 @@ mod user_statement;
 mod workers;
 mod write;
 
+pub use bind::{SubstraitPlan, SubstraitVersion};
 pub use command::Outcome;
 pub use compile::CompileError;
 pub use context::QueryContext;

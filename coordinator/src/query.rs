@@ -5,12 +5,14 @@
 //! the last time does not wait for that: [`begin_ahead`] plans and runs it while the client is on its way.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
@@ -21,7 +23,7 @@ use crate::{
     command::{self, Command},
     compile,
     context::Deadline,
-    cut,
+    corrupt, cut,
     drive::{self, BatchStream},
     place::{self, Placed},
     plan,
@@ -115,6 +117,12 @@ pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
 ) -> impl Future<Output = Result<T, QueryError>> + use<T, W> {
     let watched = Arc::clone(ctx);
     let planned = async move {
+        let work = async {
+            match watched.substrait {
+                None => work.await,
+                Some(_) => blame_the_plan(work).await,
+            }
+        };
         tokio::select! {
             biased;
             reason = drive::stopped(&watched, deadline) => Err(reason),
@@ -122,6 +130,20 @@ pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
         }
     };
     planned.instrument(info_span!("query.plan", query_id = %ctx.id()))
+}
+
+/// Planning believes what a Substrait plan says of itself, where SQL has been checked before: what breaks then is the
+/// plan's fault.
+async fn blame_the_plan<T>(
+    work: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, QueryError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Err(QueryError::Internal { detail, .. })) => Err(QueryError::Substrait { detail }),
+        Ok(planned) => planned,
+        Err(panic) => Err(QueryError::Substrait {
+            detail: corrupt::panic_text(&*panic),
+        }),
+    }
 }
 
 /// `placed` is there for queries.

@@ -4,22 +4,27 @@ use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, RenewFlightEndpointRequest,
     sql::{
         ActionCancelQueryRequest, ActionClosePreparedStatementRequest,
-        ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
+        ActionCreatePreparedStatementRequest, ActionCreatePreparedSubstraitPlanRequest, Any,
+        ProstMessageExt,
     },
 };
 use prost::{Message, bytes::Bytes};
 use tonic::Status;
 
-use super::{cancel, prepared, service::Shared, session_options, statement::Caller};
+use super::{cancel, prepared, service::Shared, session_options, statement::Caller, substrait};
 
 const CANCEL_RESULT_TYPE_URL: &str =
     "type.googleapis.com/arrow.flight.protocol.sql.ActionCancelQueryResult";
 
 /// The actions there are, and what they do.
-const ACTIONS: [(&str, &str); 8] = [
+const ACTIONS: [(&str, &str); 9] = [
     (
         "CreatePreparedStatement",
         "Prepares a statement; its values can be bound later. Takes ActionCreatePreparedStatementRequest, gives ActionCreatePreparedStatementResult",
+    ),
+    (
+        "CreatePreparedSubstraitPlan",
+        "Prepares a Substrait plan. Takes ActionCreatePreparedSubstraitPlanRequest, gives ActionCreatePreparedStatementResult",
     ),
     (
         "ClosePreparedStatement",
@@ -69,6 +74,12 @@ pub(super) async fn run(
         "CreatePreparedStatement" => {
             let request: ActionCreatePreparedStatementRequest = wrapped(action)?;
             prepared::create(caller, &request, &shared.handles)
+                .await
+                .map(Some)
+        }
+        "CreatePreparedSubstraitPlan" => {
+            let request: ActionCreatePreparedSubstraitPlanRequest = wrapped(action)?;
+            substrait::create(caller, &request, &shared.handles)
                 .await
                 .map(Some)
         }

@@ -30,6 +30,7 @@ mod session_options;
 mod sessions;
 mod statement;
 mod stream;
+mod substrait;
 mod tickets;
 
 pub(crate) use front::Front;

@@ -25,7 +25,7 @@ use arrow_flight::{
         DoPutPreparedStatementResult,
     },
 };
-use coordinator::Prepared;
+use coordinator::{Prepared, Statement};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use tonic::Status;
@@ -69,6 +69,15 @@ pub(super) async fn create(
         .statement(&request.query, caller.options())
         .await
         .map_err(|e| status::from_query(&e))?;
+    keep(caller, statement, handles)
+}
+
+/// Gives a statement a handle, and the body of the result that says so.
+pub(super) fn keep(
+    caller: &Caller,
+    statement: Statement,
+    handles: &Handles,
+) -> Result<Bytes, Status> {
     let settings = caller.session.settings();
     let description = statement.description();
     let (schema, dataset_schema) = match description.is_query {

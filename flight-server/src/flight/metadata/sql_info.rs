@@ -24,6 +24,7 @@ use arrow_flight::{
         metadata::SqlInfoDataBuilder,
     },
 };
+use coordinator::SubstraitVersion;
 use datafusion::sql::sqlparser::keywords::RESERVED_FOR_TABLE_ALIAS;
 
 use super::pattern::ESCAPE;
@@ -98,9 +99,19 @@ fn server(info: &mut SqlInfoDataBuilder) {
     info.append(SqlInfo::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
     info.append(SqlInfo::FlightSqlServerReadOnly, false);
     info.append(SqlInfo::FlightSqlServerSql, true);
-    info.append(SqlInfo::FlightSqlServerSubstrait, false);
-    info.append(SqlInfo::FlightSqlServerSubstraitMinVersion, "");
-    info.append(SqlInfo::FlightSqlServerSubstraitMaxVersion, "");
+    info.append(SqlInfo::FlightSqlServerSubstrait, true);
+    for (name, version) in [
+        (
+            SqlInfo::FlightSqlServerSubstraitMinVersion,
+            SubstraitVersion::MIN,
+        ),
+        (
+            SqlInfo::FlightSqlServerSubstraitMaxVersion,
+            SubstraitVersion::MAX,
+        ),
+    ] {
+        info.append(name, &*version.to_string());
+    }
     let transactions = SqlSupportedTransaction::None as i32;
     info.append(SqlInfo::FlightSqlServerTransaction, transactions);
     info.append(SqlInfo::FlightSqlServerCancel, true);
