@@ -11,6 +11,7 @@ use tokio::task::JoinError;
 
 use crate::{
     Engine, QueryError, QueryId, Session,
+    bind::SubstraitPlan,
     memory::QueryPool,
     pace::Pace,
     processes::{Listed, Process},
@@ -24,6 +25,8 @@ pub struct QueryContext {
     pub(crate) session: Arc<Session>,
     /// As the client sent it: it may hold a password. What others may see is [`Process::sql`].
     pub(crate) sql: String,
+    /// Sent in place of a text, which then only says so.
+    pub(crate) substrait: Option<Arc<SubstraitPlan>>,
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,

@@ -58,6 +58,8 @@ pub(crate) enum Reach {
         crew: Crew,
         /// What the plan was distributed with.
         config: Box<SessionConfig>,
+        /// What it was planned from, to be planned again for other workers.
+        logical: Box<LogicalPlan>,
     },
 }
 
@@ -86,9 +88,10 @@ pub(crate) enum Stays {
     Unsent { detail: String },
 }
 
-/// `crew` is the one to run the plan, if any is.
+/// `plan` was made from `logical`; `crew` is the one to run it, if any is.
 pub(crate) async fn cut(
     ctx: &QueryContext,
+    logical: &LogicalPlan,
     plan: Arc<dyn ExecutionPlan>,
     crew: Option<Crew>,
 ) -> Result<Staged, QueryError> {
@@ -111,12 +114,13 @@ pub(crate) async fn cut(
     if crew.urls().is_empty() && reads_files(&plan) {
         return Err(QueryError::NoWorkers);
     }
-    let staged = distribute(ctx, plan, crew).await;
+    let staged = distribute(ctx, logical, plan, crew).await;
     staged.map_err(|source| QueryError::planning(ctx.id(), source))
 }
 
 async fn distribute(
     ctx: &QueryContext,
+    logical: &LogicalPlan,
     plan: Arc<dyn ExecutionPlan>,
     crew: Crew,
 ) -> DataFusionResult<Staged> {
@@ -142,6 +146,7 @@ async fn distribute(
         true => Reach::Workers {
             crew,
             config: Box::new(state.config().clone()),
+            logical: Box::new(logical.clone()),
         },
         false => Reach::Here(None),
     };

@@ -7,6 +7,7 @@
 //! What the driver does is [`production`]. It stops at the next batch boundary when the caller drops the stream, at `KILL`, and at the deadline.
 
 mod production;
+mod threads;
 
 use std::{
     future::Future,
@@ -26,13 +27,18 @@ use datafusion::{
 };
 use futures::Stream;
 use tokio::sync::mpsc;
-use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::AbortOnDropHandle,
+};
 use tracing::{Instrument, debug, info_span, warn};
 use worker_wasm::exec::StopSignal;
 
 use production::Production;
 
-use crate::{QueryContext, QueryError, context::Deadline, metrics, place::Placed};
+pub use threads::QueryThreads;
+
+use crate::{QueryContext, QueryError, context::Deadline, lanes::LaneId, metrics, place::Placed};
 
 /// Batches the driver may be ahead of the client: enough for the next message of a result of usual width.
 const BATCHES_AHEAD: usize = 8;
@@ -43,8 +49,11 @@ pub struct BatchStream {
     schema: SchemaRef,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
     driver: Option<AbortOnDropHandle<()>>,
+    /// Where the driver runs.
+    lane: LaneId,
     /// Whether the end of the run has been counted.
     counted: Arc<AtomicBool>,
+    stop: CancellationToken,
     /// Stops what a thread is inside of when the stream goes.
     _stop: DropGuard,
     ctx: Arc<QueryContext>,
@@ -55,18 +64,26 @@ impl BatchStream {
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
+
+    /// The threads that make the rows.
+    pub fn threads(&self) -> QueryThreads {
+        QueryThreads::of(self)
+    }
+}
+
+impl BatchStream {
+    /// Counts the end of a run whose driver has not done so.
+    fn count(&self, error: &QueryError) {
+        if !self.counted.swap(true, Ordering::AcqRel) {
+            finished(&self.ctx, Some(error), Duration::ZERO);
+        }
+    }
 }
 
 impl Drop for BatchStream {
     /// A driver that has not ended is aborted with the stream and gets no chance to say so itself.
     fn drop(&mut self) {
-        if !self.counted.swap(true, Ordering::AcqRel) {
-            finished(
-                &self.ctx,
-                Some(&QueryError::Cancelled { id: self.ctx.id() }),
-                Duration::ZERO,
-            );
-        }
+        self.count(&QueryError::Cancelled { id: self.ctx.id() });
     }
 }
 
@@ -90,10 +107,12 @@ impl Stream for BatchStream {
         let ended = ready!(Pin::new(driver).poll(cx));
         self.driver = None;
         Poll::Ready(ended.err().map(|error| {
-            Err(QueryError::Internal {
+            let error = QueryError::Internal {
                 id: self.ctx.id(),
                 detail: format!("the query's task stopped: {error}"),
-            })
+            };
+            self.count(&error);
+            Err(error)
         }))
     }
 }
@@ -113,7 +132,7 @@ pub(crate) fn drive(
         cancelled: ctx.process().cancel.child_token(),
         deadline: deadline.map(|deadline| deadline.at),
     };
-    let dropped = stop.cancelled.clone().drop_guard();
+    let token = stop.cancelled.clone();
     let run = ctx.process().run(Some(placed.root()));
     let driver = async move {
         let mut client = Duration::ZERO;
@@ -134,13 +153,16 @@ pub(crate) fn drive(
         }
     };
     let span = info_span!("query.run", query_id = %ctx.id());
-    let driver = ctx.engine.spawn(driver.instrument(span));
+    let lane = ctx.engine.lane();
+    let driver = ctx.engine.spawn_in(lane, driver.instrument(span));
     Ok(BatchStream {
         schema,
         batches,
         driver: Some(driver),
+        lane,
         counted,
-        _stop: dropped,
+        stop: token.clone(),
+        _stop: token.drop_guard(),
         ctx: Arc::clone(ctx),
     })
 }
@@ -231,4 +253,72 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: D
     }
     debug!(query_id = %ctx.id(), elapsed_ms = elapsed.as_millis() as u64, rows, peak_memory_bytes,
         error = error.map(tracing::field::display), "query finished");
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Schema;
+    use catalog::{
+        DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore,
+    };
+    use futures::StreamExt;
+
+    use super::*;
+    use crate::{Engine, EngineConfig, StatementOptions, WorkersKind};
+
+    fn engine(data: &std::path::Path) -> Arc<Engine> {
+        let folder = DataFolder::open(data).unwrap();
+        let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk)).unwrap();
+        let secrets = Arc::new(Secrets::open(&folder.secrets()).unwrap());
+        let objects = ObjectStores::new(secrets, tokio::runtime::Handle::current());
+        let users = Arc::new(Users::open(&folder.users()).unwrap());
+        let config = EngineConfig {
+            threads: 1,
+            memory_limit_bytes: 1 << 20,
+            spill_limit_bytes: 0,
+            spill_folder: folder.spill(),
+            module_folder: None,
+            module_cache_bytes: 0,
+            metadata_cache_bytes: 0,
+            statistics_cache_bytes: 0,
+            slow_query: None,
+            statement_timeout: None,
+            workers: WorkersKind::Embedded,
+        };
+        Engine::open(config, Arc::new(store), Arc::new(objects), users).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_panics_is_an_error_and_counts_as_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let ctx = engine
+            .session()
+            .begin("SELECT 1", &StatementOptions::default());
+        let ctx = ctx.unwrap();
+        let (sender, batches) = mpsc::channel(1);
+        let driver = async move {
+            let _held = sender;
+            panic!("the driver's test");
+        };
+        let stop = CancellationToken::new();
+        let lane = engine.lane();
+        let mut rows = BatchStream {
+            schema: Arc::new(Schema::empty()),
+            batches,
+            driver: Some(engine.spawn_in(lane, driver)),
+            lane,
+            counted: Arc::default(),
+            stop: stop.clone(),
+            _stop: stop.drop_guard(),
+            ctx,
+        };
+        let (failed, cancelled) = (metrics::queries("failed"), metrics::queries("cancelled"));
+        let error = rows.next().await.unwrap().unwrap_err();
+        assert!(matches!(error, QueryError::Internal { .. }), "{error}");
+        assert!(rows.next().await.is_none());
+        drop(rows);
+        assert_eq!(metrics::queries("failed"), failed + 1);
+        assert_eq!(metrics::queries("cancelled"), cancelled);
+    }
 }

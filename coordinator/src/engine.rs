@@ -26,7 +26,7 @@ use worker_wasm::{exec::ModuleCache, functions, runtime::ArtefactFolder};
 
 use crate::{
     Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, fragments, identity,
-    lanes::Lanes,
+    lanes::{LaneId, Lanes},
     memory::{ProcessPool, QueryPool},
     metrics,
     processes::{ProcessState, Processes},
@@ -117,7 +117,8 @@ impl Engine {
         let session = SessionConfig::new()
             .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
             .with_create_default_catalog_and_schema(false)
-            .with_information_schema(true)
+            // `Names` has one of its own.
+            .with_information_schema(false)
             .with_target_partitions(config.threads)
             .with_option_extension(settings);
         let mut template = SessionStateBuilder::new()
@@ -272,12 +273,25 @@ impl Engine {
         }
     }
 
-    /// Runs work on the query threads; it ends when the handle is dropped.
+    /// Query threads for work that belongs together.
+    pub(crate) fn lane(&self) -> LaneId {
+        self.lanes.choose()
+    }
+
+    /// Runs work on query threads; it ends when the handle is dropped.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
-        self.lanes.spawn(work)
+        self.spawn_in(self.lane(), work)
+    }
+
+    pub(crate) fn spawn_in<T: Send + 'static>(
+        &self,
+        lane: LaneId,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> AbortOnDropHandle<T> {
+        self.lanes.spawn(lane, work)
     }
 }
 

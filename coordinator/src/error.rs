@@ -20,6 +20,9 @@ pub enum QueryError {
     SeveralStatements { count: usize },
     #[error("syntax error: {detail}")]
     Syntax { detail: String },
+    /// Bytes that are no plan, or a plan that contradicts itself.
+    #[error("the Substrait plan cannot be used: {detail}")]
+    Substrait { detail: String },
     /// A name that nothing answers to; `hint` proposes the nearest one.
     #[error("{what}")]
     NotFound { what: String, hint: Option<String> },
@@ -207,6 +210,7 @@ fn plain(error: &DataFusionError) -> String {
         "Schema error: ",
         "Arrow error: ",
         "External error: ",
+        "Substrait error: ",
     ];
     let mut text = text.as_str();
     while let Some(rest) = known.iter().find_map(|prefix| text.strip_prefix(prefix)) {

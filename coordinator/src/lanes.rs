@@ -15,6 +15,10 @@ const LANES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Lanes(Vec<Lane>);
 
+/// One of the lanes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LaneId(usize);
+
 #[derive(Debug)]
 struct Lane {
     runtime: Runtime,
@@ -39,24 +43,23 @@ impl Lanes {
         Ok(Self(lanes.collect::<io::Result<_>>()?))
     }
 
-    /// Runs work in the lane with the least to do, or in the caller's own; it ends when the handle is dropped.
+    /// The caller's own lane, or the one with the least to do.
+    pub(crate) fn choose(&self) -> LaneId {
+        let current = Handle::try_current().ok().map(|runtime| runtime.id());
+        let own = |lane: &Lane| Some(lane.runtime.handle().id()) == current;
+        let work = |lane: &usize| Arc::strong_count(&self.0[*lane].work);
+        let idlest = || (0..self.0.len()).min_by_key(work);
+        let lane = self.0.iter().position(own).or_else(idlest);
+        LaneId(lane.expect("there are lanes"))
+    }
+
+    /// Runs work in a lane; it ends when the handle is dropped.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
+        lane: LaneId,
         work: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
-        let current = Handle::try_current().ok().map(|runtime| runtime.id());
-        let own = |lane: &&Lane| Some(lane.runtime.handle().id()) == current;
-        let idlest = || {
-            self.0
-                .iter()
-                .min_by_key(|lane| Arc::strong_count(&lane.work))
-        };
-        let lane = self
-            .0
-            .iter()
-            .find(own)
-            .or_else(idlest)
-            .expect("there are lanes");
+        let lane = &self.0[lane.0];
         let counted = Arc::clone(&lane.work);
         AbortOnDropHandle::new(lane.runtime.spawn(async move {
             let _counted = counted;

@@ -103,17 +103,16 @@ impl MemoryPool for QueryPool {
     }
 }
 
-/// Memory that a client's request takes outside of queries, charged to the process until it is dropped.
+/// Memory that a client's request takes beside the operators of a query, charged until it is dropped.
 #[derive(Debug)]
 pub struct Charge(MemoryReservation);
 
 impl Charge {
-    pub(crate) fn new(what: &str, process: &Arc<ProcessPool>) -> Self {
-        let pool: Arc<dyn MemoryPool> = Arc::clone(process) as _;
+    pub(crate) fn new(what: &str, pool: Arc<dyn MemoryPool>) -> Self {
         Self(MemoryConsumer::new(what).register(&pool))
     }
 
-    /// Errors: [`QueryError::OutOfMemory`] where the process has no more.
+    /// Errors: [`QueryError::OutOfMemory`] where there is no more.
     pub fn try_grow(&self, bytes: usize) -> Result<(), QueryError> {
         let grown = self.0.try_grow(bytes);
         grown.map_err(|e| QueryError::running(QueryId(0), e))

@@ -47,6 +47,11 @@ pub(crate) fn queries_total(outcome: &'static str) {
     QUERIES.with_label_values(&[outcome]).inc();
 }
 
+#[cfg(test)]
+pub(crate) fn queries(outcome: &'static str) -> u64 {
+    QUERIES.with_label_values(&[outcome]).get()
+}
+
 /// Makes every metric appear, also before its first event.
 pub(crate) fn declare() {
     LazyLock::force(&QUERY_SECONDS);

@@ -14,14 +14,19 @@ use catalog::{
     external,
 };
 use datafusion::{
-    catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider},
+    catalog::{
+        CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider,
+        information_schema::INFORMATION_SCHEMA,
+    },
     common::{DFSchema, DataFusionError, Result, not_impl_err, plan_err},
     datasource::ViewTable,
     execution::context::SessionState,
     logical_expr::{DdlStatement, Expr, LogicalPlan, TableType},
 };
 
-use crate::{QueryError, identity, temporary::TemporaryTable};
+use crate::{
+    QueryError, identity, information_schema::InformationSchema, temporary::TemporaryTable,
+};
 
 /// Every name one statement can use. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -158,6 +163,9 @@ impl CatalogProvider for Names {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == INFORMATION_SCHEMA {
+            return Some(Arc::new(InformationSchema::of(Arc::new(self.clone()))));
+        }
         let exists = self.0.snapshot.schemas.contains_key(name);
         exists.then(|| {
             Arc::new(SchemaNames {

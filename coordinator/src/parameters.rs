@@ -31,7 +31,7 @@ use datafusion::{
 use crate::QueryError;
 
 /// Parameters of one statement.
-const PARAMETERS_MAX: usize = 32_767;
+pub(crate) const PARAMETERS_MAX: usize = 32_767;
 /// Rows of values that a query is run with at once: each is a plan of its own.
 const QUERY_ROWS_MAX: usize = 1_000;
 

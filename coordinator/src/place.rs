@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::{execution::TaskContext, logical_expr::LogicalPlan, physical_plan::ExecutionPlan};
+use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
 use worker_wasm::exec::StopSignal;
 
 use crate::{
@@ -18,8 +18,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) compiled: Compiled,
-    /// What it was planned from, to be planned again for other workers.
-    pub(crate) logical: Box<LogicalPlan>,
 }
 
 impl Placed {
@@ -50,7 +48,7 @@ impl Placed {
         let environment = ctx.engine.environment(&ctx.pool);
         match &self.compiled.reach {
             Reach::Here(_) => Ok(drive::task_context_in(ctx, stop, environment)),
-            Reach::Workers { crew, config } => {
+            Reach::Workers { crew, config, .. } => {
                 crew.ensure(&self.compiled.modules_of_tasks()).await?;
                 let modules = Arc::new(QueryModules::new(&self.compiled.fragments));
                 let config = config.as_ref().clone().with_extension(Arc::new(stop));
@@ -61,16 +59,8 @@ impl Placed {
     }
 }
 
-/// `logical` is what the plan was made from.
-pub(crate) fn place(
-    ctx: &QueryContext,
-    logical: &LogicalPlan,
-    mut compiled: Compiled,
-) -> Result<Placed, QueryError> {
+pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
     let plan = pause::between_batches(compiled.plan);
     compiled.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
-    Ok(Placed {
-        compiled,
-        logical: Box::new(logical.clone()),
-    })
+    Ok(Placed { compiled })
 }

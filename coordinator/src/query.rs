@@ -1,15 +1,18 @@
 //! START HERE: the life of a query on one screen.
 //!
 //! [`prepare`] takes SQL text as far as it goes without running anything; [`Prepared::run`] runs it.
-//! Between the two a client learns the schema, and may take its time to ask for the rows.
+//! Between the two a client learns the schema, and may take its time to ask for the rows. A prepared query that was quick
+//! the last time does not wait for that: [`begin_ahead`] plans and runs it while the client is on its way.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info_span};
@@ -20,7 +23,7 @@ use crate::{
     command::{self, Command},
     compile,
     context::Deadline,
-    cut,
+    corrupt, cut,
     drive::{self, BatchStream},
     place::{self, Placed},
     plan,
@@ -114,6 +117,12 @@ pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
 ) -> impl Future<Output = Result<T, QueryError>> + use<T, W> {
     let watched = Arc::clone(ctx);
     let planned = async move {
+        let work = async {
+            match watched.substrait {
+                None => work.await,
+                Some(_) => blame_the_plan(work).await,
+            }
+        };
         tokio::select! {
             biased;
             reason = drive::stopped(&watched, deadline) => Err(reason),
@@ -121,6 +130,20 @@ pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
         }
     };
     planned.instrument(info_span!("query.plan", query_id = %ctx.id()))
+}
+
+/// Planning believes what a Substrait plan says of itself, where SQL has been checked before: what breaks then is the
+/// plan's fault.
+async fn blame_the_plan<T>(
+    work: impl Future<Output = Result<T, QueryError>>,
+) -> Result<T, QueryError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Err(QueryError::Internal { detail, .. })) => Err(QueryError::Substrait { detail }),
+        Ok(planned) => planned,
+        Err(panic) => Err(QueryError::Substrait {
+            detail: corrupt::panic_text(&*panic),
+        }),
+    }
 }
 
 /// `placed` is there for queries.
@@ -187,9 +210,9 @@ async fn planned_to_tasks(
     crew: Option<Crew>,
 ) -> Result<Placed, QueryError> {
     let physical = plan::plan(ctx, optimised, crew.is_some()).await?; //    LogicalPlan   -> ExecutionPlan
-    let staged = cut::cut(ctx, physical, crew).await?; //                   ExecutionPlan -> stages
+    let staged = cut::cut(ctx, logical, physical, crew).await?; //          ExecutionPlan -> stages
     let compiled = compile::compile(ctx, staged)?; //                       stages        -> fragment modules, or a recorded reason
-    place::place(ctx, logical, compiled) //                                 stages        -> tasks on workers
+    place::place(ctx, compiled) //                                          stages        -> tasks on workers
 }
 
 impl Prepared {
@@ -314,7 +337,7 @@ pub enum Answer {
 /// What a client says about one statement.
 #[derive(Debug, Clone, Default)]
 pub struct StatementOptions {
-    /// Planning must end by then.
+    /// Planning must end by then. A statement that has one is never begun ahead: it counts for each call by itself.
     pub deadline: Option<Instant>,
     /// Address of the client, for the process list.
     pub client: Option<String>,

@@ -8,10 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use catalog::CATALOG;
 use datafusion::{
-    catalog::{
-        SchemaProvider,
-        information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider},
-    },
+    catalog::{SchemaProvider, information_schema::INFORMATION_SCHEMA},
     execution::FunctionRegistry,
     logical_expr::TableType,
 };
@@ -77,11 +74,7 @@ async fn list(
             continue;
         };
         for name in provider.table_names() {
-            // The relations of information_schema do not say their kind.
-            let kind = match schema == INFORMATION_SCHEMA {
-                true => Some(TableType::View),
-                false => provider.table_type(&name).await.map_err(planning)?,
-            };
+            let kind = provider.table_type(&name).await.map_err(planning)?;
             let Some(kind) = kind.filter(|kind| wanted(&schema, &name, *kind)) else {
                 continue;
             };
@@ -100,11 +93,7 @@ async fn list(
 }
 
 fn provider(ctx: &QueryContext, schema: &str) -> Option<Arc<dyn SchemaProvider>> {
-    let catalogs = Arc::clone(ctx.state.catalog_list());
-    if schema == INFORMATION_SCHEMA {
-        return Some(Arc::new(InformationSchemaProvider::new(catalogs)));
-    }
-    catalogs.catalog(CATALOG)?.schema(schema)
+    ctx.state.catalog_list().catalog(CATALOG)?.schema(schema)
 }
 
 /// One relation that cannot be opened must not hide all others.

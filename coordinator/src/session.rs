@@ -17,7 +17,9 @@ use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions, bind, drive,
+    Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions,
+    bind::{self, SubstraitPlan},
+    drive,
     memory::{Charge, QueryPool},
     names::Names,
     pace::Pace,
@@ -84,6 +86,16 @@ impl Session {
         Self::planning(&ctx, &options, query::prepare(Arc::clone(&ctx))).await
     }
 
+    /// The same for a Substrait plan.
+    pub async fn prepare_plan(
+        self: &Arc<Self>,
+        plan: SubstraitPlan,
+        options: StatementOptions,
+    ) -> Result<Prepared, QueryError> {
+        let ctx = self.begin_plan(plan, &options)?;
+        Self::planning(&ctx, &options, query::prepare(Arc::clone(&ctx))).await
+    }
+
     /// Understands a statement that may have parameters, on the query threads; runs nothing.
     pub async fn statement(
         self: &Arc<Self>,
@@ -98,6 +110,16 @@ impl Session {
         understood.await
     }
 
+    /// The same for a Substrait plan.
+    pub async fn statement_of_plan(
+        self: &Arc<Self>,
+        plan: SubstraitPlan,
+        options: StatementOptions,
+    ) -> Result<Statement, QueryError> {
+        let ctx = self.begin_plan(plan, &options)?;
+        Self::planning(&ctx, &options, Statement::understand(Arc::clone(&ctx))).await
+    }
+
     /// Plans a statement with values for its parameters, a column each. A query that was quick the last time is begun, and
     /// what is wrong with it is said by [`Prepared::run`]; nothing else runs. A query gives the rows of all
     /// rows of values, an INSERT writes all of them at once.
@@ -108,7 +130,8 @@ impl Session {
         options: StatementOptions,
     ) -> Result<Prepared, QueryError> {
         let pace = Some(Arc::clone(statement.pace()));
-        let ctx = self.begin_with(statement.sql(), &options, pace)?;
+        let plan = statement.substrait().cloned();
+        let ctx = self.begin_with(statement.sql(), plan, &options, pace)?;
         if let Some(command) = bind::urgent(statement.sql()) {
             return Ok(query::prepare_urgent(ctx, command));
         }
@@ -128,12 +151,21 @@ impl Session {
         sql: &str,
         options: &StatementOptions,
     ) -> Result<Arc<QueryContext>, QueryError> {
-        self.begin_with(sql, options, None)
+        self.begin_with(sql, None, options, None)
+    }
+
+    fn begin_plan(
+        self: &Arc<Self>,
+        plan: SubstraitPlan,
+        options: &StatementOptions,
+    ) -> Result<Arc<QueryContext>, QueryError> {
+        self.begin_with(&plan.title(), Some(Arc::new(plan)), options, None)
     }
 
     fn begin_with(
         self: &Arc<Self>,
         sql: &str,
+        substrait: Option<Arc<SubstraitPlan>>,
         options: &StatementOptions,
         pace: Option<Arc<Pace>>,
     ) -> Result<Arc<QueryContext>, QueryError> {
@@ -141,7 +173,7 @@ impl Session {
             return Err(QueryError::ShuttingDown);
         }
         let client = options.client.as_deref().unwrap_or("local");
-        Ok(Arc::new(self.context(sql, client, pace)))
+        Ok(Arc::new(self.context(sql, substrait, client, pace)))
     }
 
     /// Runs the planning of a statement on the query threads, until it must stop.
@@ -162,7 +194,7 @@ impl Session {
 
     /// Memory for what a client has sent, of which nothing is taken yet.
     pub fn charge(&self, what: &str) -> Charge {
-        Charge::new(what, self.engine.process_pool())
+        Charge::new(what, Arc::clone(self.engine.process_pool()) as _)
     }
 
     pub(crate) fn temporary(&self) -> &TemporaryTables {
@@ -194,7 +226,13 @@ impl Session {
         reconfigure(Arc::make_mut(&mut state), config).map_err(failed)
     }
 
-    fn context(self: &Arc<Self>, sql: &str, client: &str, pace: Option<Arc<Pace>>) -> QueryContext {
+    fn context(
+        self: &Arc<Self>,
+        sql: &str,
+        substrait: Option<Arc<SubstraitPlan>>,
+        client: &str,
+        pace: Option<Arc<Pace>>,
+    ) -> QueryContext {
         let (shared, settings_version) = {
             let state = self.state.read();
             (Arc::clone(&state), self.version.load(Ordering::Relaxed))
@@ -222,6 +260,7 @@ impl Session {
             engine: Arc::clone(&self.engine),
             session: Arc::clone(self),
             sql: sql.to_owned(),
+            substrait,
             pool: Arc::new(QueryPool::new(
                 settings.memory_limit_bytes(),
                 self.engine.process_pool(),

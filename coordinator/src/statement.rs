@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::{
     Prepared, QueryContext, QueryError, Session,
-    bind::{self, Bound},
+    bind::{self, Bound, SubstraitPlan},
     command::Command,
     inspect,
     pace::Pace,
@@ -29,6 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Statement {
     sql: String,
+    substrait: Option<Arc<SubstraitPlan>>,
     description: Description,
     kept: Mutex<Option<Kept>>,
     pace: Arc<Pace>,
@@ -136,6 +137,7 @@ impl Statement {
         });
         Ok(Self {
             sql: ctx.sql.clone(),
+            substrait: ctx.substrait.clone(),
             description: Description {
                 parameters,
                 schema,
@@ -150,6 +152,7 @@ impl Statement {
     pub(crate) fn of_command(sql: &str, command: &Command) -> Self {
         Self {
             sql: sql.to_owned(),
+            substrait: None,
             description: Description {
                 parameters: Vec::new(),
                 schema: command.schema(),
@@ -162,6 +165,10 @@ impl Statement {
 
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    pub(crate) fn substrait(&self) -> Option<&Arc<SubstraitPlan>> {
+        self.substrait.as_ref()
     }
 
     pub fn description(&self) -> &Description {

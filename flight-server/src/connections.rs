@@ -3,7 +3,6 @@
 use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
-    os::fd::AsFd,
     pin::pin,
     time::Duration,
 };
@@ -13,7 +12,6 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use socket2::Socket;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -24,7 +22,8 @@ use tracing::{debug, warn};
 use crate::{
     flight::{ConnectionSession, Front},
     network::NetworkThreads,
-    tls::{self, Tls},
+    socket::Socket,
+    tls::{self, TLS_HANDSHAKE, Tls},
 };
 
 /// A connection must say what it is within this time.
@@ -92,9 +91,7 @@ struct Accepted {
 
 impl Accepted {
     async fn serve(mut self, stream: TcpStream) {
-        // A second descriptor, because HTTP/2 keeps the first.
-        let socket = stream.as_fd().try_clone_to_owned().map(Socket::from);
-        let socket = match socket.and_then(|socket| stream.set_nodelay(true).map(|()| socket)) {
+        let socket = match Socket::new(stream) {
             Ok(socket) => socket,
             Err(error) => {
                 warn!(peer = %self.peer, %error, "a connection could not be served");
@@ -102,11 +99,11 @@ impl Accepted {
             }
         };
         match self.tls.take() {
-            None if speaks_http2(&stream, self.peer, &self.stop).await => {
-                self.requests(stream, socket, None).await;
+            None if speaks_http2(&socket, self.peer, &self.stop).await => {
+                self.requests(socket.clone(), socket, None).await;
             }
-            Some(tls) if speaks_tls(&stream, self.peer, &self.stop).await => {
-                match tls.accept(stream).await {
+            Some(tls) if speaks_tls(&socket, self.peer, &self.stop).await => {
+                match tls.accept(socket.clone()).await {
                     Ok(stream) => {
                         let certificate = tls::client_name(&stream);
                         self.requests(stream, socket, certificate).await;
@@ -145,7 +142,7 @@ impl Accepted {
                 stopping = true;
                 served.as_mut().graceful_shutdown();
             }
-            in_one_piece(&socket, || served.as_mut().poll(cx))
+            socket.in_one_piece(|| served.as_mut().poll(cx))
         })
         .await;
         if let Err(error) = ended {
@@ -154,19 +151,9 @@ impl Accepted {
     }
 }
 
-/// What `write` writes leaves when it returns: HTTP/2 writes head, rows and trailers of an answer one by one, and each
-/// would be a segment that wakes the client.
-fn in_one_piece<T>(socket: &Socket, write: impl FnOnce() -> T) -> T {
-    // A socket that is gone says so when it is written to.
-    let _corked = socket.set_tcp_cork(true);
-    let written = write();
-    let _sent = socket.set_tcp_cork(false);
-    written
-}
-
 /// Looks at the first bytes, so that the two usual mistakes get a remedy in the log.
-async fn speaks_http2(stream: &TcpStream, peer: SocketAddr, stop: &CancellationToken) -> bool {
-    match first_bytes(stream, peer, stop).await {
+async fn speaks_http2(socket: &Socket, peer: SocketAddr, stop: &CancellationToken) -> bool {
+    match first_bytes(socket, peer, stop).await {
         None => false,
         Some([TLS_HANDSHAKE, ..]) => {
             warn!(%peer, "a client speaks TLS to this plaintext port: connect with grpc:// instead of grpc+tls://; for JDBC add useEncryption=false to the URL");
@@ -180,8 +167,8 @@ async fn speaks_http2(stream: &TcpStream, peer: SocketAddr, stop: &CancellationT
     }
 }
 
-async fn speaks_tls(stream: &TcpStream, peer: SocketAddr, stop: &CancellationToken) -> bool {
-    match first_bytes(stream, peer, stop).await {
+async fn speaks_tls(socket: &Socket, peer: SocketAddr, stop: &CancellationToken) -> bool {
+    match first_bytes(socket, peer, stop).await {
         None => false,
         Some([TLS_HANDSHAKE, ..]) => true,
         Some(_) => {
@@ -191,18 +178,15 @@ async fn speaks_tls(stream: &TcpStream, peer: SocketAddr, stop: &CancellationTok
     }
 }
 
-/// A TLS record of type handshake.
-const TLS_HANDSHAKE: u8 = 0x16;
-
 /// What a client says first, left where it is; `None` where it says nothing.
 async fn first_bytes(
-    stream: &TcpStream,
+    socket: &Socket,
     peer: SocketAddr,
     stop: &CancellationToken,
 ) -> Option<[u8; 3]> {
     let mut first = [0; 3];
     let read = tokio::select! {
-        read = tokio::time::timeout(FIRST_BYTES_MAX, stream.peek(&mut first)) => read,
+        read = tokio::time::timeout(FIRST_BYTES_MAX, socket.peek(&mut first)) => read,
         () = stop.cancelled() => return None,
     };
     match read {

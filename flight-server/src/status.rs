@@ -60,6 +60,7 @@ fn code(error: &QueryError) -> Code {
         QueryError::Empty
         | QueryError::SeveralStatements { .. }
         | QueryError::Syntax { .. }
+        | QueryError::Substrait { .. }
         | QueryError::Plan { .. }
         | QueryError::Data { .. }
         | QueryError::MissingValues { .. }
@@ -159,6 +160,10 @@ mod tests {
                     name: text(),
                     detail: text(),
                 },
+                Code::InvalidArgument,
+            ),
+            (
+                QueryError::Substrait { detail: text() },
                 Code::InvalidArgument,
             ),
             (

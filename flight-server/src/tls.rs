@@ -1,4 +1,4 @@
-//! TLS of the Flight port: from PEM files, or with a certificate of the server's own making.
+//! TLS of the Flight and HTTP ports: from PEM files, or with a certificate of the server's own making.
 //!
 //! The server's own certificate is made once and kept in the data folder with its key; the certificate alone is also
 //! written beside it for clients to trust. Its fingerprint is SHA-256 over the DER form, as `openssl x509 -fingerprint`
@@ -6,6 +6,8 @@
 //! With a client CA, a client may show a certificate that the CA signed; the common name of its subject is then who it
 //! is. A client without one needs other credentials.
 //! Errors: those of an operator's files, with the path; failed handshakes only concern their connection.
+
+mod key;
 
 use std::{
     net::IpAddr,
@@ -19,7 +21,7 @@ use catalog::PrivateFiles;
 use rcgen::generate_simple_self_signed;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use tokio::{io, net::TcpStream};
+use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -39,6 +41,8 @@ use x509_cert::{
     },
 };
 
+/// What a connection begins with that speaks TLS: a record of type handshake.
+pub(crate) const TLS_HANDSHAKE: u8 = 0x16;
 /// A client must finish its handshake within this time.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// The name of the generated pair among the server's private files.
@@ -65,7 +69,8 @@ pub enum CertificateSource {
 /// Ready to accept connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    acceptor: TlsAcceptor,
+    flight: TlsAcceptor,
+    http: TlsAcceptor,
     /// Of a certificate that this server made: where clients find it, and its fingerprint.
     pub(crate) self_signed: Option<SelfSigned>,
 }
@@ -92,7 +97,11 @@ impl Tls {
     ) -> anyhow::Result<Self> {
         let mut self_signed = None;
         let (chain, key) = match &config.certificate {
-            CertificateSource::Files { certificate, key } => (chain(certificate)?, read_key(key)?),
+            CertificateSource::Files { certificate, key } => {
+                let (chain, key) = (chain(certificate)?, read_key(key)?);
+                let key = key::usable(key, &chain[0]);
+                (chain, key)
+            }
             CertificateSource::SelfSigned => {
                 let pair = generated(files, listen)?;
                 let path = folder.join("tls-certificate.pem");
@@ -115,21 +124,43 @@ impl Tls {
                 .with_client_cert_verifier(verifier)
                 .with_single_cert(chain, key)
                 .context("the TLS certificate and its key cannot be used")?;
+        let mut http = server.clone();
         server.alpn_protocols = vec![b"h2".to_vec()];
+        http.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(server)),
+            flight: TlsAcceptor::from(Arc::new(server)),
+            http: TlsAcceptor::from(Arc::new(http)),
             self_signed,
         })
     }
 
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let accepted = tokio::time::timeout(HANDSHAKE_MAX, self.acceptor.accept(stream)).await;
-        accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    /// The encrypted connection of a Flight client over a plain one.
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
+        accept(&self.flight, stream).await
+    }
+
+    /// The same for the HTTP port.
+    pub(crate) async fn accept_http<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<TlsStream<S>> {
+        accept(&self.http, stream).await
     }
 }
 
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    acceptor: &TlsAcceptor,
+    stream: S,
+) -> io::Result<TlsStream<S>> {
+    let accepted = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await;
+    accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 /// Who the client is by its certificate, which rustls has checked.
-pub(crate) fn client_name(stream: &TlsStream<TcpStream>) -> Option<String> {
+pub(crate) fn client_name<S>(stream: &TlsStream<S>) -> Option<String> {
     common_name(stream.get_ref().1.peer_certificates()?.first()?)
 }
 
@@ -215,6 +246,8 @@ fn fingerprint(certificate: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
+
+    use tokio::net::TcpStream;
 
     use super::*;
 

@@ -3,6 +3,7 @@
 mod names;
 mod parse;
 mod planned;
+mod substrait;
 mod unplanned;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use arrow::{
 };
 use datafusion::{logical_expr::LogicalPlan, sql::parser::Statement};
 
+pub use self::substrait::{SubstraitPlan, SubstraitVersion};
 pub(crate) use self::{planned::table_schema, unplanned::urgent};
 use crate::{
     QueryContext, QueryError,
@@ -40,6 +42,10 @@ impl Bound {
 
 /// Parses the statement of `ctx` and binds its names. Gives also the types of its parameters, in numeric order.
 pub(crate) async fn bind(ctx: &QueryContext) -> Result<(Bound, Vec<Option<DataType>>), QueryError> {
+    if let Some(plan) = &ctx.substrait {
+        let (query, count) = substrait::query(ctx, plan).await?;
+        return permitted(ctx, Bound::Query(query), count);
+    }
     if let Some(statement) = UserStatement::parse(&ctx.sql)? {
         return permitted(ctx, Bound::Command(Command::User(statement)), 0);
     }

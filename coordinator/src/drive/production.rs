@@ -22,7 +22,8 @@ use worker_wasm::{exec::StopSignal, rendezvous::WorkerId, worker::LinkError};
 
 use super::stopped;
 use crate::{
-    QueryContext, QueryError, context::Deadline, corrupt, place::Placed, query, workers::Crew,
+    QueryContext, QueryError, context::Deadline, corrupt, cut::Reach, place::Placed, query,
+    workers::Crew,
 };
 
 /// Rows held back at most. Bytes.
@@ -67,9 +68,12 @@ impl Production<'_> {
                 Ok(()) => return Ok(()),
                 Err(Failure::Other(error)) => return Err(error),
                 Err(Failure::Lost(worker)) => {
+                    let Reach::Workers { logical, .. } = &placed.compiled.reach else {
+                        return Err(LinkError::Lost { worker }.into());
+                    };
                     warn!(query_id = %self.ctx.id(), %worker, "a worker is lost, the query begins again");
                     // Boxed: planning is large, and seldom needed here.
-                    let again = Box::pin(query::to_tasks(self.ctx, &placed.logical));
+                    let again = Box::pin(query::to_tasks(self.ctx, logical));
                     placed = tokio::select! {
                         biased;
                         reason = stopped(self.ctx, self.deadline) => return Err(reason),

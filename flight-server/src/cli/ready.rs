@@ -28,14 +28,13 @@ impl Ready<'_> {
 
     fn lines(&self) -> Vec<String> {
         let (flight, http) = (self.flight, self.http);
-        let scheme = if self.tls.is_some() {
-            "grpc+tls"
-        } else {
-            "grpc"
+        let (scheme, http_scheme) = match self.tls {
+            Some(_) => ("grpc+tls", "https"),
+            None => ("grpc", "http"),
         };
         let url = format!("{scheme}://{flight}");
         let mut lines = vec![
-            format!("ready: flight-sql {url} http http://{http}"),
+            format!("ready: flight-sql {url} http {http_scheme}://{http}"),
             format!("  JDBC     {}", self.jdbc()),
             format!("  ADBC     {}", self.adbc(&url)),
             format!("  pyarrow  {}", self.pyarrow(&url)),

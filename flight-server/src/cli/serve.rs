@@ -82,6 +82,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
         threads = config.engine.threads, memory_limit_bytes = config.engine.memory_limit_bytes, "serving");
     let http = tokio::spawn(http::serve(
         http_listener,
+        tls.clone(),
         Arc::clone(&engine),
         stop_http.clone(),
     ));

@@ -4,22 +4,27 @@ use arrow_flight::{
     Action, ActionType, CancelFlightInfoRequest, RenewFlightEndpointRequest,
     sql::{
         ActionCancelQueryRequest, ActionClosePreparedStatementRequest,
-        ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
+        ActionCreatePreparedStatementRequest, ActionCreatePreparedSubstraitPlanRequest, Any,
+        ProstMessageExt,
     },
 };
 use prost::{Message, bytes::Bytes};
 use tonic::Status;
 
-use super::{cancel, prepared, service::Shared, session_options, statement::Caller};
+use super::{cancel, prepared, service::Shared, session_options, statement::Caller, substrait};
 
 const CANCEL_RESULT_TYPE_URL: &str =
     "type.googleapis.com/arrow.flight.protocol.sql.ActionCancelQueryResult";
 
 /// The actions there are, and what they do.
-const ACTIONS: [(&str, &str); 8] = [
+const ACTIONS: [(&str, &str); 9] = [
     (
         "CreatePreparedStatement",
         "Prepares a statement; its values can be bound later. Takes ActionCreatePreparedStatementRequest, gives ActionCreatePreparedStatementResult",
+    ),
+    (
+        "CreatePreparedSubstraitPlan",
+        "Prepares a Substrait plan. Takes ActionCreatePreparedSubstraitPlanRequest, gives ActionCreatePreparedStatementResult",
     ),
     (
         "ClosePreparedStatement",
@@ -72,6 +77,12 @@ pub(super) async fn run(
                 .await
                 .map(Some)
         }
+        "CreatePreparedSubstraitPlan" => {
+            let request: ActionCreatePreparedSubstraitPlanRequest = wrapped(action)?;
+            substrait::create(caller, &request, &shared.handles)
+                .await
+                .map(Some)
+        }
         "ClosePreparedStatement" => {
             let request: ActionClosePreparedStatementRequest = wrapped(action)?;
             shared
@@ -113,6 +124,13 @@ pub(super) async fn run(
             "the action \"{other}\" is not supported"
         ))),
     }
+}
+
+/// The handle that an action closes, if it is one that does.
+pub(super) fn handle_to_close(action: &Action) -> Option<Bytes> {
+    let closes = action.r#type == "ClosePreparedStatement";
+    let request: ActionClosePreparedStatementRequest = closes.then(|| wrapped(action))?.ok()?;
+    Some(request.prepared_statement_handle)
 }
 
 fn body(result: &impl Message) -> Result<Option<Bytes>, Status> {

@@ -27,7 +27,7 @@ use super::{
 
 /// Bytes of values a message holds at most, unless one row alone has more. Below the 4 MiB that clients built on tonic
 /// accept by default; smaller messages cost the receiver a wake-up each.
-const BODY_BYTES_MAX: usize = 2 << 20;
+pub(super) const BODY_BYTES_MAX: usize = 2 << 20;
 
 /// Encodes one stream: dictionaries are remembered between its batches.
 pub(super) struct Encoder {
@@ -68,6 +68,16 @@ impl Encoder {
     /// How many messages are complete.
     pub(super) fn messages(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Whether columns are copied into messages.
+    pub(super) fn copies(&self) -> bool {
+        self.layouts.is_none()
+    }
+
+    /// Whether rows have been added that are in no message.
+    pub(super) fn holds_rows(&self) -> bool {
+        !self.gathered.is_empty()
     }
 
     /// The next message that is complete.

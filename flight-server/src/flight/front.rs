@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use arrow_flight::{Ticket, flight_service_server::FlightServiceServer};
+use arrow_flight::{Action, Ticket, flight_service_server::FlightServiceServer};
 use bytes::Bytes;
 use coordinator::{Engine, Session};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -17,14 +17,15 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tower::{BoxError, Service as _};
 use tracing::debug;
 
 use super::{
+    actions,
+    handles::Handles,
     limits::FlightLimits,
     poll::Polls,
-    prepared::Handles,
     segments::Segments,
     service::{self, Service, Shared},
     sessions::{ConnectionSession, Sessions},
@@ -39,10 +40,11 @@ use crate::{
 
 const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
 const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+const DO_ACTION: &str = "/arrow.flight.protocol.FlightService/DoAction";
 /// A ticket of ours has less than 100 bytes.
 const TICKET_BYTES_MAX: usize = 64 << 10;
-/// What somebody who is not known yet may send.
-const HANDSHAKE_BYTES_MAX: usize = 64 << 10;
+/// What somebody who is not known may send.
+const UNKNOWN_BYTES_MAX: usize = 64 << 10;
 /// Largest message a client may send.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
@@ -133,7 +135,7 @@ impl tower::Service<Request<Incoming>> for OnConnection {
             let answer = match request.uri().path() {
                 // Says who it is in its own way, and needs no session.
                 HANDSHAKE => {
-                    let request = request.map(|body| Limited::new(body, HANDSHAKE_BYTES_MAX));
+                    let request = request.map(|body| Limited::new(body, UNKNOWN_BYTES_MAX));
                     front.pass_on(request, connection.origin.clone()).await
                 }
                 _ => front.answer(request, &connection).await,
@@ -144,7 +146,7 @@ impl tower::Service<Request<Incoming>> for OnConnection {
 }
 
 impl Front {
-    /// Nothing below this is reached without an identity, but for the handshake.
+    /// Nothing below this is reached without an identity, but for the handshake and [`Front::farewell`].
     async fn answer(
         self,
         request: Request<Incoming>,
@@ -154,7 +156,7 @@ impl Front {
         let known = self.authenticator.identify(headers, &connection.origin);
         let identity = match known.await {
             Ok(identity) => identity,
-            Err(error) => return refuse(&error, connection),
+            Err(error) => return self.farewell(request, &error, connection).await,
         };
         let sessions = &self.shared.sessions;
         let (session, cookie) = match sessions.of(request.headers(), connection, &identity) {
@@ -180,6 +182,27 @@ impl Front {
         response
     }
 
+    /// The first CREATE USER shuts out whoever was there before. Drivers still close what they had prepared, and take a
+    /// refusal for a fault: who has such a handle may close it.
+    async fn farewell(
+        &self,
+        request: Request<Incoming>,
+        error: &AuthError,
+        connection: &ConnectionSession,
+    ) -> Response<AnswerBody> {
+        if matches!(error, AuthError::Missing) && request.uri().path() == DO_ACTION {
+            let action: Result<Action, _> = read(request, "the action", UNKNOWN_BYTES_MAX).await;
+            let handle = action
+                .ok()
+                .and_then(|action| actions::handle_to_close(&action));
+            if handle.is_some_and(|handle| self.shared.handles.close_nobodys(&handle)) {
+                metrics::request("DoAction", Code::Ok);
+                return Status::ok("").into_http().map(AnswerBody::Other);
+            }
+        }
+        refuse(error, connection)
+    }
+
     /// To tonic, with what the service has to know about the call.
     async fn pass_on<B, T>(mut self, mut request: Request<B>, known: T) -> Response<AnswerBody>
     where
@@ -203,7 +226,7 @@ fn refuse(error: &AuthError, connection: &ConnectionSession) -> Response<AnswerB
 
 async fn do_get(request: Request<Incoming>, call: &Call, shared: &Shared) -> Response<AnswerBody> {
     let body = async {
-        let ticket = read_ticket(request).await?;
+        let ticket: Ticket = read(request, "the ticket", TICKET_BYTES_MAX).await?;
         let body = service::fetch(&call.caller(), &ticket, shared).await?;
         Ok::<_, Status>(body.settled().await)
     };
@@ -259,16 +282,17 @@ fn grpc() -> (header::HeaderName, HeaderValue) {
     )
 }
 
-/// The one message of a DoGet request: compressed flag, length, `Ticket`.
-async fn read_ticket(request: Request<Incoming>) -> Result<Ticket, Status> {
-    let body = Limited::new(request.into_body(), TICKET_BYTES_MAX)
-        .collect()
-        .await;
-    let bytes = body
-        .map_err(|e| Status::invalid_argument(format!("the ticket cannot be read: {e}")))?
-        .to_bytes();
+/// The one message of a request: compressed flag, length, `what` it is.
+async fn read<M: Message + Default>(
+    request: Request<Incoming>,
+    what: &str,
+    bytes_max: usize,
+) -> Result<M, Status> {
+    let refused = |why: String| Status::invalid_argument(format!("{what} cannot be read: {why}"));
+    let body = Limited::new(request.into_body(), bytes_max).collect().await;
+    let bytes = body.map_err(|e| refused(e.to_string()))?.to_bytes();
     let Some((&[compressed, a, b, c, d], message)) = bytes.split_first_chunk::<5>() else {
-        return Err(Status::invalid_argument("DoGet without a ticket"));
+        return Err(refused("it is missing".into()));
     };
     if compressed != 0 {
         return Err(Status::unimplemented(
@@ -276,10 +300,7 @@ async fn read_ticket(request: Request<Incoming>) -> Result<Ticket, Status> {
         ));
     }
     if u32::from_be_bytes([a, b, c, d]) as usize != message.len() {
-        return Err(Status::invalid_argument(
-            "the ticket's length is not the one announced",
-        ));
+        return Err(refused("its length is not the one announced".into()));
     }
-    Ticket::decode(message)
-        .map_err(|e| Status::invalid_argument(format!("the ticket cannot be decoded: {e}")))
+    M::decode(message).map_err(|e| refused(e.to_string()))
 }

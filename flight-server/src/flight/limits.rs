@@ -9,7 +9,8 @@ pub struct FlightLimits {
     pub sessions_max: usize,
     /// A session that was named by a cookie, and a prepared statement.
     pub session_idle: Duration,
-    /// A ticket, with the answer of a command or the plan of a query.
+    /// A ticket, with the answer of a command or the plan of a query. A query that was begun ahead of its ticket's use is
+    /// stopped much sooner, and begins again when the ticket is used.
     pub result_idle: Duration,
     /// Tickets of all clients; the ones longest without use go first.
     pub results_max: usize,

@@ -10,10 +10,13 @@
 //! `service.rs` has one arm for each call; what is not there answers UNIMPLEMENTED and is not announced.
 
 mod actions;
+mod ahead;
 mod body;
 mod cancel;
 mod encode;
 mod front;
+mod gather;
+mod handles;
 mod ingest;
 mod limits;
 mod metadata;
@@ -27,6 +30,7 @@ mod session_options;
 mod sessions;
 mod statement;
 mod stream;
+mod substrait;
 mod tickets;
 
 pub(crate) use front::Front;

@@ -31,6 +31,7 @@ use super::{
     metadata, prepared,
     service::{Shared, unsupported},
     statement::{self, Caller},
+    substrait,
     tickets::{Ticketed, Tickets},
 };
 
@@ -127,6 +128,7 @@ pub(super) async fn poll(
         Command::CommandPreparedStatementQuery(query) => {
             prepared::planned(caller, &query.prepared_statement_handle, handles).await?
         }
+        Command::CommandStatementSubstraitPlan(plan) => substrait::planned(caller, plan).await?,
         other => {
             let columns = metadata::columns(other).ok_or_else(|| unsupported(other))?;
             return metadata::info(other, &columns, descriptor).map(over);

@@ -15,7 +15,7 @@
 //! Errors: `INVALID_ARGUMENT` for handles that are none of ours, `NOT_FOUND` for those that are gone,
 //! `RESOURCE_EXHAUSTED` where a session holds too many.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use arrow::datatypes::SchemaRef;
 use arrow_flight::{
@@ -25,14 +25,13 @@ use arrow_flight::{
         DoPutPreparedStatementResult,
     },
 };
-use coordinator::{Identity, Prepared, Statement};
+use coordinator::{Prepared, Statement};
 use parking_lot::Mutex;
 use prost::{Message, bytes::Bytes};
 use tonic::Status;
-use uuid::Uuid;
 
 use super::{
-    limits::FlightLimits,
+    handles::{Handle, Handles},
     put::{PutRows, Values},
     schema::{agreed, parameter_schema, schema_bytes, wire_schema},
     statement::{self, Caller},
@@ -43,101 +42,6 @@ use crate::status;
 
 const RESULT_TYPE_URL: &str =
     "type.googleapis.com/arrow.flight.protocol.sql.ActionCreatePreparedStatementResult";
-
-/// One prepared statement.
-#[derive(Debug)]
-pub(super) struct Handle {
-    /// The session that prepared it.
-    session: String,
-    owner: Identity,
-    statement: Arc<Statement>,
-    /// What its rows were announced to be.
-    schema: SchemaRef,
-    values: Mutex<Option<Values>>,
-    used: Mutex<Instant>,
-}
-
-/// The statements that clients have prepared and not closed.
-#[derive(Debug)]
-pub(super) struct Handles {
-    limits: FlightLimits,
-    by_id: Mutex<HashMap<Uuid, Arc<Handle>>>,
-}
-
-impl Handles {
-    pub(super) fn new(limits: FlightLimits) -> Self {
-        Self {
-            limits,
-            by_id: Mutex::default(),
-        }
-    }
-
-    fn insert(&self, handle: Handle) -> Result<Uuid, Status> {
-        let mut by_id = self.by_id.lock();
-        let own = by_id
-            .values()
-            .filter(|known| known.session == handle.session);
-        if own.count() >= self.limits.prepared_per_session_max {
-            return Err(Status::resource_exhausted(format!(
-                "the session has {} prepared statements open\nhint: close those that are no longer used",
-                self.limits.prepared_per_session_max
-            )));
-        }
-        if by_id.len() >= self.limits.prepared_max {
-            let oldest = by_id.iter().min_by_key(|(_, known)| *known.used.lock());
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                by_id.remove(&oldest);
-            }
-        }
-        let id = Uuid::new_v4();
-        by_id.insert(id, Arc::new(handle));
-        Ok(id)
-    }
-
-    fn get(&self, caller: &Caller, handle: &[u8]) -> Result<Arc<Handle>, Status> {
-        self.of(caller.session.identity(), handle)
-    }
-
-    fn of(&self, user: &Identity, handle: &[u8]) -> Result<Arc<Handle>, Status> {
-        let id = parse(handle)?;
-        let known = self.by_id.lock().get(&id).cloned();
-        let known = known.filter(|known| known.owner.is(user)).ok_or_else(|| {
-            Status::not_found(
-                "the prepared statement is unknown, closed or has expired\nhint: prepare it again",
-            )
-        })?;
-        *known.used.lock() = Instant::now();
-        Ok(known)
-    }
-
-    /// Forgets a handle. One that is gone already is no error: clients close what has expired.
-    pub(super) fn close(&self, caller: &Caller, handle: &[u8]) -> Result<(), Status> {
-        let id = parse(handle)?;
-        if self.get(caller, handle).is_ok() {
-            let closed = self.by_id.lock().remove(&id);
-            drop(closed);
-        }
-        Ok(())
-    }
-
-    /// Forgets what has not been used for long. Dropping a plan can take time, so it is done outside the lock.
-    pub(super) fn expire(&self) {
-        let mut expired = Vec::new();
-        self.by_id.lock().retain(|_, handle| {
-            let keep = handle.used.lock().elapsed() <= self.limits.session_idle;
-            if !keep {
-                expired.push(Arc::clone(handle));
-            }
-            keep
-        });
-    }
-}
-
-fn parse(handle: &[u8]) -> Result<Uuid, Status> {
-    Uuid::from_slice(handle).map_err(|_| {
-        Status::invalid_argument("the prepared statement handle was not made by this server")
-    })
-}
 
 /// The message as of 2026; the crate's has no `is_update` yet.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -165,6 +69,15 @@ pub(super) async fn create(
         .statement(&request.query, caller.options())
         .await
         .map_err(|e| status::from_query(&e))?;
+    keep(caller, statement, handles)
+}
+
+/// Gives a statement a handle, and the body of the result that says so.
+pub(super) fn keep(
+    caller: &Caller,
+    statement: Statement,
+    handles: &Handles,
+) -> Result<Bytes, Status> {
     let settings = caller.session.settings();
     let description = statement.description();
     let (schema, dataset_schema) = match description.is_query {
@@ -228,7 +141,7 @@ pub(super) async fn planned(
     Ok((prepared, schema))
 }
 
-/// Plans a query with the values bound to it; runs anything else.
+/// Plans a query with the values bound to it, and begins one that was quick the last time; runs anything else.
 pub(super) async fn info(
     caller: &Caller,
     query: &CommandPreparedStatementQuery,
@@ -330,21 +243,6 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn handles_of_other_makes_are_told_from_those_that_are_gone() {
-        let handles = Handles::new(FlightLimits::default());
-        for (bytes, code) in [
-            (&b""[..], tonic::Code::InvalidArgument),
-            (b"seventeen bytes!!", tonic::Code::InvalidArgument),
-            (b"sixteen bytes it", tonic::Code::NotFound),
-        ] {
-            assert_eq!(
-                handles.of(&Identity::nobody(), bytes).unwrap_err().code(),
-                code
-            );
-        }
-    }
 
     #[test]
     fn the_result_has_the_new_field_where_new_clients_look() {

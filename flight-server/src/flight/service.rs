@@ -17,13 +17,15 @@ use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue};
 use super::{
     actions,
     front::Call,
+    handles::Handles,
     ingest, metadata,
     poll::{self, Polls},
-    prepared::{self, Handles},
+    prepared,
     put::PutRows,
     sessions::Sessions,
     statement::{self, Caller},
     stream::ResultBody,
+    substrait,
     tickets::Tickets,
 };
 use crate::{
@@ -111,6 +113,9 @@ impl FlightService for Service {
                 } = &*self.shared;
                 prepared::info(&caller, query, descriptor, handles, tickets).await
             }
+            Command::CommandStatementSubstraitPlan(plan) => {
+                substrait::info(&caller, plan, descriptor, &self.shared.tickets).await
+            }
             other => match metadata::columns(other) {
                 Some(columns) => metadata::info(other, &columns, descriptor),
                 None => Err(unsupported(other)),
@@ -131,6 +136,7 @@ impl FlightService for Service {
                 &query.prepared_statement_handle,
                 &self.shared.handles,
             ),
+            Command::CommandStatementSubstraitPlan(plan) => substrait::schema(&caller, &plan).await,
             other => match metadata::columns(&other) {
                 Some(columns) => metadata::schema(&columns),
                 None => Err(unsupported(&other)),
@@ -165,6 +171,9 @@ impl FlightService for Service {
             Command::CommandPreparedStatementUpdate(update) => {
                 let handle = &update.prepared_statement_handle;
                 changed(prepared::update(&caller, handle, rows, handles).await)
+            }
+            Command::CommandStatementSubstraitPlan(plan) => {
+                changed(substrait::update(&caller, &plan).await)
             }
             Command::CommandStatementIngest(command) => {
                 changed(ingest::run(&caller, command, rows).await)

@@ -223,11 +223,7 @@ async fn prepare(
 
 /// Refuses texts that are too long, and transactions.
 pub(super) fn check(sql: &str, transaction: Option<&prost::bytes::Bytes>) -> Result<(), Status> {
-    if transaction.is_some_and(|id| !id.is_empty()) {
-        return Err(Status::unimplemented(
-            "transactions are not supported\nhint: every statement commits by itself",
-        ));
-    }
+    no_transaction(transaction)?;
     if sql.len() > SQL_BYTES_MAX {
         let message = format!(
             "the statement has {} bytes, more than the {SQL_BYTES_MAX} that are read",
@@ -238,7 +234,16 @@ pub(super) fn check(sql: &str, transaction: Option<&prost::bytes::Bytes>) -> Res
     Ok(())
 }
 
-fn schema_for(caller: &Caller, prepared: &Prepared) -> SchemaRef {
+pub(super) fn no_transaction(transaction: Option<&prost::bytes::Bytes>) -> Result<(), Status> {
+    match transaction {
+        Some(id) if !id.is_empty() => Err(Status::unimplemented(
+            "transactions are not supported\nhint: every statement commits by itself",
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn schema_for(caller: &Caller, prepared: &Prepared) -> SchemaRef {
     let schema: &Schema = &prepared.schema();
     wire_schema(schema, &caller.session.settings())
 }

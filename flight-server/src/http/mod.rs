@@ -1,5 +1,7 @@
 //! The HTTP service: `/healthz` (the process runs), `/readyz` (it takes statements), `/metrics` (Prometheus text).
 
+mod listener;
+
 use std::sync::Arc;
 
 use axum::{
@@ -15,13 +17,21 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-pub(crate) async fn serve(listener: TcpListener, engine: Arc<Engine>, stop: CancellationToken) {
+use self::listener::Doors;
+use crate::tls::Tls;
+
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    engine: Arc<Engine>,
+    stop: CancellationToken,
+) {
     let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(engine);
-    let served = axum::serve(listener, routes)
+    let served = axum::serve(Doors::new(listener, tls), routes)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .await;
     if let Err(error) = served {

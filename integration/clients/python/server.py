@@ -40,6 +40,7 @@ class Server:
         # `grpc://HOST:PORT`, with `grpc+tls` where the port is encrypted.
         self.url = self.announced[0].removeprefix(READY).split(" ")[0]
         self.address = self.url.split("://")[1]
+        self.http = self.announced[0].split(" http ")[1]
         # Reads on, so that the server never waits for a full pipe.
         threading.Thread(target=self._process.stdout.read, daemon=True).start()
 

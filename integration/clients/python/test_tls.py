@@ -1,7 +1,10 @@
 """Encryption through ADBC and pyarrow.flight: certificates from files and the server's own, and certificates of clients."""
 
+import socket
+import ssl
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 import adbc_driver_flightsql.dbapi
@@ -91,6 +94,21 @@ class AdbcTls(WithTls):
         until("the log", lambda: "connect with grpc+tls:// instead of grpc://" in self.own.log())
         self.refused(f"grpc+tls://{self.plain.address}", {SKIP_VERIFY: "true"}, "(?i)unavailable|EOF")
         until("the log", lambda: "connect with grpc:// instead of grpc+tls://" in self.plain.log())
+
+
+class HttpTls(WithTls):
+    def test_health_is_told_over_tls_and_in_plain_text(self):
+        self.assertTrue(self.own.http.startswith("https://"), self.own.http)
+        context = ssl.create_default_context(cadata=self.own_roots)
+        for url in (self.own.http, self.own.http.replace("https://", "http://"), self.plain.http):
+            with self.subTest(url=url), urllib.request.urlopen(url + "/healthz", context=context) as answer:
+                self.assertEqual(answer.read(), b"ok\n")
+
+    def test_a_client_that_says_nothing_keeps_nobody_waiting(self):
+        address = self.own.http.split("://")[1].split(":")
+        context = ssl.create_default_context(cadata=self.own_roots)
+        with socket.create_connection(address), urllib.request.urlopen(self.own.http + "/readyz", context=context) as answer:
+            self.assertEqual(answer.status, 200)
 
 
 class PyarrowTls(WithTls):

@@ -8,8 +8,9 @@ use arrow_flight::{
     HandshakeRequest, Ticket,
     flight_service_client::FlightServiceClient,
     sql::{
-        ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any,
-        CommandPreparedStatementQuery, CommandStatementQuery, ProstMessageExt,
+        ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
+        ActionCreatePreparedStatementResult, Any, CommandPreparedStatementQuery,
+        CommandStatementQuery, ProstMessageExt,
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -130,6 +131,7 @@ async fn the_first_user_administers_and_from_then_on_everybody_says_who_they_are
     let dir = tempfile::tempdir()?;
     let server = Server::start(&dir.path().join("data"))?;
     let mut early = server.client().await?;
+    let mut prepared = early.prepare("SELECT 1".into(), None).await?;
     update(&mut early, &format!("CREATE USER ada PASSWORD '{ADA}'")).await?;
     // Also on a connection that was let in before.
     let error = message(
@@ -137,6 +139,19 @@ async fn the_first_user_administers_and_from_then_on_everybody_says_who_they_are
         "a call without credentials",
     )?;
     ensure!(error.contains("no credentials"), "{error}");
+    // What it had prepared it may close, and no more.
+    let error = message(prepared.execute().await.map_err(Into::into), "a statement")?;
+    ensure!(error.contains("no credentials"), "{error}");
+    prepared.close().await?;
+    let request = ActionClosePreparedStatementRequest {
+        prepared_statement_handle: vec![7; 16].into(),
+    };
+    let action = Action {
+        r#type: "ClosePreparedStatement".into(),
+        body: request.as_any().encode_to_vec().into(),
+    };
+    let answer = raw(&server).await?.do_action(action).await;
+    refusal(answer, "the close of a handle that there is not")?;
     let mut ada = login(&server, "ada", ADA).await?;
     update(&mut ada, &format!("CREATE USER bob PASSWORD '{BOB}'")).await?;
     update(&mut ada, &format!("CREATE USER eve PASSWORD '{BOB}' ADMIN")).await?;

@@ -187,8 +187,8 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
         ),
         (
             FlightDescriptor::new_cmd(substrait.as_any().encode_to_vec()),
-            Code::Unimplemented,
-            "CommandStatementSubstraitPlan",
+            Code::InvalidArgument,
+            "no Substrait plan",
         ),
         (
             query(&format!("SELECT '{}'", "x".repeat(5 << 20))),
@@ -232,7 +232,7 @@ async fn malformed_requests_are_told_what_is_wrong() -> Result<()> {
         client
             .do_action(Action::new("CreatePreparedSubstraitPlan", vec![]))
             .await,
-        Code::Unimplemented,
+        Code::InvalidArgument,
         "CreatePreparedSubstraitPlan",
     )?;
     refused(

@@ -17,6 +17,7 @@ mod s3;
 mod server;
 mod serving;
 mod slt;
+mod substrait;
 mod telemetry;
 mod tickets;
 mod tpch;

@@ -21,16 +21,20 @@ use arrow_flight::{
     encode::FlightDataEncoderBuilder,
     sql::{
         ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
-        CommandGetDbSchemas, CommandGetSqlInfo, CommandGetTables, CommandPreparedStatementQuery,
-        CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery,
-        CommandStatementUpdate, ProstMessageExt, TableDefinitionOptions,
+        ActionCreatePreparedSubstraitPlanRequest, CommandGetDbSchemas, CommandGetSqlInfo,
+        CommandGetTables, CommandPreparedStatementQuery, CommandPreparedStatementUpdate,
+        CommandStatementIngest, CommandStatementQuery, CommandStatementUpdate, ProstMessageExt,
+        TableDefinitionOptions,
     },
 };
 use futures::TryStreamExt;
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::server::{Client, Server, table};
+use crate::{
+    server::{Client, Server, table},
+    substrait,
+};
 
 /// An answer that takes longer has been lost.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -174,6 +178,11 @@ async fn traffic(client: &mut Client) -> Result<Vec<Call>> {
     let insert_run = CommandPreparedStatementUpdate {
         prepared_statement_handle: insert_handle,
     };
+    let plan = substrait::plan_of(
+        "SELECT name, sum(price) AS s FROM goods WHERE id < 3 GROUP BY name ORDER BY s LIMIT 2",
+    )
+    .await?;
+    let plan = substrait::command(&plan);
     // A map of one setting: {"murre.threads": "1"}.
     let options = b"\x0a\x14\x0a\x0dmurre.threads\x12\x03\x0a\x011".to_vec();
     Ok(vec![
@@ -203,6 +212,17 @@ async fn traffic(client: &mut Client) -> Result<Vec<Call>> {
         ),
         Call::Act("SetSessionOptions", options),
         Call::Act("GetSessionOptions", Vec::new()),
+        Call::Info(plan.as_any().encode_to_vec()),
+        Call::Schema(plan.as_any().encode_to_vec()),
+        Call::Act(
+            "CreatePreparedSubstraitPlan",
+            ActionCreatePreparedSubstraitPlanRequest {
+                plan: plan.plan.clone(),
+                transaction_id: None,
+            }
+            .as_any()
+            .encode_to_vec(),
+        ),
         Call::Put(put(run, Some(numbers()?)).await?),
         Call::Put(put(update.as_any().encode_to_vec(), None).await?),
         Call::Put(put(insert_run.as_any().encode_to_vec(), Some(numbers()?)).await?),
@@ -330,6 +350,11 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
             "CREATE TEMPORARY TABLE t (a BIGINT, b VARCHAR)",
         )
         .await?;
+        table(
+            &mut client,
+            "CREATE TEMPORARY TABLE goods (id BIGINT, name VARCHAR, price DOUBLE)",
+        )
+        .await?;
         let calls = traffic(&mut client).await?;
         for _ in 0..200 {
             let mut call = calls[random.usize(..calls.len())].clone();
@@ -355,6 +380,7 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
         ("DoPut", "InvalidArgument"),
         ("DoGet", "NotFound"),
         ("DoPut", "Ok"),
+        ("CreatePreparedSubstraitPlan", "InvalidArgument"),
     ] {
         ensure!(
             mix.contains_key(&(name, code.to_owned())),

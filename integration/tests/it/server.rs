@@ -80,9 +80,9 @@ impl Server {
             match lines.recv_timeout(give_up.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     if let Some(rest) = line.strip_prefix("ready: flight-sql ") {
-                        let (flight, http) = rest
-                            .split_once(" http http://")
-                            .context("no http address")?;
+                        let (flight, http) =
+                            rest.split_once(" http ").context("no http address")?;
+                        let (_, http) = http.split_once("://").context("no scheme")?;
                         let (_, flight) = flight.split_once("://").context("no scheme")?;
                         found = Some((flight.into(), http.into()));
                     }

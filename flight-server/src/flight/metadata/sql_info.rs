@@ -4,12 +4,15 @@
 //! wide. Only what is true is claimed: SQL_SUPPORTED_GRAMMAR and SQL_ANSI92_SUPPORTED_LEVEL are empty because every
 //! level contains UPDATE and DELETE.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
-    array::RecordBatch,
+    array::{Array, ArrayData, RecordBatch, make_array},
     compute::can_cast_types,
-    datatypes::{DataType, IntervalUnit, SchemaRef, TimeUnit},
+    datatypes::{
+        DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef, TimeUnit, UnionFields,
+    },
+    error::ArrowError,
 };
 use arrow_flight::{
     error::Result,
@@ -21,6 +24,7 @@ use arrow_flight::{
         metadata::SqlInfoDataBuilder,
     },
 };
+use coordinator::SubstraitVersion;
 use datafusion::sql::sqlparser::keywords::RESERVED_FOR_TABLE_ALIAS;
 
 use super::pattern::ESCAPE;
@@ -30,7 +34,47 @@ use crate::flight::statement::{Caller, SQL_BYTES_MAX};
 const NO_LIMIT: i64 = 0;
 
 pub(super) fn columns() -> SchemaRef {
-    SqlInfoDataBuilder::schema().clone().into()
+    let fields = SqlInfoDataBuilder::schema().fields().iter();
+    Arc::new(Schema::new(fields.map(as_drivers_name).collect::<Vec<_>>()))
+}
+
+/// The crate calls the halves of a map's entries `keys` and `values`; Java reads them by the names of the format's
+/// specification.
+fn as_drivers_name(field: &FieldRef) -> FieldRef {
+    let renamed = match field.data_type() {
+        DataType::Union(fields, mode) => {
+            let fields = fields
+                .iter()
+                .map(|(id, field)| (id, as_drivers_name(field)));
+            DataType::Union(UnionFields::from_iter(fields), *mode)
+        }
+        DataType::Map(entries, sorted) => {
+            let halves = match entries.data_type() {
+                DataType::Struct(halves) => halves.iter().zip(["key", "value"]),
+                _ => return Arc::clone(field),
+            };
+            let halves = halves.map(|(half, name)| half.as_ref().clone().with_name(name));
+            let entries = Field::new("entries", DataType::Struct(halves.collect()), false);
+            DataType::Map(Arc::new(entries), *sorted)
+        }
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(renamed))
+}
+
+/// The same values as of `data_type`, which has other names of fields.
+fn renamed(data: &ArrayData, data_type: &DataType) -> std::result::Result<ArrayData, ArrowError> {
+    let inner: Vec<&DataType> = match data_type {
+        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.data_type()).collect(),
+        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        DataType::Map(entries, _) => vec![entries.data_type()],
+        _ => return Ok(data.clone()),
+    };
+    let children = data.child_data().iter().zip(inner);
+    let children = children.map(|(child, data_type)| renamed(child, data_type));
+    let children: std::result::Result<Vec<_>, _> = children.collect();
+    let builder = data.clone().into_builder().data_type(data_type.clone());
+    builder.child_data(children?).build()
 }
 
 pub(super) fn rows(caller: &Caller, wanted: CommandGetSqlInfo) -> Result<RecordBatch> {
@@ -40,9 +84,13 @@ pub(super) fn rows(caller: &Caller, wanted: CommandGetSqlInfo) -> Result<RecordB
     support(&mut builder);
     limits(&mut builder);
     transactions(&mut builder);
-    // The column names and types are the builder's; the schema is the one announced.
     let rows = wanted.into_builder(&builder.build()?).build()?;
-    Ok(RecordBatch::try_new(columns(), rows.columns().to_vec())?)
+    let announced = columns();
+    let columns = rows.columns().iter().zip(announced.fields());
+    let columns = columns
+        .map(|(column, field)| renamed(&column.to_data(), field.data_type()).map(make_array));
+    let columns: std::result::Result<Vec<_>, _> = columns.collect();
+    Ok(RecordBatch::try_new(announced, columns?)?)
 }
 
 fn server(info: &mut SqlInfoDataBuilder) {
@@ -51,9 +99,19 @@ fn server(info: &mut SqlInfoDataBuilder) {
     info.append(SqlInfo::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
     info.append(SqlInfo::FlightSqlServerReadOnly, false);
     info.append(SqlInfo::FlightSqlServerSql, true);
-    info.append(SqlInfo::FlightSqlServerSubstrait, false);
-    info.append(SqlInfo::FlightSqlServerSubstraitMinVersion, "");
-    info.append(SqlInfo::FlightSqlServerSubstraitMaxVersion, "");
+    info.append(SqlInfo::FlightSqlServerSubstrait, true);
+    for (name, version) in [
+        (
+            SqlInfo::FlightSqlServerSubstraitMinVersion,
+            SubstraitVersion::MIN,
+        ),
+        (
+            SqlInfo::FlightSqlServerSubstraitMaxVersion,
+            SubstraitVersion::MAX,
+        ),
+    ] {
+        info.append(name, &*version.to_string());
+    }
     let transactions = SqlSupportedTransaction::None as i32;
     info.append(SqlInfo::FlightSqlServerTransaction, transactions);
     info.append(SqlInfo::FlightSqlServerCancel, true);

@@ -15,26 +15,30 @@ final class Certificates {
   static final String PASSWORD = "of the trust store";
   private static final String AUTHORITY = "authority";
 
+  private static final List<String> RSA = List.of("-keyalg", "RSA", "-keysize", "2048");
+  /** Java writes such keys without their public half. */
+  private static final List<String> ELLIPTIC = List.of("-keyalg", "EC", "-groupname", "secp256r1");
+
   private final Path folder;
 
   Certificates(Path folder) throws IOException, GeneralSecurityException {
     this.folder = folder;
-    make(AUTHORITY, "-ext", "bc:c");
+    make(AUTHORITY, RSA, "-ext", "bc:c");
   }
 
   /** Makes a pair for this machine's server, and its files. */
   void server(String name) throws IOException, GeneralSecurityException {
-    make(name, "-signer", AUTHORITY, "-ext", "san=dns:localhost,ip:127.0.0.1");
+    make(name, ELLIPTIC, "-signer", AUTHORITY, "-ext", "san=dns:localhost,ip:127.0.0.1");
   }
 
   /** Makes a pair for a client whose certificate names it, and its files. */
   void client(String name) throws IOException, GeneralSecurityException {
-    make(name, "-signer", AUTHORITY);
+    make(name, RSA, "-signer", AUTHORITY);
   }
 
   /** Makes a pair that no authority has signed. */
   void stranger(String name) throws IOException, GeneralSecurityException {
-    make(name);
+    make(name, RSA);
   }
 
   String authority() {
@@ -61,11 +65,13 @@ final class Certificates {
     return path.toString();
   }
 
-  private void make(String name, String... options) throws IOException, GeneralSecurityException {
+  private void make(String name, List<String> kind, String... options)
+      throws IOException, GeneralSecurityException {
     var command = new ArrayList<>(List.of(
         Path.of(System.getProperty("java.home"), "bin", "keytool").toString(), "-genkeypair",
         "-keystore", folder.resolve("pairs").toString(), "-storepass", PASSWORD, "-alias", name,
-        "-dname", "CN=" + name, "-keyalg", "RSA", "-keysize", "2048", "-validity", "2"));
+        "-dname", "CN=" + name, "-validity", "2"));
+    command.addAll(kind);
     command.addAll(List.of(options));
     Process made = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(made.getInputStream().readAllBytes());
