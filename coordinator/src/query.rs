@@ -117,6 +117,8 @@ pub(crate) fn planning<T, W: Future<Output = Result<T, QueryError>>>(
 ) -> impl Future<Output = Result<T, QueryError>> + use<T, W> {
     let watched = Arc::clone(ctx);
     let planned = async move {
+        // Boxed: what plans is large, and would be there twice.
+        let work = Box::pin(work);
         let work = async {
             match watched.substrait {
                 None => work.await,

@@ -49,7 +49,7 @@ pub(crate) struct ResultBody {
 enum Rest {
     /// Made into messages by whoever asks for them.
     Here {
-        gathering: Gathering,
+        gathering: Box<Gathering>,
         /// Those of the query, if it is a query's.
         threads: Option<QueryThreads>,
     },
@@ -81,7 +81,10 @@ impl ResultBody {
 
     fn of(gathering: Gathering, threads: Option<QueryThreads>) -> Self {
         Self {
-            rest: Rest::Here { gathering, threads },
+            rest: Rest::Here {
+                gathering: Box::new(gathering),
+                threads,
+            },
             sent_bytes: 0,
             long: false,
             ticket: None,
@@ -156,7 +159,7 @@ impl ResultBody {
             threads: Some(threads),
         } = std::mem::replace(&mut self.rest, Rest::Nothing)
         {
-            self.rest = Rest::Ahead(Ahead::new(gathering, threads, charge));
+            self.rest = Rest::Ahead(Ahead::new(*gathering, threads, charge));
         }
     }
 

@@ -20,8 +20,11 @@ enum Kind {
     Other,
 }
 
+/// A column's name, and what it is about.
+type Column = (&'static str, Kind);
+
 /// Tables with the columns that the four queries read, and the prefix these have in a variant.
-const TABLES: [(&str, &str, &[(&str, Kind)]); 4] = [
+const TABLES: [(&str, &str, &[Column]); 4] = [
     (
         "lineitem",
         "fig_",

@@ -521,7 +521,7 @@ fn keys_in_a_way(rng: &mut Rng, ty: &Type, way: &str, rows: usize) -> arrow::arr
         "far apart" => [-100, 100][row as usize % 2] + row % 3,
         _ => rng.i64(-20..20),
     });
-    let is_null = |row: usize| way == "with nulls" && row % 5 == 0;
+    let is_null = |row: usize| way == "with nulls" && row.is_multiple_of(5);
     let wide = |number: i64| match (way, ty) {
         ("far apart", Type::Int64 | Type::UInt64 | Type::Timestamp(..)) => number << 50,
         ("far apart", Type::Int32 | Type::UInt32 | Type::Date32) => number << 20,
