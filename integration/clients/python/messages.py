@@ -14,8 +14,12 @@ def command(name: str, fields: dict[int, Value] | None = None) -> flight.FlightD
 
 def wrapped(name: str, fields: dict[int, Value] | None = None) -> bytes:
     """`Any { type_url = 1, value = 2 }` around the message."""
-    value = b"".join(_field(number, value) for number, value in (fields or {}).items())
-    return _field(1, TYPE_URL + name) + _field(2, value)
+    return message({1: TYPE_URL + name, 2: message(fields or {})})
+
+
+def message(fields: dict[int, Value]) -> bytes:
+    """A message of these fields by number."""
+    return b"".join(_field(number, value) for number, value in fields.items())
 
 
 def _field(number: int, value: Value) -> bytes:

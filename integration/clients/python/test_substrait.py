@@ -4,7 +4,7 @@ import unittest
 
 import adbc_driver_flightsql.dbapi
 import adbc_driver_manager
-from messages import command
+from messages import command, message
 from pyarrow import flight
 from server import Server
 from substrait.builders import plan, type as types
@@ -54,9 +54,8 @@ class Plans(unittest.TestCase):
     def test_a_plan_through_pyarrow(self):
         # SubstraitPlan { plan = 1 } in CommandStatementSubstraitPlan { plan = 1 }.
         relation = encoded(plan.select(goods(), [column("id")]))
-        inner = bytes([1 << 3 | 2]) + varint(len(relation)) + relation
         with flight.connect(self.server.url) as client:
-            info = client.get_flight_info(command("CommandStatementSubstraitPlan", {1: inner}))
+            info = client.get_flight_info(command("CommandStatementSubstraitPlan", {1: message({1: relation})}))
             ids = client.do_get(info.endpoints[0].ticket).read_all().column(0).to_pylist()
         self.assertEqual(sorted(ids), [1, 2, 3])
 
@@ -69,15 +68,6 @@ class Plans(unittest.TestCase):
             info = client.get_flight_info(command("CommandGetSqlInfo", {1: 4}))
             rows = client.do_get(info.endpoints[0].ticket).read_all()
         self.assertEqual(rows.column("value").to_pylist(), [True])
-
-
-def varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 if __name__ == "__main__":
