@@ -22,6 +22,7 @@ use tracing::{debug, warn};
 use crate::{
     flight::{ConnectionSession, Front},
     network::NetworkThreads,
+    pongs::Pongs,
     socket::Socket,
     tls::{self, TLS_HANDSHAKE, Tls},
 };
@@ -133,7 +134,7 @@ impl Accepted {
             .max_concurrent_streams(STREAMS_MAX)
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(30))
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Pongs::new(stream)), service);
         let mut served = pin!(served);
         let mut stop = pin!(self.stop.cancelled());
         let mut stopping = false;

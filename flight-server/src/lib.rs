@@ -15,6 +15,7 @@ mod local_engine;
 mod logging;
 mod metrics;
 mod network;
+mod pongs;
 mod socket;
 mod status;
 pub mod tls;
