@@ -17,7 +17,7 @@ use arrow::{
         CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions,
     },
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::{
@@ -28,6 +28,9 @@ use super::{
 /// Bytes of values a message holds at most, unless one row alone has more. Below the 4 MiB that clients built on tonic
 /// accept by default; smaller messages cost the receiver a wake-up each.
 pub(super) const BODY_BYTES_MAX: usize = 2 << 20;
+
+/// Messages that are shorter together share a DATA frame. What HTTP/2 clients take unless they say otherwise.
+const FRAME_BYTES: usize = 16 << 10;
 
 /// Encodes one stream: dictionaries are remembered between its batches.
 pub(super) struct Encoder {
@@ -83,6 +86,18 @@ impl Encoder {
     /// The next message that is complete.
     pub(super) fn message(&mut self) -> Option<Segments> {
         self.messages.pop_front()
+    }
+
+    /// The same, with those after it that share a DATA frame with it: a short answer is one frame.
+    pub(super) fn frame(&mut self) -> Option<Segments> {
+        let mut frame = self.messages.pop_front()?;
+        while let Some(next) = self.messages.front()
+            && frame.remaining() + next.remaining() <= FRAME_BYTES
+            && let Some(next) = self.messages.pop_front()
+        {
+            frame.append(next);
+        }
+        Some(frame)
     }
 
     /// Adds a batch: to the message that is being gathered, or as several messages where it is large.

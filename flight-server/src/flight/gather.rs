@@ -59,6 +59,11 @@ impl Gathering {
         self.encoder.message()
     }
 
+    /// The same, with those that share a DATA frame with it.
+    pub(super) fn frame(&mut self) -> Option<Segments> {
+        self.encoder.frame()
+    }
+
     /// How the rows have ended, if they have. Messages may be left.
     pub(super) fn ended(&self) -> Option<&Status> {
         self.ended.as_ref()

@@ -20,6 +20,12 @@ impl Segments {
             self.parts.push_back(part);
         }
     }
+
+    /// What follows.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.remaining += other.remaining;
+        self.parts.append(&mut other.parts);
+    }
 }
 
 impl From<Bytes> for Segments {
@@ -70,7 +76,7 @@ mod tests {
             let mut segments = Segments::from(Bytes::from_static(b"abc"));
             segments.push(Bytes::new());
             segments.push(Bytes::from_static(b"d"));
-            segments.push(Bytes::from_static(b"efghij"));
+            segments.append(Bytes::from_static(b"efghij").into());
             let mut read = Vec::new();
             while segments.has_remaining() {
                 let mut slices = [IoSlice::new(&[]); 2];

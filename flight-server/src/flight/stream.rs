@@ -119,7 +119,7 @@ impl ResultBody {
             Rest::Ahead(ahead) => return ahead.poll(cx),
             Rest::Nothing => return Poll::Ready(Err(Status::ok(""))),
         };
-        if let Some(message) = gathering.message() {
+        if let Some(message) = gathering.frame() {
             return Poll::Ready(Ok(message));
         }
         let gathered = match self.long {
@@ -131,7 +131,7 @@ impl ResultBody {
                 gathered
             }
         };
-        if let Some(message) = gathering.message() {
+        if let Some(message) = gathering.frame() {
             return Poll::Ready(Ok(message));
         }
         ready!(gathered);
