@@ -97,8 +97,15 @@ fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
     use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
-    use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+    use tokio_rustls::rustls::{
+        ServerConfig,
+        crypto::ring::default_provider,
+        pki_types::{PrivatePkcs8KeyDer, pem::PemObject},
+    };
 
     use super::*;
 
@@ -133,6 +140,53 @@ mod tests {
             let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
             let other = params.self_signed(&other).unwrap();
             assert!(any_supported_type(&usable(half, other.der())).is_err());
+        }
+    }
+
+    /// As `openssl ecparam -genkey` writes it: SEC1, in PEM.
+    fn by_openssl(sec1: &[u8]) -> PrivateKeyDer<'static> {
+        let text = BASE64_STANDARD.encode(sec1);
+        let lines: Vec<_> = text
+            .as_bytes()
+            .chunks(64)
+            .map(String::from_utf8_lossy)
+            .collect();
+        let lines = lines.join("\n");
+        let pem =
+            format!("-----BEGIN EC PRIVATE KEY-----\n{lines}\n-----END EC PRIVATE KEY-----\n");
+        PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_elliptic_key_may_come_in_the_form_of_openssl() {
+        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth();
+        for algorithm in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+            let certificate = params.self_signed(&key).unwrap();
+            let whole = key.serialize_der();
+            let whole = SliceReader::new(&whole).unwrap().sequence(|fields| {
+                u8::decode(fields)?;
+                AlgorithmIdentifierRef::decode(fields)?;
+                let sec1 = OctetStringRef::decode(fields)?.as_bytes().to_vec();
+                skip_rest(fields)?;
+                Ok(sec1)
+            });
+            let whole = whole.unwrap();
+            let private = private_of_sec1(&whole).unwrap();
+            let half = [tlv(INTEGER, &[1]), tlv(OCTET_STRING, &private)];
+            let half = tlv(SEQUENCE, &half.concat());
+            assert!(any_supported_type(&by_openssl(&half)).is_err());
+            for sec1 in [whole, half] {
+                let key = by_openssl(&sec1);
+                assert!(matches!(key, PrivateKeyDer::Sec1(_)));
+                let chain = vec![certificate.der().clone()];
+                let key = usable(key, certificate.der());
+                server.clone().with_single_cert(chain, key).unwrap();
+            }
         }
     }
 }
