@@ -28,7 +28,7 @@ pub struct QueryContext {
     /// Sent in place of a text, which then only says so.
     pub(crate) substrait: Option<Arc<SubstraitPlan>>,
     /// The session's settings and functions, with all names bound to one catalog version: `snapshot`.
-    pub(crate) state: SessionState,
+    pub(crate) state: Arc<SessionState>,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The session's temporary tables that those names mean.
     pub(crate) temporary: Tables,

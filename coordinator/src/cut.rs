@@ -125,7 +125,7 @@ async fn distribute(
     crew: Crew,
 ) -> DataFusionResult<Staged> {
     let tasks = crew.tasks_per_stage();
-    let state = SessionStateBuilder::new_from_existing(ctx.state.clone())
+    let state = SessionStateBuilder::new_from_existing(SessionState::clone(&ctx.state))
         .with_query_planner(Arc::new(Planned(plan)))
         .with_distributed_planner()
         .with_distributed_worker_resolver(Urls(crew.urls()))

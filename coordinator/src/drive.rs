@@ -10,6 +10,7 @@ mod production;
 mod threads;
 
 use std::{
+    collections::HashMap,
     future::Future,
     pin::Pin,
     sync::{
@@ -207,6 +208,25 @@ pub(crate) fn task_context_in(
     task_context_with(ctx, config.with_extension(Arc::new(stop)), environment)
 }
 
+/// The same for operators that ask for no function by name: there are hundreds of them, and a copy is made of all.
+pub(crate) fn task_context_bare(
+    ctx: &QueryContext,
+    stop: StopSignal,
+    environment: RuntimeEnv,
+) -> Arc<TaskContext> {
+    let config = ctx.state.config().clone().with_extension(Arc::new(stop));
+    Arc::new(TaskContext::new(
+        Some(ctx.id().to_string()),
+        ctx.state.session_id().to_owned(),
+        config,
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        Arc::new(environment),
+    ))
+}
+
 /// The same with settings that say when to stop.
 pub(crate) fn task_context_with(
     ctx: &QueryContext,
@@ -256,7 +276,7 @@ pub(crate) fn finished(ctx: &QueryContext, error: Option<&QueryError>, client: D
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use arrow::datatypes::Schema;
     use catalog::{
         DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore,
@@ -266,7 +286,8 @@ mod tests {
     use super::*;
     use crate::{Engine, EngineConfig, StatementOptions, WorkersKind};
 
-    fn engine(data: &std::path::Path) -> Arc<Engine> {
+    /// With one thread, and a mebibyte of memory.
+    pub(crate) fn engine(data: &std::path::Path) -> Arc<Engine> {
         let folder = DataFolder::open(data).unwrap();
         let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk)).unwrap();
         let secrets = Arc::new(Secrets::open(&folder.secrets()).unwrap());

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod bind;
 mod command;
 mod compile;
@@ -26,6 +27,7 @@ mod lanes;
 mod memory;
 pub mod metrics;
 mod names;
+mod open_plan;
 mod pace;
 mod parameters;
 mod pause;

@@ -18,9 +18,24 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Placed {
     pub(crate) compiled: Compiled,
+    /// Whether its operators may ask for functions by name while they run.
+    asks_for_functions: bool,
 }
 
 impl Placed {
+    /// A plan that stays here, of filters and projections over a scan, which no fragment runs.
+    pub(crate) fn native(plan: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            compiled: Compiled {
+                plan,
+                operators: Vec::new(),
+                fragments: Vec::new(),
+                reach: Reach::Here(None),
+            },
+            asks_for_functions: false,
+        }
+    }
+
     /// The plan that gives the query's rows.
     pub(crate) fn root(&self) -> &Arc<dyn ExecutionPlan> {
         &self.compiled.plan
@@ -47,6 +62,9 @@ impl Placed {
     ) -> Result<Arc<TaskContext>, QueryError> {
         let environment = ctx.engine.environment(&ctx.pool);
         match &self.compiled.reach {
+            Reach::Here(_) if !self.asks_for_functions => {
+                Ok(drive::task_context_bare(ctx, stop, environment))
+            }
             Reach::Here(_) => Ok(drive::task_context_in(ctx, stop, environment)),
             Reach::Workers { crew, config, .. } => {
                 crew.ensure(&self.compiled.modules_of_tasks()).await?;
@@ -62,5 +80,8 @@ impl Placed {
 pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
     let plan = pause::between_batches(compiled.plan);
     compiled.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
-    Ok(Placed { compiled })
+    Ok(Placed {
+        compiled,
+        asks_for_functions: true,
+    })
 }

@@ -24,7 +24,7 @@ pub(crate) fn optimise(
 /// What the optimiser would make of values that were put into an optimised plan: constants are folded.
 pub(crate) fn fold(ctx: &QueryContext, plan: LogicalPlan) -> Result<LogicalPlan, QueryError> {
     let fold = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]);
-    let folded = fold.optimize(plan, &ctx.state, |_, _| {});
+    let folded = fold.optimize(plan, &*ctx.state, |_, _| {});
     folded.map_err(|source| QueryError::planning(ctx.id(), source))
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn plan(
 }
 
 fn state(ctx: &QueryContext, for_workers: bool) -> Cow<'_, SessionState> {
-    let mut state = Cow::Borrowed(&ctx.state);
+    let mut state = Cow::Borrowed(&*ctx.state);
     if for_workers {
         // The value of such a subquery is handed on inside one process: workers get a join instead.
         let optimizer = &mut state.to_mut().config_mut().options_mut().optimizer;

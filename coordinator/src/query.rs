@@ -2,15 +2,11 @@
 //!
 //! [`prepare`] takes SQL text as far as it goes without running anything; [`Prepared::run`] runs it.
 //! Between the two a client learns the schema, and may take its time to ask for the rows. A prepared query that was quick
-//! the last time does not wait for that: [`begin_ahead`] plans and runs it while the client is on its way.
+//! the last time does not wait for that: [`ahead`](crate::ahead) plans and runs it while the client is on its way.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, Weak},
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use arrow::datatypes::SchemaRef;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -27,11 +23,9 @@ use crate::{
     drive::{self, BatchStream},
     place::{self, Placed},
     plan,
+    template::Template,
     workers::Crew,
 };
-
-/// How long the rows of a query that was begun ahead wait for whoever is to ask for them.
-const AHEAD_MAX: Duration = Duration::from_secs(1);
 
 /// SQL text -> something that can run.
 pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryError> {
@@ -57,56 +51,20 @@ pub(crate) async fn plan_bound(
     Ok(prepared(ctx, bound, placed))
 }
 
-/// A query that has been through the optimiser -> something that can run.
-pub(crate) async fn plan_optimised(
+/// A query that was optimised with its parameters open, and values for them -> something that can run.
+pub(crate) async fn plan_with_values(
     ctx: Arc<QueryContext>,
-    plan: LogicalPlan,
+    template: Arc<Template>,
+    values: RecordBatch,
 ) -> Result<Prepared, QueryError> {
-    let placed = to_tasks_optimised(&ctx, plan.clone()).await?;
+    let placed = to_tasks_with_values(&ctx, &template, &values).await?;
     ctx.process().planned();
     let work = Work::Query {
         schema: placed.schema(),
-        logical: Logical::Optimised(Box::new(plan)),
+        logical: Logical::Optimised(template, values),
         first: Arc::new(Mutex::new(Some(First::Placed(placed)))),
     };
     Ok(Prepared { ctx, work })
-}
-
-/// A query that has been through the optimiser, planned and run while its client is still on its way to ask for rows.
-pub(crate) fn begin_ahead(ctx: &Arc<QueryContext>, plan: LogicalPlan) -> Prepared {
-    let schema = Arc::clone(plan.schema().inner());
-    let logical = Box::new(plan.clone());
-    let running = Arc::clone(ctx);
-    let begun = async move {
-        let placed = planning(&running, None, to_tasks_optimised(&running, plan)).await;
-        let placed =
-            placed.inspect_err(|error| drive::finished(&running, Some(error), Duration::ZERO))?;
-        running.process().planned();
-        drive::drive(&running, placed, None)
-    };
-    let begun = ctx.engine.spawn(begun);
-    let first = Arc::new_cyclic(|first| {
-        let patience = ctx.engine.spawn(give_up(Weak::clone(first)));
-        Mutex::new(Some(First::Begun {
-            begun,
-            _patience: patience,
-        }))
-    });
-    Prepared {
-        ctx: Arc::clone(ctx),
-        work: Work::Query {
-            schema,
-            logical: Logical::Optimised(logical),
-            first,
-        },
-    }
-}
-
-/// Stops a query that was begun ahead and is not asked for. It begins again when it is.
-async fn give_up(begun: Weak<Mutex<Option<First>>>) {
-    tokio::time::sleep(AHEAD_MAX).await;
-    let first = begun.upgrade().and_then(|first| first.lock().take());
-    drop(first);
 }
 
 /// Planning, in its span, until the statement must stop.
@@ -199,9 +157,16 @@ async fn to_tasks_of(
     planned_to_tasks(ctx, logical, &optimised, crew).await
 }
 
-/// The same for an optimised plan that values were put into.
-async fn to_tasks_optimised(ctx: &QueryContext, plan: LogicalPlan) -> Result<Placed, QueryError> {
-    let folded = plan::fold(ctx, plan)?;
+/// The same for a query that was optimised with its parameters open.
+pub(crate) async fn to_tasks_with_values(
+    ctx: &QueryContext,
+    template: &Template,
+    values: &RecordBatch,
+) -> Result<Placed, QueryError> {
+    if let Some(placed) = template.open(ctx, values).await? {
+        return Ok(placed);
+    }
+    let folded = plan::fold(ctx, template.with_values(ctx, values)?)?;
     planned_to_tasks(ctx, &folded, &folded, Crew::of(ctx)).await
 }
 
@@ -218,6 +183,22 @@ async fn planned_to_tasks(
 }
 
 impl Prepared {
+    /// A query of which more is known than its plan.
+    pub(crate) fn begun(
+        ctx: &Arc<QueryContext>,
+        schema: SchemaRef,
+        logical: Logical,
+        first: Arc<Mutex<Option<First>>>,
+    ) -> Self {
+        let ctx = Arc::clone(ctx);
+        let work = Work::Query {
+            schema,
+            logical,
+            first,
+        };
+        Self { ctx, work }
+    }
+
     /// Runs the statement on the query threads. A query may run again: it then gives the rows of the same table versions.
     pub async fn run(&self, deadline: Option<Instant>) -> Result<Answer, QueryError> {
         let ctx = Arc::clone(&self.ctx);
@@ -236,7 +217,9 @@ impl Prepared {
                         let planned = async move {
                             match logical {
                                 Logical::Bound(plan) => to_tasks(&again, &plan).await,
-                                Logical::Optimised(plan) => to_tasks_optimised(&again, *plan).await,
+                                Logical::Optimised(template, values) => {
+                                    to_tasks_with_values(&again, &template, &values).await
+                                }
                             }
                         };
                         ctx.on_query_threads(planned).await?
@@ -311,15 +294,17 @@ enum Work {
     Command(Arc<Command>),
 }
 
+/// What a query is planned from when it runs again.
 #[derive(Debug, Clone)]
-enum Logical {
+pub(crate) enum Logical {
     Bound(Box<LogicalPlan>),
-    Optimised(Box<LogicalPlan>),
+    /// With its parameters open, and values for them.
+    Optimised(Arc<Template>, RecordBatch),
 }
 
 /// How far a query is whose rows nobody has asked for.
 #[derive(Debug)]
-enum First {
+pub(crate) enum First {
     Placed(Placed),
     Begun {
         begun: AbortOnDropHandle<Result<BatchStream, QueryError>>,

@@ -22,10 +22,10 @@ use crate::{
     drive,
     memory::{Charge, QueryPool},
     names::Names,
-    pace::Pace,
     query,
     redact::redact,
     settings::{self, MurreSettings},
+    statement::Versions,
     temporary::TemporaryTables,
 };
 
@@ -129,9 +129,8 @@ impl Session {
         values: Option<RecordBatch>,
         options: StatementOptions,
     ) -> Result<Prepared, QueryError> {
-        let pace = Some(Arc::clone(statement.pace()));
         let plan = statement.substrait().cloned();
-        let ctx = self.begin_with(statement.sql(), plan, &options, pace)?;
+        let ctx = self.begin_with(statement.sql(), plan, &options, Some(statement))?;
         if let Some(command) = bind::urgent(statement.sql()) {
             return Ok(query::prepare_urgent(ctx, command));
         }
@@ -167,13 +166,13 @@ impl Session {
         sql: &str,
         substrait: Option<Arc<SubstraitPlan>>,
         options: &StatementOptions,
-        pace: Option<Arc<Pace>>,
+        statement: Option<&Statement>,
     ) -> Result<Arc<QueryContext>, QueryError> {
         if self.engine.is_draining() {
             return Err(QueryError::ShuttingDown);
         }
         let client = options.client.as_deref().unwrap_or("local");
-        Ok(Arc::new(self.context(sql, substrait, client, pace)))
+        Ok(Arc::new(self.context(sql, substrait, client, statement)))
     }
 
     /// Runs the planning of a statement on the query threads, until it must stop.
@@ -231,24 +230,25 @@ impl Session {
         sql: &str,
         substrait: Option<Arc<SubstraitPlan>>,
         client: &str,
-        pace: Option<Arc<Pace>>,
+        statement: Option<&Statement>,
     ) -> QueryContext {
         let (shared, settings_version) = {
             let state = self.state.read();
             (Arc::clone(&state), self.version.load(Ordering::Relaxed))
         };
-        let mut state = SessionState::clone(&shared);
-        // now() is the same for the whole statement.
-        state.mark_start_execution();
-        let snapshot = self.engine.store().snapshot();
-        let temporary = self.temporary.all();
-        let names = Names::new(
-            shared,
-            Arc::clone(&snapshot),
-            Arc::clone(&temporary),
-            self.identity.admin,
-        );
-        state.register_catalog_list(Arc::new(names));
+        let versions = Versions {
+            session: Arc::downgrade(self),
+            settings: settings_version,
+            snapshot: self.engine.store().snapshot(),
+            temporary: self.temporary.all(),
+        };
+        let state = statement.and_then(|statement| statement.state(&versions));
+        let state = state.unwrap_or_else(|| self.state_for(shared, &versions));
+        let Versions {
+            snapshot,
+            temporary,
+            ..
+        } = versions;
         let settings = MurreSettings::of(state.config_options());
         let listed = self.engine.processes_list().enter(
             self,
@@ -270,9 +270,24 @@ impl Session {
             snapshot,
             temporary,
             settings_version,
-            pace,
+            pace: statement.map(|statement| Arc::clone(statement.pace())),
             listed,
         }
+    }
+
+    /// A statement's own copy of the session's state, with the names of one moment.
+    fn state_for(&self, shared: Arc<SessionState>, versions: &Versions) -> Arc<SessionState> {
+        let mut state = SessionState::clone(&shared);
+        // now() is the same for the whole statement.
+        state.mark_start_execution();
+        let names = Names::new(
+            shared,
+            Arc::clone(&versions.snapshot),
+            Arc::clone(&versions.temporary),
+            self.identity.admin,
+        );
+        state.register_catalog_list(Arc::new(names));
+        Arc::new(state)
     }
 }
 

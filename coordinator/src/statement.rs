@@ -10,10 +10,11 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 use catalog::Snapshot;
+use datafusion::execution::context::SessionState;
 use parking_lot::Mutex;
 
 use crate::{
-    Prepared, QueryContext, QueryError, Session,
+    Prepared, QueryContext, QueryError, Session, ahead,
     bind::{self, Bound, SubstraitPlan},
     command::Command,
     inspect,
@@ -59,7 +60,7 @@ struct Understood {
     bound: Bound,
     parameters: Vec<Option<DataType>>,
     /// Made by the first run with values.
-    template: OnceLock<Option<Template>>,
+    template: OnceLock<Option<Arc<Template>>>,
 }
 
 impl Understood {
@@ -77,26 +78,26 @@ impl Understood {
         plan.is_some_and(|plan| !inspect::reads_paths(plan))
     }
 
-    fn template(&self, ctx: &QueryContext) -> Option<&Template> {
+    fn template(&self, ctx: &QueryContext) -> Option<&Arc<Template>> {
         let Bound::Query(plan) = &self.bound else {
             return None;
         };
-        let made = || Template::new(ctx, plan, &self.parameters);
+        let made = || Template::new(ctx, plan, &self.parameters).map(Arc::new);
         self.template.get_or_init(made).as_ref()
     }
 }
 
 /// What a plan was made from.
 #[derive(Debug)]
-struct Versions {
-    session: Weak<Session>,
-    settings: u64,
-    snapshot: Arc<Snapshot>,
-    temporary: Tables,
+pub(crate) struct Versions {
+    pub(crate) session: Weak<Session>,
+    pub(crate) settings: u64,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) temporary: Tables,
 }
 
 impl Versions {
-    fn of(ctx: &QueryContext) -> Self {
+    pub(crate) fn of(ctx: &QueryContext) -> Self {
         Self {
             session: Arc::downgrade(&ctx.session),
             settings: ctx.settings_version,
@@ -106,10 +107,14 @@ impl Versions {
     }
 
     fn are_those_of(&self, ctx: &QueryContext) -> bool {
-        Weak::ptr_eq(&self.session, &Arc::downgrade(&ctx.session))
-            && self.settings == ctx.settings_version
-            && Arc::ptr_eq(&self.snapshot, &ctx.snapshot)
-            && Arc::ptr_eq(&self.temporary, &ctx.temporary)
+        self.are(&Self::of(ctx))
+    }
+
+    fn are(&self, other: &Self) -> bool {
+        Weak::ptr_eq(&self.session, &other.session)
+            && self.settings == other.settings
+            && Arc::ptr_eq(&self.snapshot, &other.snapshot)
+            && Arc::ptr_eq(&self.temporary, &other.temporary)
     }
 }
 
@@ -196,8 +201,8 @@ impl Statement {
         let template = understood.template(&ctx);
         match template.filter(|template| template.takes(&values)) {
             Some(template) => {
-                let plan = template.with_values(&ctx, &values)?;
-                query::plan_optimised(ctx, plan).await
+                let template = Arc::clone(template);
+                query::plan_with_values(ctx, template, values).await
             }
             None => {
                 let bound = bind::with_values(&ctx, &understood.bound, &values)?;
@@ -225,10 +230,17 @@ impl Statement {
         };
         let values = parameters::accept(Some(values), &understood.parameters).ok()??;
         let template = understood.template.get()?.as_ref()?;
-        let plan = template
-            .takes(&values)
-            .then(|| template.with_values(ctx, &values));
-        Some(query::begin_ahead(ctx, plan?.ok()?))
+        match template.takes(&values) {
+            true => ahead::begin(ctx, template, values).ok(),
+            false => None,
+        }
+    }
+
+    /// The state that a run may share with an earlier one of the same versions.
+    pub(crate) fn state(&self, versions: &Versions) -> Option<Arc<SessionState>> {
+        let kept = self.kept.lock();
+        let kept = kept.as_ref().filter(|kept| kept.versions.are(versions))?;
+        kept.understood.template.get()?.as_ref()?.state().cloned()
     }
 
     async fn understood(

@@ -1,24 +1,33 @@
 //! A query that is optimised once, with its parameters in it, and run with many values.
 //!
 //! Most of the time that a point query takes to plan goes into the optimiser, which does the same for every value.
-//! A run puts its values into the optimised plan and only folds constants again.
+//! A run puts its values into the optimised plan and only folds constants again, or into the physical plan where there is
+//! one for all values ([`OpenPlan`]).
 //!
 //! That is for plans about which a value can decide nothing: one pipeline over at most one table (a value can turn an
 //! outer join into an inner one), no `LIMIT ?` (it makes a sort a top-k), no function of the time (its value becomes part
 //! of the plan), and parameters that are of one type in all their places, which is that of the values.
 
-use arrow::{array::RecordBatch, datatypes::DataType};
+use std::sync::{Arc, OnceLock};
+
+use arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, SchemaRef},
+};
 use datafusion::{
     common::tree_node::TreeNodeRecursion,
+    execution::context::SessionState,
     logical_expr::{Cast, Expr, LogicalPlan, TryCast, expr::Placeholder},
 };
 
-use crate::{QueryContext, QueryError, inspect, parameters};
+use crate::{QueryContext, QueryError, inspect, open_plan::OpenPlan, parameters, place::Placed};
 
 #[derive(Debug)]
 pub(crate) struct Template {
     optimised: LogicalPlan,
     types: Vec<DataType>,
+    /// Made by the first run.
+    open: OnceLock<Option<OpenPlan>>,
 }
 
 impl Template {
@@ -34,7 +43,11 @@ impl Template {
         }
         // An error with parameters may be none with values.
         let optimised = ctx.state.optimize(plan).ok()?;
-        Some(Self { optimised, types })
+        Some(Self {
+            optimised,
+            types,
+            open: OnceLock::new(),
+        })
     }
 
     /// Whether it was made for such values.
@@ -51,6 +64,42 @@ impl Template {
     ) -> Result<LogicalPlan, QueryError> {
         parameters::with_row(&self.optimised, values, 0)
             .map_err(|source| QueryError::planning(ctx.id(), source))
+    }
+
+    /// Tasks for values that it takes, where they need no planning.
+    pub(crate) async fn open(
+        &self,
+        ctx: &QueryContext,
+        values: &RecordBatch,
+    ) -> Result<Option<Placed>, QueryError> {
+        if self.open.get().is_none() {
+            // Two first runs at once make the same plan.
+            let made = OpenPlan::new(ctx, &self.optimised, &self.types).await;
+            let _first = self.open.set(made);
+        }
+        let open = self.open.get().and_then(Option::as_ref);
+        let placed = open.map(|open| open.with_values(ctx, values)).transpose();
+        let placed = placed.map_err(|source| QueryError::planning(ctx.id(), source))?;
+        Ok(placed.flatten())
+    }
+
+    /// What contexts of later runs may share with the first.
+    pub(crate) fn state(&self) -> Option<&Arc<SessionState>> {
+        self.open.get()?.as_ref()?.state()
+    }
+
+    /// Columns of the rows for values that it takes.
+    pub(crate) fn schema(
+        &self,
+        ctx: &QueryContext,
+        values: &RecordBatch,
+    ) -> Result<SchemaRef, QueryError> {
+        let plan = match self.state() {
+            // Parameters stand in filters alone.
+            Some(_) => return Ok(Arc::clone(self.optimised.schema().inner())),
+            None => self.with_values(ctx, values)?,
+        };
+        Ok(Arc::clone(plan.schema().inner()))
     }
 }
 

@@ -16,7 +16,10 @@ use datafusion::{
 };
 use parking_lot::RwLock;
 
-pub(crate) use self::table::TemporaryTable;
+pub(crate) use self::{
+    scan::{is_scan, narrowed},
+    table::{TemporaryTable, is_table},
+};
 use crate::memory::ProcessPool;
 
 /// Temporary tables by name, at one moment.

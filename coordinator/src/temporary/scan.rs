@@ -15,11 +15,11 @@ use datafusion::{
         ColumnStatistics, Result, Statistics, internal_datafusion_err, project_schema,
         stats::Precision,
     },
-    datasource::source::DataSource,
+    datasource::source::{DataSource, DataSourceExec},
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{EquivalenceProperties, projection::ProjectionExprs},
+    physical_expr::{EquivalenceProperties, PhysicalExpr, projection::ProjectionExprs},
     physical_plan::{
-        DisplayFormatType, Partitioning,
+        DisplayFormatType, ExecutionPlan, Partitioning,
         coop::cooperative,
         execution_plan::SchedulingType,
         projection::{all_alias_free_columns, new_projections_for_columns},
@@ -28,7 +28,7 @@ use datafusion::{
 };
 use futures::stream;
 
-use super::zones::Zone;
+use super::zones::{Zone, Zones};
 
 /// Some columns of some batches.
 #[derive(Debug, Clone)]
@@ -76,6 +76,51 @@ impl Scan {
             batch
         })
     }
+}
+
+/// Whether the plan scans a temporary table, and nothing else.
+pub(crate) fn is_scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    scan_of(plan).is_some()
+}
+
+/// The scan of the one batch that may hold rows that pass a filter of its columns, if there is one; `None` where there
+/// are more.
+pub(crate) fn narrowed(
+    plan: &Arc<dyn ExecutionPlan>,
+    filter: &Arc<dyn PhysicalExpr>,
+) -> Option<Arc<dyn ExecutionPlan>> {
+    let scan = scan_of(plan).filter(|scan| scan.fetch.is_none())?;
+    let zones: Vec<_> = scan
+        .partitions
+        .iter()
+        .flat_map(|zones| zones.iter())
+        .cloned()
+        .collect();
+    let statistics = Zones {
+        schema: &scan.schema,
+        columns: &scan.columns,
+        zones: &zones,
+    };
+    // A filter that says nothing about bounds leaves all.
+    let keeps = statistics.keeps(Arc::clone(filter)).ok().flatten();
+    let kept: Arc<[Arc<Zone>]> = match keeps {
+        None => zones.into(),
+        Some(keeps) => {
+            let kept = zones.into_iter().zip(keeps).filter(|(_, keeps)| *keeps);
+            kept.map(|(zone, _)| zone).collect()
+        }
+    };
+    let narrowed = Scan {
+        partitions: vec![kept],
+        ..scan.clone()
+    };
+    let has_one = narrowed.partitions[0].len() <= 1;
+    has_one.then(|| DataSourceExec::from_data_source(narrowed) as _)
+}
+
+fn scan_of(plan: &Arc<dyn ExecutionPlan>) -> Option<&Scan> {
+    let source = plan.downcast_ref::<DataSourceExec>()?;
+    source.data_source().downcast_ref::<Scan>()
 }
 
 impl DataSource for Scan {
@@ -179,7 +224,13 @@ mod tests {
         array::{ArrayRef, AsArray, Int64Array, StringArray},
         datatypes::{DataType, Field, Int64Type, Schema},
     };
-    use datafusion::physical_expr::projection::ProjectionExpr;
+    use datafusion::{
+        logical_expr::Operator,
+        physical_expr::{
+            expressions::{BinaryExpr, lit},
+            projection::ProjectionExpr,
+        },
+    };
     use futures::TryStreamExt;
 
     use super::*;
@@ -247,5 +298,26 @@ mod tests {
             assert_eq!(known, [Precision::Exact(nulls), Precision::Exact(0)]);
             assert!(statistics.total_byte_size.get_value().unwrap() > &0);
         }
+    }
+
+    #[test]
+    fn a_scan_is_narrowed_to_one_batch_or_not_at_all() {
+        let scan = scan();
+        let schema = Arc::clone(&scan.schema);
+        let plan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(scan);
+        assert!(is_scan(&plan));
+        let narrowed = |op: Operator, key: i64| {
+            let column = datafusion::physical_expr::expressions::col("key", &schema).unwrap();
+            let filter = BinaryExpr::new(column, op, lit(key));
+            let plan = narrowed(&plan, &(Arc::new(filter) as _))?;
+            let zones = &scan_of(&plan).unwrap().partitions;
+            assert_eq!(zones.len(), 1);
+            Some(zones[0].len())
+        };
+        assert_eq!(narrowed(Operator::Eq, 3), Some(1));
+        assert_eq!(narrowed(Operator::Gt, 3), Some(1));
+        assert_eq!(narrowed(Operator::Eq, 5), Some(0));
+        assert_eq!(narrowed(Operator::Lt, 4), None);
+        assert_eq!(narrowed(Operator::NotEq, 9), None);
     }
 }

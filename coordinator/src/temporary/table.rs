@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableProvider},
     common::{DFSchema, Result},
-    datasource::source::DataSourceExec,
+    datasource::{source::DataSourceExec, source_as_provider},
     execution::memory_pool::MemoryReservation,
-    logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
-    physical_optimizer::pruning::PruningPredicate,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType, utils::conjunction},
     physical_plan::ExecutionPlan,
 };
 
@@ -73,16 +72,19 @@ impl TemporaryTable {
         };
         let columns = DFSchema::try_from(Arc::clone(&self.schema))?;
         let filter = session.create_physical_expr(filter, &columns)?;
-        let predicate = PruningPredicate::try_new(filter, Arc::clone(&self.schema))?;
-        if predicate.always_true() {
-            return Ok(None);
-        }
+        let all: Vec<_> = (0..self.schema.fields().len()).collect();
         let zones = Zones {
             schema: &self.schema,
+            columns: &all,
             zones: &self.zones,
         };
-        predicate.prune(&zones).map(Some)
+        zones.keeps(filter)
     }
+}
+
+/// Whether a plan that names the table reads one version of a temporary table.
+pub(crate) fn is_table(source: &Arc<dyn TableSource>) -> bool {
+    source_as_provider(source).is_ok_and(|table| table.is::<TemporaryTable>())
 }
 
 #[async_trait]

@@ -11,12 +11,14 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array},
-    datatypes::{DataType, Schema},
+    datatypes::{DataType, SchemaRef},
 };
 use datafusion::{
     common::{Column, Result, ScalarValue, pruning::PruningStatistics},
     functions_aggregate::min_max::{MaxAccumulator, MinAccumulator},
     logical_expr::Accumulator,
+    physical_expr::PhysicalExpr,
+    physical_optimizer::pruning::PruningPredicate,
 };
 
 /// A batch of a table.
@@ -90,14 +92,21 @@ fn bound(mut accumulator: impl Accumulator, values: &[ArrayRef]) -> Result<Scala
 
 /// The zones of a table as DataFusion asks about them.
 pub(super) struct Zones<'a> {
-    pub(super) schema: &'a Schema,
+    pub(super) schema: &'a SchemaRef,
+    /// For each column of the schema its position in the zones.
+    pub(super) columns: &'a [usize],
     pub(super) zones: &'a [Arc<Zone>],
 }
 
 impl Zones<'_> {
+    fn column(&self, column: &Column) -> Option<(usize, &DataType)> {
+        let (place, field) = self.schema.column_with_name(column.name())?;
+        Some((*self.columns.get(place)?, field.data_type()))
+    }
+
     fn bounds(&self, column: &Column, one: fn(&Bounds) -> &ScalarValue) -> Option<ArrayRef> {
-        let (index, field) = self.schema.column_with_name(column.name())?;
-        if !is_bounded(field.data_type()) {
+        let (index, data_type) = self.column(column)?;
+        if !is_bounded(data_type) {
             return None;
         }
         let bounds = self.zones.iter().map(|zone| zone.bounds(index).map(one));
@@ -111,6 +120,18 @@ fn is_bounded(data_type: &DataType) -> bool {
         other => {
             other.is_primitive() && !other.is_floating() && !matches!(other, DataType::Interval(_))
         }
+    }
+}
+
+impl Zones<'_> {
+    /// For each zone whether it may hold rows that pass the filter; `None` where all may. The filter is of the columns of
+    /// the schema.
+    pub(super) fn keeps(&self, filter: Arc<dyn PhysicalExpr>) -> Result<Option<Vec<bool>>> {
+        let predicate = PruningPredicate::try_new(filter, Arc::clone(self.schema))?;
+        if predicate.always_true() {
+            return Ok(None);
+        }
+        predicate.prune(self).map(Some)
     }
 }
 
@@ -128,7 +149,7 @@ impl PruningStatistics for Zones<'_> {
     }
 
     fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        let (index, _) = self.schema.column_with_name(column.name())?;
+        let (index, _) = self.column(column)?;
         let counts = self.zones.iter();
         let counts = counts.map(|zone| zone.size(index).nulls as u64);
         Some(Arc::new(UInt64Array::from_iter_values(counts)))
@@ -148,7 +169,7 @@ impl PruningStatistics for Zones<'_> {
 mod tests {
     use arrow::{
         array::{Float64Array, Int64Array, StringArray},
-        datatypes::Field,
+        datatypes::{Field, Schema},
     };
 
     use super::*;
@@ -178,6 +199,7 @@ mod tests {
         let schema = zones[0].batch.schema();
         let zones = Zones {
             schema: &schema,
+            columns: &[0, 1, 2],
             zones: &zones,
         };
         let ints = |values: [Option<i64>; 3]| {

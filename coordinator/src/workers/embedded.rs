@@ -41,7 +41,7 @@ pub(super) fn session(
 ) -> SessionConfig {
     let codec = Arc::new(FragmentCodec::new(modules));
     let tasks = TaskSessions {
-        state: ctx.state.clone(),
+        state: SessionState::clone(&ctx.state),
         config: config.clone(),
         codec: Arc::clone(&codec),
     };

@@ -188,27 +188,136 @@ async fn bound_values_give_what_written_ones_give() -> Result<()> {
             let sql = sql
                 .replace("FROM t", &format!("FROM {table_name}"))
                 .replace("JOIN t", &format!("JOIN {table_name}"));
-            let mut statement = client.prepare(sql.clone(), None).await?;
-            // Each kind of value twice, so that kept plans are met in either order.
-            for values in runs.iter().chain(runs.iter().rev()) {
-                let named = values
-                    .iter()
-                    .enumerate()
-                    .map(|(at, column)| (format!("p{at}"), Arc::clone(column)));
-                statement.set_parameters(RecordBatch::try_from_iter(named)?)?;
-                let bound = run(&mut client, &mut statement).await?;
-                let bound = pretty_format_batches(&bound)?.to_string();
-                let written = table(&mut client, &written(&sql, values)?).await?;
-                ensure!(
-                    rows_of(&bound) == rows_of(&written),
-                    "{sql} with {values:?}:\n{bound}\n{written}"
-                );
-                compared += 1;
-            }
-            statement.close().await?;
+            compared += compare(&mut client, &sql, &runs).await?;
         }
     }
     ensure!(compared == 2 * 2 * 32, "{compared} runs");
+    Ok(())
+}
+
+/// Runs the statement with each of the values twice, so that kept plans are met in either order, beside the same text
+/// with the values written into it. Gives the number of runs.
+async fn compare(client: &mut Client, sql: &str, runs: &[Vec<ArrayRef>]) -> Result<usize> {
+    let mut statement = client.prepare(sql.to_owned(), None).await?;
+    for values in runs.iter().chain(runs.iter().rev()) {
+        let named = values
+            .iter()
+            .enumerate()
+            .map(|(at, column)| (format!("p{at}"), Arc::clone(column)));
+        statement.set_parameters(RecordBatch::try_from_iter(named)?)?;
+        let bound = run(client, &mut statement).await?;
+        let bound = pretty_format_batches(&bound)?.to_string();
+        let written = table(client, &written(sql, values)?).await?;
+        ensure!(
+            rows_of(&bound) == rows_of(&written),
+            "{sql} with {values:?}:\n{bound}\n{written}"
+        );
+    }
+    statement.close().await?;
+    Ok(2 * runs.len())
+}
+
+/// Look-ups in a temporary table keep their physical plan while they find one of its batches, and no longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kept_look_up_gives_what_its_table_holds_now() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    let make = "CREATE TEMPORARY TABLE many AS SELECT value AS a, 'row ' || value AS b, \
+                CASE WHEN value % 7 > 0 THEN value END AS n FROM generate_series(1, 100000)";
+    update(&mut client, make).await?;
+    let int = |value: i64| Arc::new(Int64Array::from(vec![value])) as ArrayRef;
+    let null = || Arc::new(Int64Array::from(vec![None])) as ArrayRef;
+    let text = |value: Option<&str>| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let fraction = Arc::new(Float64Array::from(vec![7.5])) as ArrayRef;
+    let queries = [
+        (
+            "SELECT b FROM many WHERE a = ?",
+            [1, 100_000, 8192, 8193, 0, i64::MAX]
+                .map(|value| vec![int(value)])
+                .into_iter()
+                .chain([vec![null()], vec![fraction]])
+                .collect(),
+        ),
+        (
+            "SELECT a, b AS other FROM many WHERE a BETWEEN ? AND ? AND n IS NOT NULL ORDER BY a",
+            vec![vec![int(5), int(9)]],
+        ),
+        (
+            "SELECT b, n FROM many WHERE a BETWEEN ? AND ? AND n IS NOT NULL",
+            vec![
+                vec![int(5), int(9)],
+                vec![int(8193), int(8192)],
+                vec![null(), int(4)],
+                // Of these two bounds one or two batches are found.
+                vec![int(8190), int(8196)],
+                vec![int(70_000), int(70_003)],
+            ],
+        ),
+        (
+            "SELECT a FROM many WHERE a IN (?, ?)",
+            vec![
+                vec![int(1), int(2)],
+                vec![int(50_000), int(50_001)],
+                vec![null(), int(7)],
+            ],
+        ),
+        (
+            "SELECT a + 1 AS next FROM many WHERE a = ? AND b <> ?",
+            vec![
+                vec![int(7), text(Some("row 7"))],
+                vec![int(7), text(Some("x"))],
+                vec![int(7), text(None)],
+            ],
+        ),
+        (
+            "SELECT k FROM (SELECT a AS k, n FROM many WHERE a > 10) AS some WHERE k = ? AND n + 1 > ?",
+            vec![
+                vec![int(9), int(0)],
+                vec![int(12), int(0)],
+                vec![int(14), int(0)],
+            ],
+        ),
+        (
+            "SELECT b FROM many WHERE a = ? LIMIT 1",
+            vec![vec![int(3)], vec![int(0)]],
+        ),
+    ];
+    for mode in ["auto", "always", "never"] {
+        update(&mut client, &format!("SET murre.compile = '{mode}'")).await?;
+        for (sql, runs) in &queries {
+            ensure!(compare(&mut client, sql, runs).await? == 2 * runs.len());
+        }
+    }
+    // What has changed between two runs is seen by the next.
+    let mut statement = client
+        .prepare("SELECT b FROM many WHERE a = ?".into(), None)
+        .await?;
+    let mut other = server.client().await?;
+    let mut found = async |client: &mut Client| {
+        statement.set_parameters(integers("p", vec![7])?)?;
+        let rows = run(client, &mut statement).await?;
+        anyhow::Ok(rows.iter().map(RecordBatch::num_rows).sum::<usize>())
+    };
+    for _ in 0..3 {
+        ensure!(found(&mut client).await? == 1);
+    }
+    update(&mut client, "INSERT INTO many VALUES (7, 'again', NULL)").await?;
+    for _ in 0..3 {
+        ensure!(found(&mut client).await? == 2);
+    }
+    update(&mut other, "CREATE TABLE elsewhere (a INT)").await?;
+    update(&mut client, "SET murre.threads = 1").await?;
+    ensure!(found(&mut client).await? == 2);
+    update(&mut client, "DROP TABLE many").await?;
+    let gone = found(&mut client).await.map_err(|error| code(&error));
+    ensure!(gone == Err(Some(Code::NotFound)), "{gone:?}");
+    update(
+        &mut client,
+        "CREATE TEMPORARY TABLE many AS SELECT 7 AS a, 'new' AS b",
+    )
+    .await?;
+    ensure!(found(&mut client).await? == 1);
     Ok(())
 }
 
