@@ -160,23 +160,25 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let server = Server::start(&dir.path().join("data"))?;
     let mut watcher = server.client().await?;
-    let mut running = async || {
-        anyhow::Ok(
-            rows(&mut watcher, "SHOW PROCESSLIST")
-                .await?
-                .iter()
-                .map(|batch| batch.num_rows())
-                .sum::<usize>(),
-        )
+    let mut listed = async || rows(&mut watcher, "SHOW PROCESSLIST").await;
+    // Between planning and DoGet a statement is not listed, and cannot be killed.
+    let is_running = |list: &[RecordBatch]| {
+        let mut states = list
+            .iter()
+            .flat_map(|batch| batch.column(3).as_string::<i32>());
+        states.any(|state| state == Some("running"))
     };
+    let is_empty = |list: &[RecordBatch]| list.iter().all(|batch| batch.num_rows() == 0);
 
     // KILL.
     let mut client = server.client().await?;
     let query = tokio::spawn(async move { rows(&mut client, ENDLESS).await });
-    until("the query in the list", async || Ok(running().await? == 1)).await?;
+    until("the query to run", async || {
+        Ok(is_running(&listed().await?))
+    })
+    .await?;
+    let id = arrow::util::display::array_value_to_string(listed().await?[0].column(0), 0)?;
     let mut killer = server.client().await?;
-    let listed = rows(&mut killer, "SHOW PROCESSLIST").await?;
-    let id = arrow::util::display::array_value_to_string(listed[0].column(0), 0)?;
     update(&mut killer, &format!("KILL {id}")).await?;
     let error = query
         .await?
@@ -184,15 +186,21 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
         .map(|e| e.to_string())
         .unwrap_or_default();
     ensure!(error.contains("cancelled"), "{error}");
-    until("the killed query to go", async || Ok(running().await? == 0)).await?;
+    until("the killed query to go", async || {
+        Ok(is_empty(&listed().await?))
+    })
+    .await?;
 
     // A client that goes away.
     let mut client = server.client().await?;
     let query = tokio::spawn(async move { rows(&mut client, ENDLESS).await });
-    until("the query in the list", async || Ok(running().await? == 1)).await?;
+    until("the query to run", async || {
+        Ok(is_running(&listed().await?))
+    })
+    .await?;
     query.abort();
     until("the abandoned query to go", async || {
-        Ok(running().await? == 0)
+        Ok(is_empty(&listed().await?))
     })
     .await?;
 
@@ -205,7 +213,10 @@ async fn kill_a_dropped_stream_and_a_timeout_stop_the_work() -> Result<()> {
         .map(|e| e.to_string())
         .unwrap_or_default();
     ensure!(error.contains("200ms"), "{error}");
-    until("the late query to go", async || Ok(running().await? == 0)).await?;
+    until("the late query to go", async || {
+        Ok(is_empty(&listed().await?))
+    })
+    .await?;
     ensure!(
         table(&mut client, "SHOW murre.statement_timeout")
             .await?
