@@ -12,10 +12,16 @@ TYPE_URL = "type.googleapis.com/arrow.flight.protocol.sql."
 
 
 class FlightSql:
-    """One connection, which is one session: its temporary tables live as long as it."""
+    """One connection, which is one session: its temporary tables live as long as it.
 
-    def __init__(self, address: str):
-        self._client = flight.FlightClient(f"grpc://{address}", middleware=[_CookieJar()])
+    With another one given as `beside` it is a further connection of that one's session.
+    """
+
+    def __init__(self, address: str, beside: "FlightSql | None" = None):
+        self._cookies = _CookieJar() if beside is None else beside._cookies
+        # Clients of one process otherwise share their connection.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self._client = flight.FlightClient(f"grpc://{address}", middleware=[self._cookies], generic_options=options)
 
     def batches(self, sql: str) -> Iterator[pyarrow.RecordBatch]:
         """Executes a query and yields its batches as they arrive."""
