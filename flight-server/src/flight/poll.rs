@@ -5,7 +5,7 @@
 //!                               -> anything else: it runs on, and the answer says how far it is and how to ask again
 //! PollFlightInfo(what it said)  -> the same, or the ticket for its answer once it has ended
 //! ```
-//! Each poll waits a little for the end. Nobody has to ask again: what was begun runs to its end, unless it is cancelled.
+//! Each poll waits a little for the end. A statement that nobody asks for in five minutes is stopped.
 //! Errors: those of the statement, `NOT_FOUND` for a statement that has been asked for to its end or was forgotten.
 
 use std::{
