@@ -255,7 +255,6 @@ mod tests {
             ("SELECT v FROM t WHERE k = ? AND v > 1", true),
             ("SELECT v FROM t WHERE k % 30000 = ?", false),
             ("SELECT 2 * CAST(? AS BIGINT) AS v", false),
-            ("SELECT v FROM t WHERE k = ? ORDER BY v", false),
         ] {
             let statement = session.statement(sql, StatementOptions::default()).await;
             let statement = Arc::new(statement.unwrap());
