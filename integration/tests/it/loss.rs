@@ -5,9 +5,10 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use futures::TryStreamExt;
 
 use crate::{
-    server::{Client, Server, http_get, rows, until, update},
+    server::{Client, Server, http_get, rows, said, until, update},
     tpch::cells,
     worker::{Cluster, WorkerProcess, counts, idle, modules_received, tasks_running},
 };
@@ -15,6 +16,10 @@ use crate::{
 /// About a second.
 const LONG: &str = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
                     WHERE a.l_suppkey = b.l_suppkey AND a.l_linenumber < 4";
+
+/// More rows than anybody reads.
+const MANY: &str = "SELECT a.l_orderkey, a.l_comment, b.l_comment AS other FROM lineitem a, lineitem b \
+                    WHERE a.l_suppkey = b.l_suppkey";
 
 fn rounds() -> u32 {
     match std::env::var_os("MURRE_LONG") {
@@ -53,6 +58,35 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
     ensure!(restarted > 0, "no query was caught in {} rounds", rounds());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut cluster = Cluster::start(dir.path()).await?;
+    let mut client = cluster.client().await?;
+    let mut beside = cluster.client().await?;
+    let one_worker = sockets_with_one_worker(&mut cluster, &mut beside, dir.path()).await?;
+    for round in 0..rounds() {
+        let info = client.execute(MANY.to_owned(), None).await?;
+        let ticket = info.endpoint[0].ticket.clone().context("a ticket")?;
+        let mut stream = client.do_get(ticket).await?;
+        let first = stream.try_next().await?;
+        ensure!(first.is_some_and(|batch| batch.num_rows() > 0), "no rows");
+        cluster.workers[1].kill9()?;
+        let error = loop {
+            match stream.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => anyhow::bail!("round {round}: all rows came from one worker"),
+                Err(error) => break said(error.into()).to_string(),
+            }
+        };
+        ensure!(error.contains("w2 is lost"), "round {round}: {error}");
+        drop(stream);
+        nothing_left(&cluster.server, &mut beside, one_worker).await?;
+        second_worker(&mut cluster, &mut beside, dir.path()).await?;
+    }
     Ok(())
 }
 
