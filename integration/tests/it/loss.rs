@@ -53,7 +53,6 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
             .log()?
             .matches("the query begins again")
             .count();
-        no_memory_left(&mut beside).await?;
         nothing_left(&cluster.server, &mut beside, one_worker).await?;
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
@@ -138,26 +137,32 @@ async fn no_memory_left(client: &mut Client) -> Result<()> {
     .await
 }
 
-/// The worker that is left has no task, and no stream to another one; the server has no memory, and no socket more than
-/// before.
-async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
-    until("the worker's end", async || {
-        Ok(modules_received(client).await?.len() == 1)
-    })
-    .await?;
-    idle(client).await?;
-    until("the end of streams between workers", async || {
-        Ok(counts(client, "streams_open").await? == [0])
-    })
-    .await?;
-    until("the server's memory", async || {
+/// Nor has the server.
+pub(crate) async fn no_memory_reserved(server: &Server) -> Result<()> {
+    until("the end of the server's memory", async || {
         let metrics = http_get(server.http(), "/metrics")?;
         // The question itself holds none.
         Ok(metrics
             .lines()
             .any(|line| line == "coordinator_memory_reserved_bytes 0"))
     })
+    .await
+}
+
+/// The worker that is left has no task, no memory and no stream to another one; the server has no memory, and no socket
+/// more than before.
+async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
+    until("the worker's end", async || {
+        Ok(modules_received(client).await?.len() == 1)
+    })
     .await?;
+    idle(client).await?;
+    no_memory_left(client).await?;
+    until("the end of streams between workers", async || {
+        Ok(counts(client, "streams_open").await? == [0])
+    })
+    .await?;
+    no_memory_reserved(server).await?;
     until("the server's sockets", async || {
         Ok(server.sockets()? <= sockets_max)
     })
@@ -186,7 +191,8 @@ async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
         })
         .await?;
         update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
-        idle(&mut beside).await
+        idle(&mut beside).await?;
+        no_memory_left(&mut beside).await
     };
     let (answer, killed) = tokio::join!(running, killing);
     killed?;
