@@ -9,6 +9,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from shuffle.forwarder import Forwarder
+
 PUBLIC = "203.0.113.1"
 # What a shaped link lets through, and how much of it at once.
 SHAPED = "rate 1gbit burst 256kb latency 20ms"
@@ -70,15 +72,20 @@ class Host(Namespace):
 
 
 class Network:
-    def __init__(self):
+    def __init__(self, switched: bool = True):
         self.public = Namespace()
-        self.public.switch("public", f"{PUBLIC}/24")
+        if switched:
+            self.public.switch("public", f"{PUBLIC}/24")
         self._all = [self.public]
         self._cables = 0
 
-    def _plug(self, namespace: Namespace) -> str:
+    def _address(self) -> str:
         self._cables += 1
-        here, address = f"cable{self._cables}", f"203.0.113.{10 + self._cables}"
+        return f"203.0.113.{10 + self._cables}"
+
+    def _plug(self, namespace: Namespace) -> str:
+        address = self._address()
+        here = f"cable{self._cables}"
         self.public.cable(here, namespace, "wan")
         self.public.run(f"ip link set {here} master public")
         namespace.run(f"ip address add {address}/24 dev wan")
@@ -91,11 +98,14 @@ class Network:
         host.public, host.uplink = self._plug(host), "wan"
         return host
 
-    def behind(self, masquerade: str) -> Host:
-        """One behind a translator of its own."""
+    def behind(self, masquerade: str, forwarder: Forwarder | None = None) -> Host:
+        """One behind a translator of its own, which is on the switch, or on that forwarder."""
         nat, host = Namespace(), Host()
         self._all += [nat, host]
-        self._plug(nat)
+        if forwarder:
+            forwarder.plug(nat, "wan", self._address())
+        else:
+            self._plug(nat)
         nat.switch("lan", "10.0.0.1/24")
         nat.run("sysctl --quiet --write net.ipv4.ip_forward=1")
         nat.rules(

@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import datetime
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,18 +20,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import pyarrow  # noqa: E402
-from harness import binaries, command, machine, results  # noqa: E402
-from harness.cpu_clock import cpu_seconds  # noqa: E402
+from harness import command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
-from harness.flight_sql import FlightSql  # noqa: E402
-from harness.murre_server import MurreServer, free_port  # noqa: E402
+from shuffle.cluster import Cluster  # noqa: E402
 from shuffle.namespaces import PUBLIC, Network, iperf  # noqa: E402
+from shuffle.tables import Tables  # noqa: E402
 
 WAYS = ("direct", "punched", "relayed")
-COLUMNS = 7
 IPERF_SECONDS = 3
-WAIT_SECONDS_MAX = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,27 +68,6 @@ def run(options: argparse.Namespace) -> None:
     print(path)
 
 
-class Tables:
-    """Parquet files that both workers see: `long` with random columns, `short` with its keys."""
-
-    KEYS = 1000
-
-    def __init__(self, folder: Path, rows: int):
-        self.long, self.short = folder / "long.parquet", folder / "short.parquet"
-        values = ", ".join(f"random() AS c{number}" for number in range(COLUMNS))
-        for path, sql in (
-            (self.long, f"SELECT value % {self.KEYS} AS k, {values} FROM generate_series(1, {rows})"),
-            (self.short, f"SELECT value AS s FROM generate_series(0, {self.KEYS - 1})"),
-        ):
-            copy = f"COPY ({sql}) TO '{path}' OPTIONS ('format.compression' 'uncompressed', 'format.dictionary_enabled' 'false')"
-            words = [binaries.murre(), "sql", "--data-dir", str(folder / "made"), "--command", copy]
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-
-    def query(self) -> str:
-        sums = " + ".join(f"c{number}" for number in range(COLUMNS))
-        return f"SELECT count(*), sum({sums}) FROM '{self.short}' JOIN '{self.long}' ON k = s"
-
-
 def measure(folder: Path, tables: Tables, way: str, shaped: bool, rounds: int) -> list[Shuffle]:
     network = Network()
     try:
@@ -108,67 +82,22 @@ def measure(folder: Path, tables: Tables, way: str, shaped: bool, rounds: int) -
         rate = iperf(target, address, hosts[0], IPERF_SECONDS)
         with Cluster(folder, network, hosts) as cluster:
             cluster.query(tables)
-            return [cluster.shuffle(tables, way, shaped, number, rate) for number in range(rounds)]
+            return [shuffle(cluster, tables, way, shaped, number, rate) for number in range(rounds)]
     finally:
         network.close()
 
 
-class Cluster:
-    """A server on the public host, and a worker on each of the others."""
-
-    def __init__(self, folder: Path, network: Network, hosts: list):
-        listen = f"{PUBLIC}:{free_port()}"
-        more = ("--workers", "remote", "--workers-listen", listen)
-        self.server = MurreServer(folder / "server.log", cores=None, threads=None, caches=True, more=more)
-        token = str(self.server.token_file())
-        self._workers = []
-        for number, host in enumerate(hosts):
-            words = [binaries.murre(), "worker", "--name", f"w{number}", "--coordinator", listen, "--token-file", token]
-            if host.public:
-                words += ["--listen", f"{host.public}:0"]
-            log = (folder / f"w{number}.log").open("wb")
-            self._workers.append(subprocess.Popen(host.command(words), stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-        self._client = FlightSql(self.server.address)
-        give_up = time.monotonic() + WAIT_SECONDS_MAX
-        while len(self.column("id")) < len(hosts):
-            if time.monotonic() > give_up:
-                raise BenchError("the workers do not come")
-        # Both sides of the join are spread by hash, though one is small.
-        self._client.update("SET datafusion.optimizer.hash_join_single_partition_threshold = 0")
-        self._client.update("SET datafusion.optimizer.hash_join_single_partition_threshold_rows = 0")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._client.close()
-        for worker in self._workers:
-            worker.kill()
-            worker.wait()
-        self.server.stop()
-
-    def column(self, name: str) -> list:
-        batches = list(self._client.batches("SHOW WORKERS"))
-        return pyarrow.Table.from_batches(batches).column(name).to_pylist() if batches else []
-
-    def query(self, tables: Tables) -> None:
-        list(self._client.batches(tables.query()))
-
-    def shuffle(self, tables: Tables, way: str, shaped: bool, number: int, rate: float) -> Shuffle:
-        sent, cpu, server = self.column("bytes_sent"), self._cpu(), self.server.cpu_seconds()
-        start = time.monotonic()
-        self.query(tables)
-        seconds = time.monotonic() - start
-        sent = [after - before for after, before in zip(self.column("bytes_sent"), sent, strict=True)]
-        for other in WAYS:
-            if any(self.column(f"streams_{other}")) != (other == way):
-                raise BenchError(f"streams are not {way}: {[self.column(f'streams_{each}') for each in WAYS]}")
-        return Shuffle(
-            way, shaped, number, seconds, max(sent), self._cpu() - cpu, self.server.cpu_seconds() - server, rate
-        )
-
-    def _cpu(self) -> float:
-        return sum(cpu_seconds(worker.pid) for worker in self._workers)
+def shuffle(cluster: Cluster, tables: Tables, way: str, shaped: bool, number: int, rate: float) -> Shuffle:
+    sent, cpu, server = cluster.column("bytes_sent"), cluster.cpu_seconds(), cluster.server.cpu_seconds()
+    start = time.monotonic()
+    cluster.query(tables)
+    seconds = time.monotonic() - start
+    sent = [after - before for after, before in zip(cluster.column("bytes_sent"), sent, strict=True)]
+    for other in WAYS:
+        if any(cluster.column(f"streams_{other}")) != (other == way):
+            raise BenchError(f"streams are not {way}: {[cluster.column(f'streams_{each}') for each in WAYS]}")
+    cpu, server = cluster.cpu_seconds() - cpu, cluster.server.cpu_seconds() - server
+    return Shuffle(way, shaped, number, seconds, max(sent), cpu, server, rate)
 
 
 def table_of(rows: list[Shuffle]) -> str:

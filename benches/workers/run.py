@@ -2,9 +2,9 @@
 """How soon the tasks of a statement that is killed have stopped on two workers, and when a query's first row comes.
 
 The statement is a join that fragments run, over TPC-H data (`murre demo tpch --sf 1` makes it). A round starts it, waits
-until both workers have tasks, kills it, and asks the workers until none has a task. First rows are those of a query with
-more rows than are held back (64 MiB), and of one with few rows that takes longer than rows are held back (2 s); with the
-embedded worker nothing is held back. Runs in the Python environment that benches/peers/setup.sh makes.
+until both workers have tasks, kills it, and asks the workers until none has a task, and then until none has memory of one.
+First rows are those of a query that soon has more rows than are held back (64 MiB), and of one that has few rows a second,
+so that they are held back for 2 s; with the embedded worker nothing is held back. Runs in the Python environment that benches/peers/setup.sh makes.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from harness.murre_server import MurreServer, free_port  # noqa: E402
 TPCH = Path(os.environ.get("MURRE_TPCH_DIR", Path.home() / ".cache/murre/tpch"))
 KILLED = "SELECT count(*), sum(a.l_quantity * b.l_tax) FROM lineitem a, lineitem b WHERE a.l_suppkey = b.l_suppkey"
 MANY_ROWS = "SELECT a.l_orderkey, a.l_comment, b.l_comment AS other FROM lineitem a, lineitem b WHERE a.l_suppkey = b.l_suppkey"
-FEW_ROWS = "SELECT a.l_orderkey FROM lineitem a, lineitem b WHERE a.l_suppkey = b.l_suppkey AND a.l_orderkey * b.l_orderkey = 7"
+FEW_ROWS = "SELECT a.l_orderkey FROM lineitem a, lineitem b WHERE a.l_suppkey = b.l_suppkey AND (a.l_orderkey + b.l_orderkey) % 1000 = 7"
 WORKERS = 2
 WAIT_SECONDS_MAX = 60
 
@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> None:
         client = cluster.client()
         client.update(f"CREATE EXTERNAL TABLE lineitem STORED AS PARQUET LOCATION '{lineitem}'")
         for number in range(options.rounds):
-            rows.append(Measured("kill", number, cluster.kill(KILLED)))
+            stopped, freed = cluster.kill(KILLED)
+            rows += [Measured("kill: tasks stopped", number, stopped), Measured("kill: memory free", number, freed)]
         for number in range(options.first_rows):
             for workers in ("remote", "embedded"):
                 for name, sql in (("many rows", MANY_ROWS), ("few rows", FEW_ROWS)):
@@ -109,8 +110,8 @@ class Cluster:
     def _column(self, name: str) -> list:
         return table(self._beside, "SHOW WORKERS").column(name).to_pylist()
 
-    def kill(self, sql: str) -> float:
-        """Milliseconds from KILL until no worker has a task."""
+    def kill(self, sql: str) -> tuple[float, float]:
+        """Milliseconds from KILL until no worker has a task, and until none has memory."""
         client = self.client()
         client.update("SET murre.compile = 'always'")
         ended = threading.Thread(target=swallow, args=(client, sql))
@@ -122,10 +123,12 @@ class Cluster:
         start = time.monotonic()
         self._beside.update(f"KILL {number}")
         until("the end of all tasks", lambda: not any(self._column("tasks_running")))
-        took = time.monotonic() - start
+        stopped = time.monotonic() - start
+        until("the end of all memory", lambda: not any(self._column("memory_bytes")))
+        freed = time.monotonic() - start
         ended.join()
         client.close()
-        return took * 1e3
+        return stopped * 1e3, freed * 1e3
 
     def first_row(self, sql: str, workers: str) -> float:
         """Milliseconds from execute to the first batch."""
