@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/debug
 SF ?= 0.1
 KV_SEEDS ?= 10000
 
-.PHONY: help build lambda demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv
+.PHONY: help build lambda demo check lint deny test long features bench-peers bench-flight bench-clients bench-kv bench-workers
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,14 @@ bench-flight: build ## DoGet beside a plain TCP copy
 
 bench-clients: build ## point queries through ADBC, and the memory of 200 clients
 	"$$(integration/clients/python/environment.sh)" benches/clients/run.py
+
+bench-workers: build ## what workers cost: shuffles beside iperf3, punching, stopping, stages (root, for network namespaces)
+	benches/peers/setup.sh
+	benches/shuffle/setup.sh
+	benches/shuffle/run.py
+	benches/shuffle/punch.py
+	benches/workers/run.py
+	benches/workers/embedded.py
 
 bench-kv: ## the key-value store beside etcd
 	cargo build --locked -p kv-store --example kv

@@ -21,20 +21,29 @@ CACHES_OFF = {
 
 
 class MurreServer:
-    """The running server. Log lines go to `log`; `threads` of `None` leaves the number of threads to the server."""
+    """The running server. Log lines go to `log`; `threads` of `None` leaves the number of threads to the server; `more` are
+    further arguments."""
 
-    def __init__(self, log: Path, cores: list[int] | None, threads: int | None, caches: bool = False):
+    def __init__(
+        self,
+        log: Path,
+        cores: list[int] | None,
+        threads: int | None,
+        caches: bool = False,
+        more: tuple[str, ...] = (),
+    ):
         self.log = log
         self.binary = binaries.murre()
         self.environment = ({} if caches else CACHES_OFF) | ({} if threads is None else {"MURRE_THREADS": str(threads)})
         self._data = tempfile.TemporaryDirectory(prefix="murre-bench-")
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         # fmt: off
         self.command = [
             self.binary, "serve",
             "--listen", self.address,
             "--http", "127.0.0.1:0",
             "--data-dir", self._data.name,
+            *more,
         ]
         # fmt: on
         with log.open("wb") as output:
@@ -53,6 +62,16 @@ class MurreServer:
 
     def cpu_seconds(self) -> float:
         return cpu_seconds(self.process.pid)
+
+    def token_file(self) -> Path:
+        """What workers join with, once it is there: the server listens for clients first."""
+        path = Path(self._data.name) / "secrets/server/workers.join"
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not path.exists():
+            if time.monotonic() > deadline:
+                raise self._failed(f"did not write {path} within {START_SECONDS_MAX} s")
+            time.sleep(0.05)
+        return path
 
     def version(self) -> str:
         return subprocess.run([self.binary, "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -84,7 +103,7 @@ class MurreServer:
         return BenchError("\n".join([f"`{' '.join(self.command)}` {what}", *tail]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

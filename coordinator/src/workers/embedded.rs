@@ -22,8 +22,12 @@ use datafusion_distributed::{
 };
 use futures::{StreamExt, stream::BoxStream};
 use http::HeaderMap;
+use tokio::runtime::Handle;
 use url::Url;
-use worker_wasm::exec::{FragmentCodec, StopSignal, link_filters};
+use worker_wasm::{
+    exec::{FragmentCodec, StopSignal, link_filters},
+    worker::{TasksHeld, let_go},
+};
 
 use super::QueryModules;
 use crate::QueryContext;
@@ -40,17 +44,19 @@ pub(super) fn session(
     modules: Arc<QueryModules>,
 ) -> SessionConfig {
     let codec = Arc::new(FragmentCodec::new(modules));
+    let held = TasksHeld::default();
     let tasks = TaskSessions {
         state: SessionState::clone(&ctx.state),
         config: config.clone(),
         codec: Arc::clone(&codec),
+        held: held.clone(),
     };
     let environment: RuntimeEnv = ctx.engine.environment(&ctx.pool);
     let worker = Worker::from_session_builder(tasks).with_runtime_env(Arc::new(environment));
     config
         .with_distributed_user_codec_arc(codec)
         .with_distributed_local_worker_context(worker.to_local_worker_context(url()))
-        .with_distributed_channel_resolver(Embedded(worker))
+        .with_distributed_channel_resolver(Embedded(Arc::new(Run { worker, held })))
 }
 
 /// What the tasks of a query see: what its first stage sees.
@@ -60,6 +66,7 @@ struct TaskSessions {
     /// For its settings, and when to stop.
     config: SessionConfig,
     codec: Arc<FragmentCodec>,
+    held: TasksHeld,
 }
 
 #[async_trait]
@@ -69,6 +76,7 @@ impl WorkerSessionBuilder for TaskSessions {
         // The extensions there say which task it is.
         let config = builder.config().get_or_insert_default();
         *config.options_mut() = self.config.options().as_ref().clone();
+        self.held.count(config);
         if let Some(stop) = self.config.get_extension::<StopSignal>() {
             config.set_extension(stop);
         }
@@ -101,7 +109,23 @@ impl ChannelResolver for Nobody {
 }
 
 #[derive(Clone)]
-struct Embedded(Worker);
+struct Embedded(Arc<Run>);
+
+/// The worker, as long as the run of its query.
+struct Run {
+    worker: Worker,
+    held: TasksHeld,
+}
+
+impl Drop for Run {
+    /// The worker's tasks have not ended, or it has not let go of them: without this it would never be freed.
+    fn drop(&mut self) {
+        let (worker, held) = (self.worker.clone(), self.held.clone());
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { let_go(&worker, &held, || 0).await });
+        }
+    }
+}
 
 #[async_trait]
 impl ChannelResolver for Embedded {
@@ -121,7 +145,7 @@ impl WorkerChannel for Embedded {
         messages: BoxStream<'static, CoordinatorToWorkerMsg>,
     ) -> Result<BoxStream<'static, Result<WorkerToCoordinatorMsg>>> {
         let messages = messages.map(Ok).boxed();
-        self.0.coordinator_channel(headers, messages).await
+        self.0.worker.coordinator_channel(headers, messages).await
     }
 
     async fn execute_task(
@@ -131,13 +155,13 @@ impl WorkerChannel for Embedded {
         _: ExecutionPlanMetricsSet,
         _: &Arc<TaskContext>,
     ) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
-        let (rows, _) = self.0.execute_task(request).await?;
+        let (rows, _) = self.0.worker.execute_task(request).await?;
         Ok(rows.into_iter().map(StreamExt::boxed).collect())
     }
 
     async fn get_worker_info(&mut self, _: GetWorkerInfoRequest) -> Result<GetWorkerInfoResponse> {
         Ok(GetWorkerInfoResponse {
-            version: self.0.version().to_owned(),
+            version: self.0.worker.version().to_owned(),
         })
     }
 }

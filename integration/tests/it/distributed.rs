@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 
 use crate::{
+    loss::no_memory_reserved,
     server::{Client, Server, rows, table, update},
     tpch::{cells, check, generate, query_text, register},
     worker::{Cluster, modules_received, remote_server},
@@ -33,6 +34,7 @@ async fn tpch_is_right_in_two_tasks_of_the_embedded_worker() -> Result<()> {
         update(&mut client, &format!("SET murre.compile = '{mode}'")).await?;
         update(&mut client, "SET murre.tasks_per_stage = 2").await?;
         check_all(&mut client).await?;
+        no_memory_reserved(&server).await?;
     }
     Ok(())
 }

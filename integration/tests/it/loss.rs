@@ -5,9 +5,10 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use futures::TryStreamExt;
 
 use crate::{
-    server::{Client, Server, http_get, rows, until, update},
+    server::{Client, Server, http_get, rows, said, until, update},
     tpch::cells,
     worker::{Cluster, WorkerProcess, counts, idle, modules_received, tasks_running},
 };
@@ -15,6 +16,10 @@ use crate::{
 /// About a second.
 const LONG: &str = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
                     WHERE a.l_suppkey = b.l_suppkey AND a.l_linenumber < 4";
+
+/// More rows than anybody reads.
+const MANY: &str = "SELECT a.l_orderkey, a.l_comment, b.l_comment AS other FROM lineitem a, lineitem b \
+                    WHERE a.l_suppkey = b.l_suppkey";
 
 fn rounds() -> u32 {
     match std::env::var_os("MURRE_LONG") {
@@ -48,11 +53,39 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
             .log()?
             .matches("the query begins again")
             .count();
-        no_memory_left(&mut beside).await?;
         nothing_left(&cluster.server, &mut beside, one_worker).await?;
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
     ensure!(restarted > 0, "no query was caught in {} rounds", rounds());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut cluster = Cluster::start(dir.path()).await?;
+    let mut client = cluster.client().await?;
+    let mut beside = cluster.client().await?;
+    let one_worker = sockets_with_one_worker(&mut cluster, &mut beside, dir.path()).await?;
+    for round in 0..rounds() {
+        let info = client.execute(MANY.to_owned(), None).await?;
+        let ticket = info.endpoint[0].ticket.clone().context("a ticket")?;
+        let mut stream = client.do_get(ticket).await?;
+        let first = stream.try_next().await?;
+        ensure!(first.is_some_and(|batch| batch.num_rows() > 0), "no rows");
+        cluster.workers[1].kill9()?;
+        let error = loop {
+            match stream.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => anyhow::bail!("round {round}: all rows came from one worker"),
+                Err(error) => break said(error.into()).to_string(),
+            }
+        };
+        ensure!(error.contains("w2 is lost"), "round {round}: {error}");
+        drop(stream);
+        nothing_left(&cluster.server, &mut beside, one_worker).await?;
+        second_worker(&mut cluster, &mut beside, dir.path()).await?;
+    }
     Ok(())
 }
 
@@ -104,26 +137,32 @@ async fn no_memory_left(client: &mut Client) -> Result<()> {
     .await
 }
 
-/// The worker that is left has no task, and no stream to another one; the server has no memory, and no socket more than
-/// before.
-async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
-    until("the worker's end", async || {
-        Ok(modules_received(client).await?.len() == 1)
-    })
-    .await?;
-    idle(client).await?;
-    until("the end of streams between workers", async || {
-        Ok(counts(client, "streams_open").await? == [0])
-    })
-    .await?;
-    until("the server's memory", async || {
+/// Nor has the server.
+pub(crate) async fn no_memory_reserved(server: &Server) -> Result<()> {
+    until("the end of the server's memory", async || {
         let metrics = http_get(server.http(), "/metrics")?;
         // The question itself holds none.
         Ok(metrics
             .lines()
             .any(|line| line == "coordinator_memory_reserved_bytes 0"))
     })
+    .await
+}
+
+/// The worker that is left has no task, no memory and no stream to another one; the server has no memory, and no socket
+/// more than before.
+async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
+    until("the worker's end", async || {
+        Ok(modules_received(client).await?.len() == 1)
+    })
     .await?;
+    idle(client).await?;
+    no_memory_left(client).await?;
+    until("the end of streams between workers", async || {
+        Ok(counts(client, "streams_open").await? == [0])
+    })
+    .await?;
+    no_memory_reserved(server).await?;
     until("the server's sockets", async || {
         Ok(server.sockets()? <= sockets_max)
     })
@@ -152,7 +191,8 @@ async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
         })
         .await?;
         update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
-        idle(&mut beside).await
+        idle(&mut beside).await?;
+        no_memory_left(&mut beside).await
     };
     let (answer, killed) = tokio::join!(running, killing);
     killed?;

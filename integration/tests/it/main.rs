@@ -12,6 +12,7 @@ mod kill;
 mod lambda;
 mod loss;
 mod mutation;
+mod namespaces;
 mod rust_client;
 mod s3;
 mod server;

@@ -1,13 +1,14 @@
 //! The code of one fragment: the module for the expected facts now, wider ones when a batch first needs them.
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
 use crate::{
     CompileError, Fragment, FragmentModule, RuntimeError, compile,
-    runtime::{LoadedModule, Runtime},
+    runtime::{LoadedModule, Runtime, compile_for},
 };
 
 /// Why a fragment has no code.
@@ -45,6 +46,8 @@ pub struct Modules {
     load_time: Duration,
     /// For the facts that types give, and for none.
     wider: [OnceLock<LoadedModule>; 2],
+    /// Code for processes of other targets that have wanted it.
+    elsewhere: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 impl Modules {
@@ -62,6 +65,7 @@ impl Modules {
             load_time: start.elapsed(),
             runtime,
             wider: Default::default(),
+            elsewhere: Mutex::default(),
         })
     }
 
@@ -79,10 +83,26 @@ impl Modules {
         self.expected.cached()
     }
 
-    /// The code of the module for the expected facts, for a process that runs code of `target`; `None` where that is another.
+    /// The code of the module for the expected facts, for a process that runs code of `target`; `None` where this build
+    /// makes none for it. Making some takes about 1 ms per KB of the module, once.
     pub(crate) fn artefact_for(&self, target: &str) -> Option<Vec<u8>> {
-        let same = self.runtime.target() == target;
-        same.then(|| self.expected.artefact()).flatten()
+        if self.runtime.target() == target {
+            return self.expected.artefact();
+        }
+        let mut elsewhere = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(code) = elsewhere.get(target) {
+            return Some(code.clone());
+        }
+        let code = compile_for(target, self.module())?;
+        let code = code.inspect_err(
+            |error| tracing::warn!(%error, target, "code cannot be made for a worker"),
+        );
+        let code = code.ok()?;
+        elsewhere.insert(target.to_owned(), code.clone());
+        Some(code)
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {

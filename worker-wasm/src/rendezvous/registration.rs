@@ -7,7 +7,8 @@
 //! invitation() <- queue ---+
 //! ```
 //! Two workers may ask for each other at once. Then the invitation that one gets is its answer, and the rendezvous drops
-//! its request: both know from the count of invitations seen, so one pair comes of it.
+//! its request: both know from the count of invitations seen, so one pair comes of it. An invitation that nobody has taken
+//! yet is the answer to a request that comes later.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -18,7 +19,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, split},
     net::TcpListener,
-    sync::{Mutex, mpsc},
+    sync::mpsc,
     task::JoinSet,
     time::timeout,
 };
@@ -41,8 +42,6 @@ use super::{
 
 /// Requests that may wait to be sent.
 const OUTBOX_MAX: usize = 1024;
-/// Invitations that may wait to be taken; more are dropped, and their senders hear that this worker is absent.
-const INVITATIONS_MAX: usize = 1024;
 
 /// What a worker brings.
 #[derive(Debug)]
@@ -73,7 +72,6 @@ pub struct DirectListener {
 #[derive(Debug)]
 pub struct Registration {
     shared: Arc<Shared>,
-    invitations: Mutex<mpsc::Receiver<Invitation>>,
     _tasks: JoinSet<()>,
 }
 
@@ -131,7 +129,6 @@ impl Registration {
         let (tls, reached) =
             hello::come(&rendezvous, client, register, timings.rendezvous_max).await?;
         let (outbox, requests) = mpsc::channel(OUTBOX_MAX);
-        let (invited, invitations) = mpsc::channel(INVITATIONS_MAX);
         let mut tasks = JoinSet::new();
         let doorkeeper = listener.map(|direct| {
             let doorkeeper = Arc::new(Doorkeeper::default());
@@ -155,7 +152,7 @@ impl Registration {
         let talking = Arc::clone(&shared);
         tasks.spawn(async move {
             let ended = tokio::select! {
-                ended = hear(reader, &talking, invited) => ended,
+                ended = hear(reader, &talking) => ended,
                 ended = tell(writer, requests) => ended,
             };
             talking.requests.lost();
@@ -164,7 +161,6 @@ impl Registration {
         });
         Ok(Self {
             shared,
-            invitations: Mutex::new(invitations),
             _tasks: tasks,
         })
     }
@@ -198,7 +194,7 @@ impl Registration {
     /// The next peer that wants to be connected; `None` when the rendezvous is lost, and this worker has to register anew.
     /// May be cancelled and called again.
     pub async fn invitation(&self) -> Option<Invitation> {
-        self.invitations.lock().await.recv().await
+        self.shared.requests.invitation().await.map(Invitation)
     }
 }
 
@@ -251,22 +247,12 @@ impl Attempt {
 }
 
 /// `Ok`: the rendezvous has been silent for too long.
-async fn hear(
-    mut reader: impl AsyncRead + Unpin,
-    shared: &Arc<Shared>,
-    invited: mpsc::Sender<Invitation>,
-) -> Result<(), WireError> {
+async fn hear(mut reader: impl AsyncRead + Unpin, shared: &Arc<Shared>) -> Result<(), WireError> {
     while let Ok(message) = timeout(SILENCE_MAX, frame::read::<ToWorker>(&mut reader)).await {
         match message?.news {
             Some(News::Paired(paired)) => {
                 let attempt = Attempt::new(&paired, shared)?;
-                let unasked = shared.requests.answer(paired.request, attempt);
-                if let Some(attempt) = unasked {
-                    let peer = attempt.peer.clone();
-                    if invited.try_send(Invitation(attempt)).is_err() {
-                        tracing::warn!(worker = %shared.id, %peer, "an invitation is dropped");
-                    }
-                }
+                shared.requests.answer(paired.request, attempt);
             }
             Some(News::NotPaired(refused)) => {
                 shared.requests.refuse(refused.request, refused.refusal());

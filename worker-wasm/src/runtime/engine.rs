@@ -315,7 +315,7 @@ impl LoadedModule {
     }
 }
 
-fn compile(engine: &Engine, module: &FragmentModule) -> Result<Vec<u8>, RuntimeError> {
+pub(super) fn compile(engine: &Engine, module: &FragmentModule) -> Result<Vec<u8>, RuntimeError> {
     engine
         .precompile_module(module.bytes())
         .map_err(|source| RuntimeError::Compile {
@@ -324,7 +324,10 @@ fn compile(engine: &Engine, module: &FragmentModule) -> Result<Vec<u8>, RuntimeE
         })
 }
 
-fn engine_config(baseline: Baseline, protection: Protection) -> wasmtime::Result<Config> {
+pub(super) fn engine_config(
+    baseline: Baseline,
+    protection: Protection,
+) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config.target(baseline.triple())?;
     for feature in baseline.features() {

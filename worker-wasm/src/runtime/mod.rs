@@ -1,6 +1,7 @@
 //! The host side: an engine per process, an instance per fragment and thread, batches in and out.
 
 mod artefact;
+mod elsewhere;
 mod engine;
 mod host;
 mod input;
@@ -15,6 +16,7 @@ mod text;
 mod values;
 
 pub use artefact::{ArtefactCache, ArtefactFolder, ArtefactLimits};
+pub(crate) use elsewhere::compile_for;
 pub use engine::{Baseline, LoadedModule, Protection, Runtime, RuntimeConfig};
 pub use host::{GuestMemory, HostError, HostFunctions, NoHostFunctions};
 pub use instance::{Check, Instance, Param};

@@ -15,10 +15,12 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::service::Routes;
 
 use super::{
     BUILD,
+    ended::{TasksHeld, let_go},
     link::{KEEP_ALIVE, KEEP_ALIVE_INTERVAL, WINDOW_BYTES},
     messages::Description,
     modules::ModuleStore,
@@ -72,6 +74,7 @@ pub(super) struct Shared {
     environment: Arc<RuntimeEnv>,
     /// Of the streams to and from other workers.
     peers: Arc<Counters>,
+    _letting_go: AbortOnDropHandle<()>,
 }
 
 impl Shared {
@@ -92,20 +95,31 @@ impl Shared {
 }
 
 impl Core {
-    /// `peers` are the workers that its tasks read from.
+    /// `peers` are the workers that its tasks read from. Must be called within a tokio runtime.
     pub fn new(config: CoreConfig, peers: Arc<Peers>) -> Self {
         let modules = Arc::new(ModuleStore::new(config.modules, MODULES_MAX));
         let tasks = Arc::new(Tasks::default());
         let counters = peers.counters();
+        let held = TasksHeld::default();
         let sessions = TaskSessions {
             modules: Arc::clone(&modules),
             peers,
             tasks: Arc::clone(&tasks),
+            held: held.clone(),
             rewrite: config.rewrite,
         };
         let worker = Worker::from_session_builder(sessions)
             .with_runtime_env(Arc::clone(&config.environment))
             .with_version(BUILD);
+        let letting_go = tokio::spawn({
+            let (worker, tasks) = (worker.clone(), Arc::clone(&tasks));
+            async move {
+                loop {
+                    tasks.ended().await;
+                    let_go(&worker, &held, || tasks.running()).await;
+                }
+            }
+        });
         let kind = config.kind;
         let shared = Arc::new(Shared {
             kind,
@@ -114,6 +128,7 @@ impl Core {
             draining: AtomicBool::new(false),
             environment: config.environment,
             peers: counters,
+            _letting_go: AbortOnDropHandle::new(letting_go),
         });
         Self { shared, worker }
     }

@@ -130,8 +130,7 @@ fn is_final(error: &RendezvousError) -> bool {
 /// Ends when the rendezvous is lost.
 pub(super) async fn take_invitations(registration: &Registration, peers: &Arc<Peers>, core: &Core) {
     while let Some(invitation) = registration.invitation().await {
-        let (peers, core) = (Arc::clone(peers), core.clone());
-        tokio::spawn(async move { peers.accept(invitation, &core).await });
+        tokio::spawn(Arc::clone(peers).accept(invitation, core.clone()));
     }
 }
 

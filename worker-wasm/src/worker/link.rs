@@ -138,14 +138,10 @@ impl WorkerLink {
             let hash = of.module().hash();
             missing.hashes.iter().any(|missing| *missing == hash)
         };
-        let put = modules.iter().filter(wanted);
-        let put = put.map(|of| PutModule {
-            module: of.module().bytes().to_vec(),
-            artefact: of.artefact_for(&missing.target).unwrap_or_default(),
-        });
-        let modules: Vec<_> = put.collect();
-        let count = modules.len();
+        let wanted: Vec<_> = modules.iter().filter(wanted).cloned().collect();
+        let count = wanted.len();
         if count > 0 {
+            let modules = with_code(wanted, missing.target).await;
             let _: Done = self.call(PUT, Put { modules }, PUT_MAX).await?;
         }
         Ok(count)
@@ -190,6 +186,18 @@ impl WorkerLink {
             }),
         }
     }
+}
+
+/// Off the connection's threads: for a target that is not this process's, code is made.
+async fn with_code(modules: Vec<Arc<Modules>>, target: String) -> Vec<PutModule> {
+    let put = tokio::task::spawn_blocking(move || {
+        let put = modules.iter().map(|of| PutModule {
+            module: of.module().bytes().to_vec(),
+            artefact: of.artefact_for(&target).unwrap_or_default(),
+        });
+        put.collect()
+    });
+    put.await.expect("making code does not panic")
 }
 
 impl fmt::Debug for WorkerLink {

@@ -5,7 +5,7 @@
 //!      |     \---- set plan, metrics (datafusion-distributed) -> Core <--- rows --- Core of another worker
 //! ```
 //! Read in this order: [`Core`] is what a worker is, whatever host it is in; `modules` keeps its code; `session` what a task
-//! sees; `stop` how a task learns that its query has ended; `service` and `messages` what is ours on the wire; [`WorkerLink`]
+//! sees; `stop` how a task learns that its query has ended, and `ended` frees what it had; `service` and `messages` what is ours on the wire; [`WorkerLink`]
 //! is a worker as others call it; [`Peers`] the connections to other workers, over [`crate::rendezvous`]; `host` is
 //! [`serve_coordinator`], the life of a worker process, and `function` [`serve_invocation`], that of one call of a function.
 //!
@@ -14,6 +14,7 @@
 //! has proved to be the one that the worker was told to believe.
 
 mod core;
+mod ended;
 mod function;
 mod host;
 mod join;
@@ -26,6 +27,7 @@ mod session;
 mod stop;
 
 pub use self::core::{Caller, Core, CoreConfig};
+pub use ended::{TasksHeld, let_go};
 pub use function::{Invocation, InvocationEnd, Patience, serve_invocation};
 pub use host::{HostConfig, HostError, serve_coordinator};
 pub use join::Join;

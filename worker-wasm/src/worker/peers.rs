@@ -57,18 +57,28 @@ impl Peers {
     }
 
     /// Takes a peer's invitation.
-    pub(super) async fn accept(&self, invitation: Invitation, core: &Core) {
+    pub(super) fn accept(
+        self: Arc<Self>,
+        invitation: Invitation,
+        core: Core,
+    ) -> impl Future<Output = ()> + Send {
         let peer = invitation.peer().clone();
-        match invitation.accept().await {
-            Ok(pair) => {
-                let link = self.adopt(pair, core);
-                let slot = self.slot(&peer);
-                let mut slot = slot.lock().await;
-                if slot.as_ref().is_none_or(WorkerLink::is_lost) {
-                    *slot = Some(link);
+        // At once, so that tasks that want the peer wait for this pair instead of asking for another.
+        let making = self.slot(&peer).try_lock_owned();
+        async move {
+            match invitation.accept().await {
+                Ok(pair) => {
+                    let link = self.adopt(pair, &core);
+                    let mut slot = match making {
+                        Ok(slot) => slot,
+                        Err(_) => self.slot(&peer).lock_owned().await,
+                    };
+                    if slot.as_ref().is_none_or(WorkerLink::is_lost) {
+                        *slot = Some(link);
+                    }
                 }
+                Err(error) => tracing::warn!(%peer, %error, "a peer cannot be connected"),
             }
-            Err(error) => tracing::warn!(%peer, %error, "a peer cannot be connected"),
         }
     }
 

@@ -16,7 +16,7 @@ use datafusion_distributed::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
 
-use super::{modules::ModuleStore, peers::Peers, stop::Tasks};
+use super::{ended::TasksHeld, modules::ModuleStore, peers::Peers, stop::Tasks};
 use crate::{
     exec::{FragmentCodec, link_filters},
     functions,
@@ -92,6 +92,7 @@ pub(super) struct TaskSessions {
     pub(super) modules: Arc<ModuleStore>,
     pub(super) peers: Arc<Peers>,
     pub(super) tasks: Arc<Tasks>,
+    pub(super) held: TasksHeld,
     pub(super) rewrite: PlanRewrite,
 }
 
@@ -111,6 +112,7 @@ impl WorkerSessionBuilder for TaskSessions {
         let config = builder.config().get_or_insert_default();
         apply(config.options_mut(), &task.headers)?;
         config.set_extension(Arc::new(self.tasks.signal(&task.headers)));
+        self.held.count(config);
         let modules = Arc::clone(&self.modules) as _;
         config.set_distributed_user_codec(FragmentCodec::new(modules));
         config.set_distributed_channel_resolver(Arc::clone(&self.peers).resolver());

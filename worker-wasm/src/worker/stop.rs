@@ -15,6 +15,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
@@ -30,6 +31,7 @@ const TASK: HeaderName = HeaderName::from_static("murre-task");
 pub(super) struct Tasks {
     running: Mutex<HashMap<u64, CancellationToken>>,
     started_total: AtomicU64,
+    ended: Notify,
 }
 
 impl Tasks {
@@ -40,6 +42,11 @@ impl Tasks {
 
     pub(super) fn started_total(&self) -> u64 {
         self.started_total.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when a task has ended since the last call.
+    pub(super) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// The signal of the task that came with these headers.
@@ -83,6 +90,8 @@ impl Drop for Running {
         if let Some(token) = running.remove(&self.number) {
             token.cancel();
         }
+        drop(running);
+        self.tasks.ended.notify_one();
     }
 }
 

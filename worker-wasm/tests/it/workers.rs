@@ -20,7 +20,11 @@ use crate::{
 };
 
 fn cache() -> Arc<ModuleCache> {
-    Arc::new(ModuleCache::new(Arc::new(runtime(Protection::Guarded)), 8))
+    cache_with(Protection::Guarded)
+}
+
+fn cache_with(protection: Protection) -> Arc<ModuleCache> {
+    Arc::new(ModuleCache::new(Arc::new(runtime(protection)), 8))
 }
 
 fn modules(cache: &ModuleCache, fragment: &str) -> Arc<Modules> {
@@ -47,11 +51,15 @@ fn host(place: &Place, name: &str) -> HostConfig {
 }
 
 async fn serve(config: HostConfig) -> HostError {
+    serve_with(config, cache()).await
+}
+
+async fn serve_with(config: HostConfig, modules: Arc<ModuleCache>) -> HostError {
     let peers = Arc::new(Peers::default());
     let core = CoreConfig {
         kind: "test",
         environment: Arc::new(RuntimeEnv::default()),
-        modules: cache(),
+        modules,
         rewrite: Ok,
     };
     let core = Core::new(core, Arc::clone(&peers));
@@ -95,6 +103,23 @@ async fn a_worker_gets_each_module_once_whoever_asks() {
     assert!(link.is_lost());
     let error = link.describe().await.unwrap_err();
     assert!(matches!(error, LinkError::Lost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_compiles_nothing_even_where_its_memories_are_protected_otherwise() {
+    let place = Place::open().await;
+    let coordinator = place.worker(COORDINATOR).await;
+    for (name, protection) in [("w1", Protection::Guarded), ("w2", Protection::Checked)] {
+        let config = host(&place, name);
+        let worker = tokio::spawn(serve_with(config, cache_with(protection)));
+        let link = link(&coordinator).await;
+        let here = cache();
+        let sent = link.ensure(&[modules(&here, PASSES)]).await.unwrap();
+        let there = link.describe().await.unwrap();
+        assert_eq!((sent, there.modules), (1, 1), "{protection:?}");
+        assert_eq!(there.modules_compiled_total, 0, "{protection:?}");
+        worker.abort();
+    }
 }
 
 #[tokio::test]

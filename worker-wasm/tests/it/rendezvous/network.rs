@@ -68,13 +68,14 @@ impl Namespace {
         }
     }
 
+    /// Its name for `nsenter`.
+    pub(crate) fn path(&self) -> String {
+        format!("/proc/{}/ns/net", self.keeper.id())
+    }
+
     /// A program in this namespace.
     pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--net=/proc/{}/ns/net", self.keeper.id()))
-            .arg(program);
-        command
+        command_in(&self.path(), program)
     }
 
     /// Words of a command line that must succeed.
@@ -119,6 +120,13 @@ impl Namespace {
         self.run(&format!("ip address add {address} dev {name}"));
         self.run(&format!("ip link set {name} up"));
     }
+}
+
+/// A program in the namespace at this path.
+pub(crate) fn command_in(path: &str, program: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={path}")).arg(program);
+    command
 }
 
 impl Drop for Namespace {

@@ -108,3 +108,22 @@ async fn workers_that_ask_for_each_other_at_once_get_one_pair() {
         assert_eq!(place.rendezvous.counters().pairings_total(), round);
     }
 }
+
+#[tokio::test]
+async fn an_invitation_that_nobody_has_taken_answers_a_later_request() {
+    let place = Place::open().await;
+    let (a, b) = (place.worker("a").await, place.worker("b").await);
+    for round in 1..=10 {
+        let later = async {
+            while place.rendezvous.counters().pairings_total() < round {
+                tokio::task::yield_now().await;
+            }
+            b.connect(a.id()).await
+        };
+        let both = async { tokio::join!(a.connect(b.id()), later) };
+        let (at_a, at_b) = within("a pair", both).await;
+        let (mut at_a, mut at_b) = (at_a.unwrap(), at_b.unwrap());
+        check_pair(&mut at_a, &mut at_b, Way::Punched).await;
+        assert_eq!(place.rendezvous.counters().pairings_total(), round);
+    }
+}
