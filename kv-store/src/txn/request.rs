@@ -33,6 +33,12 @@ impl KeyRange {
         Self { begin, end }
     }
 
+    /// The key, when there is only one that it can contain.
+    pub fn as_point(&self) -> Option<&[u8]> {
+        let begin = self.end.strip_suffix(&[0])?;
+        (begin == self.begin).then_some(begin)
+    }
+
     pub fn contains(&self, key: &[u8]) -> bool {
         self.begin.as_slice() <= key && key < self.end.as_slice()
     }
@@ -90,7 +96,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// Of keys and values.
-    fn num_bytes(&self) -> usize {
+    pub(super) fn num_bytes(&self) -> usize {
         match self {
             Self::Set { key, value }
             | Self::SetVersionstampedKey { key, value, .. }
@@ -98,6 +104,17 @@ impl Mutation {
             Self::Clear { key } => key.len(),
             Self::ClearRange { range } => range.begin.len() + range.end.len(),
             Self::Atomic { key, operand, .. } => key.len() + operand.len(),
+        }
+    }
+
+    /// The key it changes, where that is known before the commit and no other is changed.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Set { key, .. }
+            | Self::Clear { key }
+            | Self::Atomic { key, .. }
+            | Self::SetVersionstampedValue { key, .. } => Some(key),
+            Self::ClearRange { .. } | Self::SetVersionstampedKey { .. } => None,
         }
     }
 
