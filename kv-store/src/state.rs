@@ -27,8 +27,9 @@ use crate::{
     wal::{Entry, EntryId},
 };
 
-/// Changes kept in memory for watches, in bytes.
-const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Changes kept in memory for watches, in bytes: some seconds under full load. A watcher that is farther behind reads them
+/// from the engine.
+const FEED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StateError {

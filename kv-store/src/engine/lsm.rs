@@ -4,7 +4,12 @@
 //! see [`super::journal_repair`].
 //! fjall's compaction filter runs [`gc::Filter`] over the data.
 
-use std::{ops::Range, panic::RefUnwindSafe, path::Path, sync::Arc};
+use std::{
+    ops::{Range, RangeInclusive},
+    panic::RefUnwindSafe,
+    path::Path,
+    sync::Arc,
+};
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
@@ -29,6 +34,9 @@ const FORMATS_READ: [&[u8]; 2] = [&[1], FORMAT];
 /// long that takes. The two fill up at about the same time under small writes: a journal goes when both are files.
 const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const META_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
+/// Of both, drawn when a folder is made: members of a group write the same, and would all write their files at the same time,
+/// when a commit needs two of three that do not.
+const MEMTABLE_PERCENT: RangeInclusive<u64> = 60..=100;
 /// Of all journals, the least that fjall allows.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// That write files and merge them. With more than one, fjall's first keeps itself free for writing files: as long as the
@@ -82,7 +90,9 @@ impl LsmEngine {
             opened => (opened, None),
         };
         let database = database.map_err(|e| EngineError::storage("open", e))?;
-        let keyspace = |name, memtable_bytes| {
+        let percent = fastrand::u64(MEMTABLE_PERCENT);
+        let keyspace = |name, memtable_bytes: u64| {
+            let memtable_bytes = memtable_bytes / 100 * percent;
             let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
             database
                 .keyspace(name, options)
