@@ -7,7 +7,8 @@ use crate::{Version, version::VERSION_LEN};
 /// All keys sort before this one; it is also the end of ranges that have no other.
 pub const KEYS_END: &[u8] = &[0xff];
 
-/// Chosen by the client at random, one for each attempt to commit. Names the outcome.
+/// Chosen by the client, one for each attempt to commit, so that nobody else has it; see [`crate::transaction::new_id`].
+/// Names the outcome.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxnId(pub [u8; 16]);
 
