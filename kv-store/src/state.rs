@@ -162,6 +162,13 @@ impl State {
         Ok(engine.write_back()?)
     }
 
+    /// Makes the next opening quick. Nothing is applied any more. Blocks.
+    pub fn settle(&self) -> Result<(), StateError> {
+        // Whoever applies comes before or is refused.
+        let applier = self.applier.lock();
+        Ok(applier.engine().settle()?)
+    }
+
     /// As of now, and not changing any more.
     pub fn frozen(&self) -> Result<(Applied, Box<dyn Reader + Send>), StateError> {
         let reader = self.reader();

@@ -5,10 +5,14 @@
 //! fjall's compaction filter runs [`gc::Filter`] over the data.
 
 use std::{
+    io,
     ops::{Range, RangeInclusive},
     panic::RefUnwindSafe,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use fjall::{
@@ -21,7 +25,7 @@ use parking_lot::Mutex;
 
 use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
-    journal_repair::sync_journal, repair_journal,
+    journal_repair::sync_journal, repair_journal, settled,
 };
 use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
@@ -52,6 +56,8 @@ pub struct LsmEngine {
     data: Keyspace,
     meta: Keyspace,
     gc: Arc<SharedGc>,
+    /// Nothing may be written any more.
+    is_settled: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for LsmEngine {
@@ -81,6 +87,7 @@ impl LsmEngine {
     /// Opens the engine in `folder`, making it where there is none. A torn journal is cut at its last good batch,
     /// and the second value says so: the state is then older, and the log has the rest.
     pub fn open(folder: &Path) -> Result<(Self, Option<Repair>), EngineError> {
+        settled::forget_journal(folder).map_err(|e| EngineError::storage("open", e))?;
         let gc = Arc::new(SharedGc::default());
         let (database, repair) = match open_database(folder, &gc) {
             Err(fjall::Error::JournalRecovery(_)) => {
@@ -104,6 +111,7 @@ impl LsmEngine {
             folder: folder.into(),
             database,
             gc,
+            is_settled: Arc::default(),
         };
         engine.check_format()?;
         Ok((engine, repair))
@@ -138,6 +146,13 @@ impl LsmEngine {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             result => result.map_err(|e| EngineError::storage("sync", e)),
         }
+    }
+
+    /// Brings everything into files, so that the next opening reads no journal. From now on writes are refused; nobody writes
+    /// meanwhile. Blocks, 5 s at most; an error costs the next opening some time and nothing else.
+    pub fn settle(&self) -> Result<(), EngineError> {
+        self.is_settled.store(true, Ordering::Relaxed);
+        settled::settle(&self.folder, &[&self.data, &self.meta])
     }
 
     /// Rewrites all files, so that everything that may go is gone. Blocks.
@@ -207,6 +222,10 @@ impl Engine for LsmEngine {
     }
 
     fn write(&self, batch: &Batch) -> Result<(), EngineError> {
+        if self.is_settled.load(Ordering::Relaxed) {
+            let closed = io::Error::other("it is closed");
+            return Err(EngineError::storage("write to", closed));
+        }
         let mut changes = self.database.batch().durability(Some(PersistMode::Buffer));
         for (space, key, value) in batch.iter() {
             match value {
