@@ -27,8 +27,9 @@ use crate::{
     wal::{Entry, EntryId},
 };
 
-/// Changes kept in memory for watches, in bytes.
-const FEED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Changes kept in memory for watches, in bytes: some seconds under full load. A watcher that is farther behind reads them
+/// from the engine.
+const FEED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StateError {
@@ -159,6 +160,13 @@ impl State {
     pub fn write_back(&self) -> Result<(), StateError> {
         let engine = self.engine.read().clone();
         Ok(engine.write_back()?)
+    }
+
+    /// Makes the next opening quick. Nothing is applied any more. Blocks.
+    pub fn settle(&self) -> Result<(), StateError> {
+        // Whoever applies comes before or is refused.
+        let applier = self.applier.lock();
+        Ok(applier.engine().settle()?)
     }
 
     /// As of now, and not changing any more.

@@ -9,7 +9,11 @@ use super::{
     Archive, ArchiveError, Stretch,
     segment::{self, SegmentError},
 };
-use crate::{node::Rebuilding, snapshot::SnapshotReader, wal::Entry};
+use crate::{
+    node::{Rebuilding, RestoreError},
+    snapshot::SnapshotReader,
+    wal::Entry,
+};
 
 /// What was found in an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,63 @@ impl Archive {
         Ok(())
     }
 
+    /// Applies what comes behind a state. What is said of the object at the end, if that is damaged.
+    async fn replay(
+        &self,
+        state: &mut Rebuilding,
+        upto: Option<u64>,
+    ) -> Result<Option<ArchiveError>, ArchiveError> {
+        let from = state.last_index();
+        let behind = self.stretches(from).await?;
+        match self.apply(behind, state, upto).await {
+            // An object that begins before may hold more. To look for it all of the log is listed, which after weeks is long.
+            Ok(Some(_)) | Err(ArchiveError::Gap { .. } | ArchiveError::Segment { .. })
+                if from > 0 =>
+            {
+                let all = self.stretches(0).await?;
+                self.apply(all, state, upto).await
+            }
+            applied => applied,
+        }
+    }
+
+    async fn apply(
+        &self,
+        stretches: Vec<Stretch>,
+        state: &mut Rebuilding,
+        upto: Option<u64>,
+    ) -> Result<Option<ArchiveError>, ArchiveError> {
+        let mut damaged = None;
+        for stretch in stretches {
+            let next = state.last_index() + 1;
+            if stretch.last < next {
+                continue;
+            }
+            if upto.is_some_and(|upto| upto < next) {
+                break;
+            }
+            if stretch.first > next {
+                // What comes behind a hole is of no use, and the hole may be damage.
+                return Err(damaged.unwrap_or(ArchiveError::Gap { index: next }));
+            }
+            let mut entries = match self.entries(stretch).await {
+                Ok(entries) => entries,
+                // Another object may hold the same.
+                Err(error @ ArchiveError::Segment { .. }) => {
+                    damaged = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            entries.retain(|entry| {
+                entry.id.index >= next && upto.is_none_or(|upto| entry.id.index <= upto)
+            });
+            tokio::task::block_in_place(|| state.apply(&entries))?;
+            damaged = None;
+        }
+        Ok(damaged)
+    }
+
     /// The state of a snapshot, in `folder`.
     async fn rebuild(&self, last: u64, folder: &Path) -> Result<Rebuilding, ArchiveError> {
         let downloaded = folder.with_extension("snapshot");
@@ -81,40 +142,18 @@ pub async fn restore(
     id: u64,
     address: &str,
 ) -> Result<Restored, ArchiveError> {
+    if folder.exists() {
+        // Said before anything is downloaded.
+        let folder = folder.into();
+        return Err(RestoreError::Exists { folder }.into());
+    }
     let snapshots = archive.snapshots().await?;
     let is_before = |last: &u64| upto.is_none_or(|upto| *last <= upto);
     let mut rebuilding = match snapshots.into_iter().rfind(is_before) {
         None => tokio::task::block_in_place(|| Rebuilding::empty(folder))?,
         Some(last) => archive.rebuild(last, folder).await?,
     };
-    let mut damaged = None;
-    for stretch in archive.stretches(0).await? {
-        let next = rebuilding.last_index() + 1;
-        if stretch.last < next {
-            continue;
-        }
-        if upto.is_some_and(|upto| upto < next) {
-            break;
-        }
-        if stretch.first > next {
-            // What comes behind a hole is of no use, and the hole may be damage.
-            return Err(damaged.unwrap_or(ArchiveError::Gap { index: next }));
-        }
-        let mut entries = match archive.entries(stretch).await {
-            Ok(entries) => entries,
-            // Another object may hold the same.
-            Err(error @ ArchiveError::Segment { .. }) => {
-                damaged = Some(error);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        entries.retain(|entry| {
-            entry.id.index >= next && upto.is_none_or(|upto| entry.id.index <= upto)
-        });
-        tokio::task::block_in_place(|| rebuilding.apply(&entries))?;
-        damaged = None;
-    }
+    let damaged = archive.replay(&mut rebuilding, upto).await?;
     let last = rebuilding.last_index();
     if upto.is_some_and(|upto| upto != last) {
         return Err(damaged.unwrap_or(ArchiveError::Ends { last }));

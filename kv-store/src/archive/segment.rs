@@ -9,6 +9,8 @@
 
 use std::io;
 
+use bytes::Bytes;
+
 use crate::wal::{Entry, EntryId};
 
 const MAGIC: &[u8; 8] = b"MURREARC";
@@ -74,7 +76,7 @@ fn split(mut plain: &[u8]) -> Option<Vec<Entry>> {
         plain = rest;
         entries.push(Entry {
             id: EntryId { term, index },
-            payload: payload.to_vec(),
+            payload: Bytes::copy_from_slice(payload),
         });
     }
     Some(entries)
@@ -95,7 +97,7 @@ mod tests {
         let entries: Vec<_> = (1..4)
             .map(|index| Entry {
                 id: EntryId { term: 7, index },
-                payload: vec![b'p'; index as usize * 10],
+                payload: vec![b'p'; index as usize * 10].into(),
             })
             .collect();
         let bytes = encode(&entries).expect("it fits into memory");

@@ -2,12 +2,65 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
+use prost::Message;
+use tonic::Status;
 
-use crate::{DialError, Dialer, rpc::Link};
+use crate::{
+    DialError, Dialer,
+    rpc::{Link, calls::Calls},
+    service::method,
+};
+
+/// A longer message has a call of its own, so that shorter ones do not wait for it, in bytes.
+const SHARED_BYTES_MAX: usize = 64 * 1024;
+
+/// One of the connections to a member.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// Of the member.
+    pub(super) address: String,
+    pub(super) link: Link,
+    calls: Calls,
+}
+
+impl Connection {
+    fn dial(dialer: &Dialer, address: &str) -> Result<Arc<Self>, DialError> {
+        let link = dialer.link(address)?;
+        Ok(Arc::new(Self {
+            address: address.into(),
+            calls: Calls::new(link.clone(), method::CALLS),
+            link,
+        }))
+    }
+
+    /// One request, one answer, within `timeout`.
+    pub(super) async fn call<Q, A>(
+        &self,
+        method: &'static str,
+        message: Q,
+        timeout: Duration,
+    ) -> Result<A, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        A: Message + Default + Send + Sync + 'static,
+    {
+        let mut shared = (0..).zip(method::SHARED);
+        match shared.find(|(_, shared)| *shared == method) {
+            Some((number, _)) if message.encoded_len() <= SHARED_BYTES_MAX => {
+                self.calls.call(number, &message, timeout).await
+            }
+            _ => self.link.unary(method, message, timeout).await,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Links {
@@ -23,7 +76,7 @@ pub(super) struct Links {
 struct Known {
     /// In the order they were given and learned; never empty.
     addresses: Vec<String>,
-    links: HashMap<String, Vec<Link>>,
+    links: HashMap<String, Vec<Arc<Connection>>>,
     /// In `addresses`, who is thought to lead.
     leader: usize,
 }
@@ -58,18 +111,18 @@ impl Links {
     }
 
     /// Whom to ask.
-    pub(super) fn leader(&self) -> (String, Link) {
+    pub(super) fn leader(&self) -> Arc<Connection> {
         let known = self.known.lock();
         let address = &known.addresses[known.leader];
         let links = &known.links[address];
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
-        (address.clone(), links[call % links.len()].clone())
+        Arc::clone(&links[call % links.len()])
     }
 
     /// Of one member.
     pub(super) fn to(&self, address: &str) -> Result<Link, DialError> {
         if let Some(links) = self.known.lock().links.get(address) {
-            return Ok(links[0].clone());
+            return Ok(links[0].link.clone());
         }
         self.dialer.link(address)
     }
@@ -104,6 +157,12 @@ impl Links {
     }
 }
 
-fn dial(dialer: &Dialer, address: &str, connections: usize) -> Result<Vec<Link>, DialError> {
-    (0..connections).map(|_| dialer.link(address)).collect()
+fn dial(
+    dialer: &Dialer,
+    address: &str,
+    connections: usize,
+) -> Result<Vec<Arc<Connection>>, DialError> {
+    (0..connections)
+        .map(|_| Connection::dial(dialer, address))
+        .collect()
 }

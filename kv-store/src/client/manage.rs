@@ -4,7 +4,7 @@ use std::io::Write;
 
 use futures::StreamExt;
 
-use super::Client;
+use super::{Client, at};
 use crate::{
     KvError,
     node::NodeStatus,
@@ -18,7 +18,10 @@ impl Client {
             detail: e.to_string(),
         })?;
         let answer = link.unary(method::STATUS, wire::Empty {}, self.call_timeout);
-        let answer: wire::Status = answer.await.map_err(|status| from_wire(&status))?;
+        let answer = answer
+            .await
+            .map_err(|status| at(address, from_wire(&status)));
+        let answer: wire::Status = answer?;
         status_from_wire(answer)
     }
 

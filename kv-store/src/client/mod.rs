@@ -86,20 +86,21 @@ impl Client {
         Q: Message + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let (address, link) = self.links.leader();
-        let answer = link.unary(method, message, self.call_timeout).await;
+        let connection = self.links.leader();
+        let address = &connection.address;
+        let answer = connection.call(method, message, self.call_timeout).await;
         let error = match answer {
             Ok(answer) => return Ok(answer),
-            Err(status) => from_wire(&status),
+            Err(status) => at(address, from_wire(&status)),
         };
         match &error {
             KvError::NotLeader {
                 leader: Some(leader),
-            } if !leader.address.is_empty() && leader.address != address => {
+            } if !leader.address.is_empty() && leader.address != *address => {
                 self.links.follow(&leader.address);
             }
             KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Storage { .. } => {
-                self.links.pass(&address);
+                self.links.pass(address);
             }
             _ => {}
         }
@@ -264,22 +265,33 @@ impl Client {
         loop {
             // Whoever leads, or learns so: a call that is answered once finds the leader.
             let _: wire::AtVersion = self.ask(method::BEGIN, wire::Empty {}).await?;
-            let (address, link) = self.links.leader();
-            let failed = match link.streamed(method, message.clone()).await {
+            let connection = self.links.leader();
+            let address = &connection.address;
+            let failed = match connection.link.streamed(method, message.clone()).await {
                 Ok(answers) => {
                     return Ok(answers.map(|answer| answer.map_err(|status| from_wire(&status))));
                 }
-                Err(status) => from_wire(&status),
+                Err(status) => at(address, from_wire(&status)),
             };
             let is_lost = matches!(
                 failed,
                 KvError::NotLeader { .. } | KvError::Unreachable { .. }
             );
-            self.links.pass(&address);
+            self.links.pass(address);
             if !is_lost || !waits.wait().await {
                 return Err(failed);
             }
         }
+    }
+}
+
+/// Says which member could not be reached.
+fn at(address: &str, error: KvError) -> KvError {
+    match error {
+        KvError::Unreachable { detail } => KvError::Unreachable {
+            detail: format!("{address}: {detail}"),
+        },
+        error => error,
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn sync_journal(folder: &Path) -> io::Result<()> {
     File::open(youngest_journal(folder)?)?.sync_data()
 }
 
-fn youngest_journal(folder: &Path) -> io::Result<PathBuf> {
+pub(super) fn youngest_journal(folder: &Path) -> io::Result<PathBuf> {
     let mut youngest = None;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

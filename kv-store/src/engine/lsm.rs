@@ -4,7 +4,16 @@
 //! see [`super::journal_repair`].
 //! fjall's compaction filter runs [`gc::Filter`] over the data.
 
-use std::{ops::Range, panic::RefUnwindSafe, path::Path, sync::Arc};
+use std::{
+    io,
+    ops::{Range, RangeInclusive},
+    panic::RefUnwindSafe,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
@@ -16,7 +25,7 @@ use parking_lot::Mutex;
 
 use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
-    journal_repair::sync_journal, repair_journal,
+    journal_repair::sync_journal, repair_journal, settled,
 };
 use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
@@ -29,6 +38,9 @@ const FORMATS_READ: [&[u8]; 2] = [&[1], FORMAT];
 /// long that takes. The two fill up at about the same time under small writes: a journal goes when both are files.
 const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 const META_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
+/// Of both, drawn when a folder is made: members of a group write the same, and would all write their files at the same time,
+/// when a commit needs two of three that do not.
+const MEMTABLE_PERCENT: RangeInclusive<u64> = 60..=100;
 /// Of all journals, the least that fjall allows.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// That write files and merge them. With more than one, fjall's first keeps itself free for writing files: as long as the
@@ -44,6 +56,8 @@ pub struct LsmEngine {
     data: Keyspace,
     meta: Keyspace,
     gc: Arc<SharedGc>,
+    /// Nothing may be written any more.
+    is_settled: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for LsmEngine {
@@ -73,6 +87,7 @@ impl LsmEngine {
     /// Opens the engine in `folder`, making it where there is none. A torn journal is cut at its last good batch,
     /// and the second value says so: the state is then older, and the log has the rest.
     pub fn open(folder: &Path) -> Result<(Self, Option<Repair>), EngineError> {
+        settled::forget_journal(folder).map_err(|e| EngineError::storage("open", e))?;
         let gc = Arc::new(SharedGc::default());
         let (database, repair) = match open_database(folder, &gc) {
             Err(fjall::Error::JournalRecovery(_)) => {
@@ -82,7 +97,9 @@ impl LsmEngine {
             opened => (opened, None),
         };
         let database = database.map_err(|e| EngineError::storage("open", e))?;
-        let keyspace = |name, memtable_bytes| {
+        let percent = fastrand::u64(MEMTABLE_PERCENT);
+        let keyspace = |name, memtable_bytes: u64| {
+            let memtable_bytes = memtable_bytes / 100 * percent;
             let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
             database
                 .keyspace(name, options)
@@ -94,6 +111,7 @@ impl LsmEngine {
             folder: folder.into(),
             database,
             gc,
+            is_settled: Arc::default(),
         };
         engine.check_format()?;
         Ok((engine, repair))
@@ -128,6 +146,13 @@ impl LsmEngine {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             result => result.map_err(|e| EngineError::storage("sync", e)),
         }
+    }
+
+    /// Brings everything into files, so that the next opening reads no journal. From now on writes are refused; nobody writes
+    /// meanwhile. Blocks, 5 s at most; an error costs the next opening some time and nothing else.
+    pub fn settle(&self) -> Result<(), EngineError> {
+        self.is_settled.store(true, Ordering::Relaxed);
+        settled::settle(&self.folder, &[&self.data, &self.meta])
     }
 
     /// Rewrites all files, so that everything that may go is gone. Blocks.
@@ -197,6 +222,10 @@ impl Engine for LsmEngine {
     }
 
     fn write(&self, batch: &Batch) -> Result<(), EngineError> {
+        if self.is_settled.load(Ordering::Relaxed) {
+            let closed = io::Error::other("it is closed");
+            return Err(EngineError::storage("write to", closed));
+        }
         let mut changes = self.database.batch().durability(Some(PersistMode::Buffer));
         for (space, key, value) in batch.iter() {
             match value {

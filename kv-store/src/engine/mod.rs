@@ -12,6 +12,7 @@ mod error;
 pub mod folders;
 mod journal_repair;
 mod lsm;
+mod settled;
 
 use std::ops::Range;
 

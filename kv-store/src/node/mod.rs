@@ -310,9 +310,16 @@ impl Node {
     /// Stops the member and waits until its files are closed.
     pub async fn close(mut self) {
         self.group.shutdown().await;
-        let runtime = self.runtime.take();
+        let (runtime, state) = (self.runtime.take(), Arc::clone(&self.state));
         // Waits for tasks that hold the log or the engine; not allowed on an asynchronous thread.
-        let stop = move || runtime.map(|runtime| runtime.shutdown_timeout(Duration::from_secs(5)));
+        let stop = move || {
+            if let Some(runtime) = runtime {
+                runtime.shutdown_timeout(Duration::from_secs(5));
+            }
+            if let Err(error) = state.settle() {
+                tracing::warn!(%error, "the next opening reads the engine's journal");
+            }
+        };
         drop(tokio::task::spawn_blocking(stop).await);
     }
 }

@@ -36,8 +36,8 @@ use crate::{
 const ENTRY_BYTES: usize = 1024 * 1024;
 /// Commands of an entry, at most.
 const ENTRY_COMMANDS_MAX: usize = 4096;
-/// Ranges that the committer remembers the last writer of.
-const CONFLICT_STEPS_MAX: usize = 1_000_000;
+/// Keys and ranges that the committer remembers the last writer of.
+const CONFLICTS_MAX: usize = 1_000_000;
 /// Between two tries to begin a session, when nothing says that the lead changed.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
@@ -55,7 +55,7 @@ pub(super) async fn run(
         state,
         lead,
         requests,
-        committer: Committer::new(CONFLICT_STEPS_MAX),
+        committer: Committer::new(CONFLICTS_MAX),
         under_way: None,
         open: Vec::new(),
         open_bytes: 0,

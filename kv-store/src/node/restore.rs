@@ -29,8 +29,15 @@ use crate::{
 
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    #[error("cannot use the folder or the backup")]
-    Io(#[from] io::Error),
+    #[error("cannot use \"{}\"", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// It may be a member's already.
+    #[error("\"{}\" exists already; restore into a folder that does not", folder.display())]
+    Exists { folder: PathBuf },
     #[error("cannot read the backup")]
     Snapshot(#[from] SnapshotError),
     #[error("cannot fill the engine")]
@@ -48,10 +55,31 @@ pub enum RestoreError {
 /// Makes `folder`, which must not exist, the folder of member `id`. Returns the index of the last entry in the backup.
 /// Until it returns without an error the folder is worth nothing.
 pub fn restore(backup: &Path, folder: &Path, id: u64, address: &str) -> Result<u64, RestoreError> {
-    let pairs = SnapshotReader::open(BufReader::new(File::open(backup)?))?;
+    let file = File::open(backup).map_err(at(backup))?;
+    let pairs = SnapshotReader::open(BufReader::new(file))?;
     let last = pairs.last_entry().index;
     Rebuilding::from_snapshot(folder, pairs)?.finish(id, address)?;
     Ok(last)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> RestoreError {
+    move |source| RestoreError::Io {
+        path: path.into(),
+        source,
+    }
+}
+
+/// A member's folder with an engine that holds nothing.
+fn new_engine(folder: &Path) -> Result<LsmEngine, RestoreError> {
+    fs::create_dir(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => RestoreError::Exists {
+            folder: folder.into(),
+        },
+        _ => at(folder)(error),
+    })?;
+    let state = folder.join("state");
+    let current = folders::current(&state).map_err(at(&state))?;
+    Ok(LsmEngine::open(&current)?.0)
 }
 
 /// A state on its way to be a member's. Blocks in all it does.
@@ -64,17 +92,14 @@ pub(crate) struct Rebuilding {
 impl Rebuilding {
     /// From before the first entry.
     pub(crate) fn empty(folder: &Path) -> Result<Self, RestoreError> {
-        fs::create_dir(folder)?;
-        let (engine, _) = LsmEngine::open(&folders::current(&folder.join("state"))?)?;
-        Self::on(folder, engine)
+        Self::on(folder, new_engine(folder)?)
     }
 
     pub(crate) fn from_snapshot<R: Read>(
         folder: &Path,
         mut pairs: SnapshotReader<R>,
     ) -> Result<Self, RestoreError> {
-        fs::create_dir(folder)?;
-        let (engine, _) = LsmEngine::open(&folders::current(&folder.join("state"))?)?;
+        let engine = new_engine(folder)?;
         engine.ingest(&mut pairs)?;
         Self::on(folder, engine)
     }
@@ -109,7 +134,7 @@ impl Rebuilding {
         let mut batch = Batch::default();
         let entry = Entry {
             id: last,
-            payload: alone(members),
+            payload: alone(members).into(),
         };
         record_membership(&mut batch, &entry);
         let engine = self.applier.engine();
@@ -146,7 +171,7 @@ impl Rebuilding {
         };
         self.apply(&[Entry {
             id,
-            payload: encode_entry(&[clear]),
+            payload: encode_entry(&[clear]).into(),
         }])?;
         Ok(id)
     }

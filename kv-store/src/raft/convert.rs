@@ -1,11 +1,8 @@
 //! Between openraft's requests and the messages on the wire.
 
-use openraft::{
-    EntryPayload,
-    raft::{
-        AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
-        VoteRequest, VoteResponse,
-    },
+use openraft::raft::{
+    AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
+    VoteRequest, VoteResponse,
 };
 
 use super::{
@@ -58,14 +55,9 @@ pub(super) fn from_vote(vote: wire::Vote) -> Vote {
 }
 
 pub(super) fn entry(entry: &RaftEntry) -> wire::LogEntry {
-    let payload = match &entry.payload {
-        // Its bytes are shared, not copied.
-        EntryPayload::Normal(proposal) => proposal.0.clone(),
-        EntryPayload::Blank | EntryPayload::Membership(_) => types::to_log(entry).payload.into(),
-    };
     wire::LogEntry {
         id: id(&entry.log_id),
-        payload,
+        payload: types::to_log(entry).payload,
     }
 }
 
@@ -175,6 +167,7 @@ pub(super) fn from_transfer(request: wire::TransferRequest) -> TransferLeaderReq
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use openraft::EntryPayload;
     use prost::Message;
 
     use super::*;

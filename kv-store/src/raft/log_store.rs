@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Of the newest entries, in memory, in bytes.
-const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+const RECENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Entries handed to a follower at once, in bytes: a message then stays far below what a peer accepts.
 const READ_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -28,7 +28,9 @@ use futures::FutureExt;
 use openraft::{
     ChangeMembers, Config, ReadPolicy, SnapshotPolicy,
     async_runtime::watch::WatchReceiver,
-    errors::{ClientWriteError, Fatal, ForwardToLeader, LinearizableReadError, RaftError},
+    errors::{
+        ClientWriteError, Fatal, ForwardToLeader, InitializeError, LinearizableReadError, RaftError,
+    },
 };
 
 use self::{
@@ -255,6 +257,9 @@ impl Group {
             .initialize(members)
             .await
             .map_err(|error| match error {
+                RaftError::APIError(InitializeError::NotAllowed(_)) => GroupError::Members {
+                    detail: "this member is in a group already".into(),
+                },
                 RaftError::APIError(error) => GroupError::Members {
                     detail: error.to_string(),
                 },
@@ -467,7 +472,7 @@ mod tests {
                 let EntryId { term, index } = entry_id(&entry.as_ref().expect("an entry").0.log_id);
                 let empty = |index| Entry {
                     id: EntryId { term, index },
-                    payload: Vec::new(),
+                    payload: Bytes::new(),
                 };
                 let missing: Vec<_> = (self.1.applied().index + 1..index).map(empty).collect();
                 self.1.apply(&missing).map_err(io::Error::other)?;

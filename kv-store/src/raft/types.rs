@@ -77,9 +77,9 @@ pub(crate) fn log_id(id: EntryId) -> LogId {
 /// As it stands in the log: nothing for an entry that only marks a term, else a first byte that tells the kind.
 pub(crate) fn to_log(entry: &RaftEntry) -> wal::Entry {
     let payload = match &entry.payload {
-        EntryPayload::Blank => Vec::new(),
-        EntryPayload::Normal(proposal) => proposal.0.to_vec(),
-        EntryPayload::Membership(membership) => encode_membership(membership),
+        EntryPayload::Blank => Bytes::new(),
+        EntryPayload::Normal(proposal) => proposal.0.clone(),
+        EntryPayload::Membership(membership) => encode_membership(membership).into(),
     };
     wal::Entry {
         id: entry_id(&entry.log_id),
@@ -88,7 +88,7 @@ pub(crate) fn to_log(entry: &RaftEntry) -> wal::Entry {
 }
 
 pub(crate) fn from_log(entry: wal::Entry) -> Result<RaftEntry, MembershipError> {
-    from_bytes(entry.id, entry.payload.into())
+    from_bytes(entry.id, entry.payload)
 }
 
 /// From what [`to_log`] gives.

@@ -113,6 +113,14 @@ pub(crate) struct Link {
 
 type Method = &'static str;
 
+/// What every kind of call needs.
+struct Begun<M, Q, A> {
+    grpc: tonic::client::Grpc<Channel>,
+    request: Request<M>,
+    path: http::uri::PathAndQuery,
+    codec: Codec<Q, A>,
+}
+
 impl Link {
     fn request<M>(&self, message: M, timeout: Option<Duration>) -> Request<M> {
         let mut request = Request::new(message);
@@ -127,13 +135,24 @@ impl Link {
         request
     }
 
-    async fn ready(&self) -> Result<tonic::client::Grpc<Channel>, Status> {
+    /// Waits until the connection takes a call.
+    async fn begin<M, Q, A>(
+        &self,
+        method: Method,
+        message: M,
+        timeout: Option<Duration>,
+    ) -> Result<Begun<M, Q, A>, Status> {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let ready = grpc.ready().await;
         ready.map_err(|error| Status::unavailable(error.to_string()))?;
-        Ok(grpc)
+        Ok(Begun {
+            grpc,
+            request: self.request(message, timeout),
+            path: http::uri::PathAndQuery::from_static(method),
+            codec: Codec::default(),
+        })
     }
 
     /// One request, one answer, within `timeout`.
@@ -148,15 +167,12 @@ impl Link {
         A: Message + Default + Send + Sync + 'static,
     {
         let call = async {
-            let request = self.request(message, Some(timeout));
-            let path = http::uri::PathAndQuery::from_static(method);
-            let codec = Codec::<Q, A>::default();
-            let mut grpc = self.ready().await?;
-            grpc.unary(request, path, codec).await
+            let mut begun = self.begin(method, message, Some(timeout)).await?;
+            let answer = begun.grpc.unary(begun.request, begun.path, begun.codec);
+            answer.await.map(Response::into_inner)
         };
-        let answer = tokio::time::timeout(timeout, call).await;
         let late = |_| Status::deadline_exceeded(format!("no answer within {timeout:?}"));
-        answer.map_err(late)?.map(Response::into_inner)
+        tokio::time::timeout(timeout, call).await.map_err(late)?
     }
 
     /// A stream of requests, one answer.
@@ -166,12 +182,11 @@ impl Link {
         Q: Message + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let request = self.request(messages, None);
-        let path = http::uri::PathAndQuery::from_static(method);
-        let codec = Codec::<Q, A>::default();
-        let mut grpc = self.ready().await?;
-        let answer = grpc.client_streaming(request, path, codec).await;
-        answer.map(Response::into_inner)
+        let mut begun = self.begin(method, messages, None).await?;
+        let answer = begun
+            .grpc
+            .client_streaming(begun.request, begun.path, begun.codec);
+        answer.await.map(Response::into_inner)
     }
 
     /// One request, a stream of answers.
@@ -184,12 +199,11 @@ impl Link {
         Q: Message + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let request = self.request(message, None);
-        let path = http::uri::PathAndQuery::from_static(method);
-        let codec = Codec::<Q, A>::default();
-        let mut grpc = self.ready().await?;
-        let answers = grpc.server_streaming(request, path, codec).await;
-        answers.map(Response::into_inner)
+        let mut begun = self.begin(method, message, None).await?;
+        let answers = begun
+            .grpc
+            .server_streaming(begun.request, begun.path, begun.codec);
+        answers.await.map(Response::into_inner)
     }
 
     /// A stream of requests, a stream of answers. Returns before the first request is answered.
@@ -203,11 +217,8 @@ impl Link {
         Q: Message + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let request = self.request(messages, None);
-        let path = http::uri::PathAndQuery::from_static(method);
-        let codec = Codec::<Q, A>::default();
-        let mut grpc = self.ready().await?;
-        let answers = grpc.streaming(request, path, codec).await;
-        answers.map(Response::into_inner)
+        let mut begun = self.begin(method, messages, None).await?;
+        let answers = begun.grpc.streaming(begun.request, begun.path, begun.codec);
+        answers.await.map(Response::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! Methods that read and write keys.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, stream};
@@ -19,7 +19,10 @@ use super::{
 use crate::{
     KvError, Version,
     mvcc::selector::{RangeQuery, RangeRows},
-    rpc::server::{HttpRequest, HttpResponse, streamed, unary},
+    rpc::{
+        calls,
+        server::{HttpRequest, HttpResponse, exchanged, streamed, unary},
+    },
     txn::KeyRange,
 };
 
@@ -55,7 +58,36 @@ impl Caller {
             method::REMOVE => call!(unary, remove),
             method::TRANSFER => call!(unary, transfer),
             method::BACKUP => call!(streamed, backup),
+            method::CALLS => {
+                let answers = move |calls| {
+                    let caller = self.clone();
+                    let handle =
+                        move |method, message| caller.clone().answer_shared(method, message);
+                    ready(Ok(calls::answered(calls, handle)))
+                };
+                exchanged(request, answers).await
+            }
             _ => unknown_method(),
+        }
+    }
+
+    /// A call among others in a stream.
+    async fn answer_shared(self, method: u32, message: Bytes) -> Result<Bytes, Status> {
+        macro_rules! call {
+            ($handler:ident) => {
+                calls::handled(message, |message| async move {
+                    self.$handler(message).await.map_err(|e| to_wire(&e))
+                })
+                .await
+            };
+        }
+        let method = usize::try_from(method).ok();
+        match method.and_then(|method| method::SHARED.get(method)) {
+            Some(&method::BEGIN) => call!(begin),
+            Some(&method::GET) => call!(get),
+            Some(&method::COMMIT) => call!(commit),
+            Some(&method::OUTCOME) => call!(outcome),
+            _ => Err(Status::unimplemented("there is no such method")),
         }
     }
 

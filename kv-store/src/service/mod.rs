@@ -54,6 +54,12 @@ pub(crate) mod method {
     pub(crate) const REMOVE: &str = "/murre.kv.v1.Kv/Remove";
     pub(crate) const TRANSFER: &str = "/murre.kv.v1.Kv/TransferLeader";
     pub(crate) const BACKUP: &str = "/murre.kv.v1.Kv/Backup";
+    /// Many calls of [`SHARED`] in one, see [`crate::rpc::calls`].
+    pub(crate) const CALLS: &str = "/murre.kv.v1.Kv/Calls";
+
+    /// What may be called in a stream of calls, by its number there, which never changes. Short each way: what is long
+    /// would keep the others waiting.
+    pub(crate) const SHARED: [&str; 4] = [BEGIN, GET, COMMIT, OUTCOME];
 }
 
 /// What every call needs.

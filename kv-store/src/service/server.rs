@@ -21,6 +21,9 @@ use super::{
 };
 use crate::node::{Node, NodeOptions, OpenError};
 
+/// What others may send in one frame, in bytes: an entry under load takes about as much.
+const FRAME_BYTES: u32 = 256 * 1024;
+
 /// How a node serves. Without a certificate it listens on the loopback only.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
@@ -164,6 +167,7 @@ impl Server {
         let mut server = tonic::transport::Server::builder()
             .initial_stream_window_size(1 << 20)
             .initial_connection_window_size(8 << 20)
+            .max_frame_size(FRAME_BYTES)
             .max_concurrent_streams(None);
         if let Some(tls) = self.tls {
             server = server.tls_config(tls)?;

@@ -12,6 +12,12 @@ use super::{AtomicOp, KeyRange, Mutation, TxnId, limits::COMMANDS_MAX};
 use crate::{Version, version::VERSION_LEN};
 
 const ENTRY_VERSION: u8 = 1;
+/// Around its commands, in bytes.
+const ENTRY_BYTES: usize = 5;
+/// About, beside mutations, in bytes.
+const COMMAND_BYTES: usize = 29;
+/// About, beside keys and values, in bytes.
+const MUTATION_BYTES: usize = 9;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -31,6 +37,19 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// In an entry, at least: about what it takes.
+    fn num_bytes(&self) -> usize {
+        match self {
+            Self::Commit { mutations, .. } => {
+                let bytes = mutations.iter().map(|one| one.num_bytes() + MUTATION_BYTES);
+                COMMAND_BYTES + bytes.sum::<usize>()
+            }
+            Self::AskOutcome { .. } | Self::Gc { .. } => COMMAND_BYTES,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     #[error("log entry has version {found}, and {ENTRY_VERSION} is the newest known")]
@@ -45,7 +64,9 @@ pub fn encode_entry(commands: &[Command]) -> Vec<u8> {
         commands.len() <= COMMANDS_MAX,
         "the committer closes an entry in time"
     );
-    let mut out = Encoder(vec![ENTRY_VERSION]);
+    let num_bytes: usize = commands.iter().map(Command::num_bytes).sum();
+    let mut out = Encoder(Vec::with_capacity(num_bytes + ENTRY_BYTES));
+    out.u8(ENTRY_VERSION);
     out.u32(commands.len());
     for command in commands {
         out.command(command);

@@ -7,8 +7,8 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::{
-    Command, CommitRequest, ConflictMap, LimitError, Mutation, Outcome, TxnId, check,
-    conflict::Checked,
+    Command, CommitRequest, ConflictMap, LimitError, Outcome, TxnId, check,
+    conflict::{Checked, Written},
 };
 use crate::{Version, mutant::Mutant};
 
@@ -33,19 +33,19 @@ pub enum Admission {
 pub struct Committer {
     term: u64,
     conflicts: ConflictMap,
-    steps_max: usize,
+    conflicts_max: usize,
     /// Admitted and not applied, oldest first.
     in_flight: VecDeque<TxnId>,
     ids: HashSet<TxnId>,
 }
 
 impl Committer {
-    /// A committer that admits nothing before its first term. `steps_max` bounds the memory for conflicts, in ranges.
-    pub fn new(steps_max: usize) -> Self {
+    /// A committer that admits nothing before its first term. `conflicts_max` bounds the memory for conflicts, in keys and ranges.
+    pub fn new(conflicts_max: usize) -> Self {
         Self {
             term: 0,
-            conflicts: ConflictMap::new(Version::MAX, steps_max),
-            steps_max,
+            conflicts: ConflictMap::new(Version::MAX, conflicts_max),
+            conflicts_max,
             in_flight: VecDeque::new(),
             ids: HashSet::new(),
         }
@@ -61,7 +61,7 @@ impl Committer {
         if Mutant::KeepConflictMap.is_active() && self.conflicts.forget_in_flight() {
             return;
         }
-        self.conflicts = ConflictMap::new(start, self.steps_max);
+        self.conflicts = ConflictMap::new(start, self.conflicts_max);
     }
 
     /// Decides on a request. `known` finds its outcome in the applied state, and is asked only before a refusal: of what goes
@@ -87,7 +87,7 @@ impl Committer {
             return Ok(known()?.map_or(refused, Admission::Known));
         }
         self.conflicts
-            .register(request.mutations.iter().map(Mutation::write_range));
+            .register(request.mutations.iter().map(Written::from));
         self.ids.insert(request.id);
         self.in_flight.push_back(request.id);
         Ok(Admission::Propose(Command::Commit {
@@ -114,7 +114,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::txn::KeyRange;
+    use crate::txn::{KeyRange, Mutation};
 
     /// Reads and writes one key.
     fn request(id: u8, read_version: Version) -> CommitRequest {

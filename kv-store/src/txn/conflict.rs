@@ -8,15 +8,32 @@
 //!  numbers     |---- known ------|------- conflict ---|------ conflict ----|
 //! ```
 //!
-//! The keys are cut into steps: each has the number of the last commit that wrote any key from it up to the next step.
+//! Keys that were written alone are remembered by themselves. Ranges that were written cut the keys into steps: each has the
+//! number of the last commit that wrote a range over it, up to the next step.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Bound,
 };
 
-use super::KeyRange;
+use super::{KeyRange, Mutation};
 use crate::{Version, mutant::Mutant};
+
+/// What a commit writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written<'a> {
+    Key(&'a [u8]),
+    Range(KeyRange),
+}
+
+impl<'a> From<&'a Mutation> for Written<'a> {
+    fn from(mutation: &'a Mutation) -> Self {
+        match mutation.key() {
+            Some(key) => Self::Key(key),
+            None => Self::Range(mutation.write_range()),
+        }
+    }
+}
 
 /// What a check finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +47,9 @@ pub enum Checked {
 
 #[derive(Debug)]
 pub struct ConflictMap {
+    /// Last writers of keys, apart from those of ranges.
+    points: BTreeMap<Vec<u8>, u64>,
+    /// Last writers of ranges.
     steps: BTreeMap<Vec<u8>, u64>,
     /// Read versions below it are refused: commits up to number `floor_number` are forgotten, and this is the last one's version.
     floor: Version,
@@ -38,20 +58,21 @@ pub struct ConflictMap {
     applied: VecDeque<Version>,
     /// Of the last registered commit.
     last_number: u64,
-    /// Steps at most, but for those of commits that are not applied.
-    steps_max: usize,
+    /// Points and steps at most, but for those of commits that are not applied.
+    num_max: usize,
 }
 
 impl ConflictMap {
     /// Knows of no commit, and refuses what was read below `floor`.
-    pub fn new(floor: Version, steps_max: usize) -> Self {
+    pub fn new(floor: Version, num_max: usize) -> Self {
         Self {
+            points: BTreeMap::new(),
             steps: BTreeMap::new(),
             floor,
             floor_number: 0,
             applied: VecDeque::new(),
             last_number: 0,
-            steps_max,
+            num_max,
         }
     }
 
@@ -69,11 +90,13 @@ impl ConflictMap {
         } else {
             self.last_number
         };
-        let conflict = |range: &KeyRange| {
-            range.begin < range.end
-                && self
-                    .numbers(range)
-                    .any(|number| number > seen && number <= end)
+        let is_later = |number: u64| number > seen && number <= end;
+        let conflict = |range: &KeyRange| match range.as_point() {
+            Some(key) => {
+                self.points.get(key).copied().is_some_and(is_later)
+                    || self.step_at(key).is_some_and(is_later)
+            }
+            None => range.begin < range.end && self.numbers(range).any(is_later),
         };
         if reads.iter().any(conflict) {
             Checked::Conflict
@@ -83,11 +106,18 @@ impl ConflictMap {
     }
 
     /// Takes in a commit that is about to be proposed.
-    pub fn register(&mut self, writes: impl IntoIterator<Item = KeyRange>) {
+    pub fn register<'a>(&mut self, writes: impl IntoIterator<Item = Written<'a>>) {
         self.last_number += 1;
-        for range in writes {
-            if range.begin < range.end {
-                self.write(range, self.last_number);
+        for written in writes {
+            match written {
+                Written::Key(key) => match self.points.get_mut(key) {
+                    Some(last_writer) => *last_writer = self.last_number,
+                    None => drop(self.points.insert(key.into(), self.last_number)),
+                },
+                Written::Range(range) if range.begin < range.end => {
+                    self.write(range, self.last_number);
+                }
+                Written::Range(_) => {}
             }
         }
     }
@@ -97,7 +127,7 @@ impl ConflictMap {
         debug_assert!(self.floor_number + (self.applied.len() as u64) < self.last_number);
         debug_assert!(self.applied.back().is_none_or(|last| *last < version));
         self.applied.push_back(version);
-        if self.steps.len() > self.steps_max {
+        if self.points.len() + self.steps.len() > self.num_max {
             self.forget_older_half();
         }
     }
@@ -106,35 +136,31 @@ impl ConflictMap {
     pub(super) fn forget_in_flight(&mut self) -> bool {
         let end = self.floor_number + self.applied.len() as u64;
         self.last_number = end;
+        self.points.retain(|_, number| *number <= end);
         self.steps.retain(|_, number| *number <= end);
         self.floor != Version::MAX
     }
 
+    /// The last writer of a range with this key in it.
+    fn step_at(&self, key: &[u8]) -> Option<u64> {
+        let upto = (Bound::Unbounded, Bound::Included(key));
+        let last = self.steps.range::<[u8], _>(upto).next_back();
+        last.map(|(_, number)| *number)
+    }
+
     /// The last writers of the keys of a range that is not empty.
     fn numbers(&self, range: &KeyRange) -> impl Iterator<Item = u64> {
-        let mut first = self
-            .steps
-            .range::<[u8], _>((Bound::Unbounded, Bound::Included(range.begin.as_slice())));
-        let inside = self.steps.range::<[u8], _>((
-            Bound::Excluded(range.begin.as_slice()),
-            Bound::Excluded(range.end.as_slice()),
-        ));
-        first
-            .next_back()
-            .into_iter()
-            .chain(inside)
-            .map(|(_, number)| *number)
+        let (begin, end) = (range.begin.as_slice(), range.end.as_slice());
+        let points = (Bound::Included(begin), Bound::Excluded(end));
+        let inside = (Bound::Excluded(begin), Bound::Excluded(end));
+        let points = self.points.range::<[u8], _>(points);
+        let inside = self.steps.range::<[u8], _>(inside);
+        let numbers = points.chain(inside).map(|(_, number)| *number);
+        self.step_at(begin).into_iter().chain(numbers)
     }
 
     fn write(&mut self, range: KeyRange, number: u64) {
-        if self.write_again(&range, number) {
-            return;
-        }
-        let at_end = self
-            .steps
-            .range::<[u8], _>((Bound::Unbounded, Bound::Included(range.end.as_slice())))
-            .next_back()
-            .map_or(0, |(_, number)| *number);
+        let at_end = self.step_at(&range.end).unwrap_or(0);
         let inside: Vec<Vec<u8>> = self
             .steps
             .range::<[u8], _>((
@@ -150,31 +176,16 @@ impl ConflictMap {
         self.steps.insert(range.end, at_end);
     }
 
-    /// For a range that is a step by itself, as keys are that were written before. False for others.
-    fn write_again(&mut self, range: &KeyRange, number: u64) -> bool {
-        let mut from_begin = self
-            .steps
-            .range_mut::<[u8], _>((Bound::Included(range.begin.as_slice()), Bound::Unbounded));
-        let first = from_begin.next().filter(|(key, _)| **key == range.begin);
-        let next = from_begin.next().filter(|(key, _)| **key == range.end);
-        match (first, next) {
-            (Some((_, last_writer)), Some(_)) => {
-                *last_writer = number;
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn forget_older_half(&mut self) {
         let num = self.applied.len().div_ceil(2);
         if let Some(floor) = self.applied.drain(..num).next_back() {
             self.floor = floor;
             self.floor_number += num as u64;
         }
+        let floor = self.floor_number;
+        self.points.retain(|_, number| *number > floor);
         // A step without a remembered writer is needed only to end the one before it.
         let mut before_is_known = false;
-        let floor = self.floor_number;
         self.steps.retain(|_, number| {
             let is_known = *number > floor;
             let is_needed = is_known || before_is_known;
@@ -254,7 +265,11 @@ mod tests {
                         simple
                             .writes
                             .extend(writes.iter().map(|range| (registered, range.clone())));
-                        map.register(writes);
+                        // As a commit does; where keys are ranges as well, it must be the same.
+                        map.register(writes.iter().map(|range| match range.as_point() {
+                            Some(key) if seed % 4 > 0 => Written::Key(key),
+                            _ => Written::Range(range.clone()),
+                        }));
                     }
                     1 if applied < registered => {
                         applied += 1;
@@ -288,9 +303,13 @@ mod tests {
     fn the_map_stays_small_when_everything_is_applied() {
         let mut map = ConflictMap::new(Version::MIN, 100);
         for index in 1..10_000u64 {
-            map.register([KeyRange::point(index.to_be_bytes())]);
+            let key = index.to_be_bytes();
+            map.register([match index % 2 {
+                0 => Written::Key(&key),
+                _ => Written::Range(KeyRange::point(key)),
+            }]);
             map.applied(at(index));
-            assert!(map.steps.len() <= 102);
+            assert!(map.points.len() + map.steps.len() <= 102);
         }
         assert_eq!(
             map.check(at(9_998), &[KeyRange::point(9_999u64.to_be_bytes())]),

@@ -29,7 +29,7 @@ mod request;
 pub use apply::{Applied, EntryOutcome, apply, last_applied, record_applied, watermark};
 pub use command::{Command, CommandError, decode_entry, encode_entry};
 pub use committer::{Admission, Committer};
-pub use conflict::ConflictMap;
+pub use conflict::{ConflictMap, Written};
 pub use feed::{Feed, FeedError};
 pub use limits::{
     CLEARED_KEYS_MAX, COMMANDS_MAX, KEY_BYTES_MAX, LimitError, TRANSACTION_BYTES_MAX,

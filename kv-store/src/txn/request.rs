@@ -7,7 +7,8 @@ use crate::{Version, version::VERSION_LEN};
 /// All keys sort before this one; it is also the end of ranges that have no other.
 pub const KEYS_END: &[u8] = &[0xff];
 
-/// Chosen by the client at random, one for each attempt to commit. Names the outcome.
+/// Chosen by the client, one for each attempt to commit, so that nobody else has it; see [`crate::transaction::new_id`].
+/// Names the outcome.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxnId(pub [u8; 16]);
 
@@ -31,6 +32,12 @@ impl KeyRange {
         let mut end = begin.clone();
         end.push(0);
         Self { begin, end }
+    }
+
+    /// The key, when there is only one that it can contain.
+    pub fn as_point(&self) -> Option<&[u8]> {
+        let begin = self.end.strip_suffix(&[0])?;
+        (begin == self.begin).then_some(begin)
     }
 
     pub fn contains(&self, key: &[u8]) -> bool {
@@ -90,7 +97,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// Of keys and values.
-    fn num_bytes(&self) -> usize {
+    pub(super) fn num_bytes(&self) -> usize {
         match self {
             Self::Set { key, value }
             | Self::SetVersionstampedKey { key, value, .. }
@@ -98,6 +105,17 @@ impl Mutation {
             Self::Clear { key } => key.len(),
             Self::ClearRange { range } => range.begin.len() + range.end.len(),
             Self::Atomic { key, operand, .. } => key.len() + operand.len(),
+        }
+    }
+
+    /// The key it changes, where that is known before the commit and no other is changed.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Set { key, .. }
+            | Self::Clear { key }
+            | Self::Atomic { key, .. }
+            | Self::SetVersionstampedValue { key, .. } => Some(key),
+            Self::ClearRange { .. } | Self::SetVersionstampedKey { .. } => None,
         }
     }
 

@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+
 use super::{
     Entry, EntryId, GroupId, GroupState, WalError,
     groups::{Groups, Place},
@@ -19,6 +21,9 @@ use crate::disk::{Disk, DiskFile};
 /// Zeros are written this far ahead of the records, in bytes: an fsync of bytes that replace zeros writes no file system's
 /// metadata, which takes most of the time of one that makes a file longer.
 const ROOM_BYTES: u64 = 1024 * 1024;
+
+/// Of memory that is kept for the next records, in bytes.
+const BUFFER_BYTES_MAX: usize = 1024 * 1024;
 
 /// How a log lays out its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +68,7 @@ impl Located {
         match record::decode(&bytes, segment.salt, place.offset) {
             Some((record, _, _)) => Ok(Entry {
                 id: record.id,
-                payload: record.body.to_vec(),
+                payload: Bytes::copy_from_slice(record.body),
             }),
             None => Err(WalError::Damaged {
                 path: segment.path.clone(),
@@ -112,6 +117,8 @@ pub struct Log {
     synced: u64,
     /// Set when what is on disk became unknown.
     poisoned: bool,
+    /// For the next records, so that their memory is not asked for each time.
+    buffer: Vec<u8>,
 }
 
 impl Log {
@@ -141,6 +148,7 @@ impl Log {
             header_len: 0,
             synced: last_len,
             poisoned: false,
+            buffer: Vec::new(),
         };
         log.begin_segment()?;
         Ok(log)
@@ -368,7 +376,9 @@ impl Log {
             self.sync()?;
             self.begin_segment()?;
         }
-        let mut bytes = Vec::with_capacity(bytes_len);
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        bytes.reserve(bytes_len);
         let mut offsets = Vec::with_capacity(records.len());
         let salt = self.active().salt;
         for record in records {
@@ -392,6 +402,9 @@ impl Log {
         self.len += bytes.len() as u64;
         for (record, offset) in records.iter().zip(offsets) {
             self.groups.apply(record, segment, offset);
+        }
+        if bytes.capacity() <= BUFFER_BYTES_MAX {
+            self.buffer = bytes;
         }
         if self.len > self.room {
             self.make_room();

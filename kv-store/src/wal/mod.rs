@@ -28,6 +28,7 @@ mod sync_thread;
 
 use std::fmt;
 
+use bytes::Bytes;
 pub use error::WalError;
 pub use log::{Log, LogOptions};
 pub use sync_thread::Wal;
@@ -53,7 +54,8 @@ pub struct EntryId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub id: EntryId,
-    pub payload: Vec<u8>,
+    /// Shared with whoever sent it or sends it on.
+    pub payload: Bytes,
 }
 
 /// What the log has of a group, apart from the entries themselves.

@@ -2,6 +2,7 @@
 
 use std::{
     os::unix::fs::MetadataExt,
+    path::Path,
     process::{Command as Process, Stdio},
     time::{Duration, Instant},
 };
@@ -349,6 +350,76 @@ async fn log_and_engine_stay_small_while_the_same_keys_are_written_again_and_aga
     for number in 0..VALUES {
         let value = txn.get(format!("k{number:03}").as_bytes()).await.unwrap();
         assert_eq!(value.unwrap()[..8], last.to_be_bytes());
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, to) = (
+            entry.as_ref().unwrap().path(),
+            to.join(entry.unwrap().file_name()),
+        );
+        if path.is_dir() {
+            copy_folder(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_closed_needs_no_journal_and_one_that_was_killed_needs_all_of_it() {
+    const KEYS: u64 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let (closed, killed) = (folder.path().join("closed"), folder.path().join("killed"));
+    let mark = closed.join("state/1/SETTLED");
+    let journal_bytes = || {
+        let files = std::fs::read_dir(closed.join("state/1")).unwrap();
+        let journals = files
+            .map(Result::unwrap)
+            .filter(|file| file.path().extension().is_some_and(|name| name == "jnl"));
+        journals
+            .map(|file| file.metadata().unwrap().len())
+            .sum::<u64>()
+    };
+    let write = async |store: &Embedded, value: &str| {
+        for key in 0..KEYS {
+            let txn = Transaction::begin(store).await.unwrap();
+            txn.set(format!("k{key:03}"), value.repeat(1_000));
+            txn.commit().await.unwrap();
+        }
+    };
+    let check = async |store: &Embedded, value: &str| {
+        let txn = Transaction::begin(store).await.unwrap();
+        for key in 0..KEYS {
+            let found = txn.get(format!("k{key:03}").as_bytes()).await.unwrap();
+            assert_eq!(found, Some(value.repeat(1_000).into_bytes()), "key {key}");
+        }
+    };
+    let store = Embedded::open(&closed).await.unwrap();
+    write(&store, "a").await;
+    assert!(!mark.exists());
+    store.close().await;
+    assert!(mark.exists() && journal_bytes() > KEYS * 1_000);
+
+    let store = Embedded::open(&closed).await.unwrap();
+    assert!(!mark.exists(), "what is written now stands in the journal");
+    let len = journal_bytes();
+    assert!(
+        len < 10_000,
+        "{len} bytes of what stands in files were kept"
+    );
+    check(&store, "a").await;
+    write(&store, "b").await;
+    // What a kill leaves.
+    copy_folder(&closed, &killed);
+    store.close().await;
+
+    for folder in [closed, killed] {
+        let store = Embedded::open(&folder).await.unwrap();
+        check(&store, "b").await;
+        store.close().await;
     }
 }
 

@@ -63,7 +63,7 @@ fn any_entry(index: u64, model: &mut ModelMap, random: &mut Random) -> Entry {
     };
     Entry {
         id: EntryId { term: 1, index },
-        payload: encode_entry(&[commit]),
+        payload: encode_entry(&[commit]).into(),
     }
 }
 

@@ -12,7 +12,7 @@ use kv_store::{
     node::NodeOptions,
     service::{ServeError, ServeOptions, Server},
     transaction::Retry,
-    txn::Mutation,
+    txn::{LimitError, Mutation},
 };
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -99,6 +99,41 @@ async fn a_token_decides_which_keys_may_be_written() {
         matches!(unknown, Err(KvError::Unauthenticated { .. })),
         "{unknown:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_at_once_over_one_connection_get_their_own_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &ServeOptions::default()).await;
+    let client = client(&address.to_string(), &DialOptions::default());
+    let calls = (0..300_usize).map(|number| {
+        let client = client.clone();
+        async move {
+            let mut key = format!("/user/{number:03}").into_bytes();
+            let mut value = vec![number as u8; number];
+            match number % 10 {
+                // Too long to share a stream with the others.
+                0 => value.resize(90 * 1024, 7),
+                // Refused, behind all keys.
+                1 => key[0] = 0xff,
+                _ => {}
+            }
+            let set = Mutation::Set {
+                key: key.clone(),
+                value: value.clone(),
+            };
+            let written = client.write(vec![set]).await;
+            let read = client.get_now(&key).await.unwrap();
+            if number % 10 == 1 {
+                let expected = KvError::Limit(LimitError::KeyBehindEnd);
+                assert_eq!((written, read), (Err(expected), None));
+            } else {
+                written.unwrap();
+                assert!(read == Some(value), "key {number} has another's value");
+            }
+        }
+    });
+    futures::future::join_all(calls).await;
 }
 
 /// The answer to a request of HTTP/1.1, as Prometheus sends one.

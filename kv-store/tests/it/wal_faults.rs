@@ -26,7 +26,7 @@ fn open(disk: &SimDisk) -> Log {
 fn entry(index: u64, len: usize) -> Entry {
     Entry {
         id: EntryId { term: 1, index },
-        payload: vec![index as u8; len],
+        payload: vec![index as u8; len].into(),
     }
 }
 

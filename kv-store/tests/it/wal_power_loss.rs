@@ -356,7 +356,7 @@ fn a_log_that_lost_a_whole_segment_is_refused() {
     for index in 1..=2_000 {
         let entry = Entry {
             id: EntryId { term: 1, index },
-            payload: vec![7; 64],
+            payload: vec![7; 64].into(),
         };
         log.append(GroupId(0), &[entry]).unwrap();
     }
@@ -416,7 +416,7 @@ fn many_appends_share_an_fsync_and_are_there_after_reopening() {
     };
     let entry = |index| Entry {
         id: EntryId { term: 1, index },
-        payload: vec![index as u8; 100],
+        payload: vec![index as u8; 100].into(),
     };
     let wal = Wal::open(Arc::new(RealDisk), &path, options).unwrap();
     wal.save_vote(GroupId(1), b"me").unwrap();

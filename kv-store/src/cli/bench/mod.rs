@@ -1,4 +1,5 @@
-//! `kv bench`: load on a store, one call per operation; two for a comparison and a write.
+//! `kv bench`: load on a store, one call per operation; two for a comparison and a write. Calls on this store share a stream
+//! of HTTP/2 for each connection, see [`crate::rpc::calls`]; etcd answers a call in a stream of its own.
 //!
 //! Closed loop: each client waits for its answer and goes on. With a rate, open loop: operations begin when their time has
 //! come, and their latency counts from then on, also while all clients are busy.

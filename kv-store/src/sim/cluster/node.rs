@@ -268,7 +268,13 @@ impl Node {
             index: self.last_index() + 1,
         };
         self.log
-            .append(GROUP, &[Entry { id, payload }])
+            .append(
+                GROUP,
+                &[Entry {
+                    id,
+                    payload: payload.into(),
+                }],
+            )
             .expect("indexes are contiguous");
         self.want_sync(out);
     }
