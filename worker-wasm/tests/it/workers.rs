@@ -19,7 +19,7 @@ use crate::{
     support::runtime,
 };
 
-fn cache() -> Arc<ModuleCache> {
+pub(crate) fn cache() -> Arc<ModuleCache> {
     Arc::new(ModuleCache::new(Arc::new(runtime(Protection::Guarded)), 8))
 }
 
