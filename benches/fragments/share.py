@@ -2,8 +2,9 @@
 """How much of the time below FragmentExec is spent in compiled code.
 
 Runs `examples/tpch_plans` of worker-wasm under `perf record -e cpu-clock` and sorts the samples: a sample in code that
-wasmtime has compiled counts as compiled; one whose callers include a running fragment counts as host, but for decoding a
-scan and copying into the input window, which have columns of their own. All others are DataFusion's own operators.
+wasmtime has compiled counts as compiled; one whose callers include a running fragment counts as host, but for a scan that
+it reads, of Parquet or of memory, and copying into the input window, which have columns of their own. All others are
+DataFusion's own operators.
 
     cargo build -p worker-wasm --example tpch_plans
     benches/fragments/share.py FOLDER --source memory --queries 1 3 6 14
@@ -19,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 # Parts of symbols, by what they are about; the first that some caller has decides.
-SCAN = ("parquet::", "FileStream", "datafusion_datasource", "object_store", "snap::")
+SCAN = ("parquet::", "FileStream", "datafusion_datasource", "object_store", "snap::", "MemoryStream", "BatchSplitStream")
 COPY = ("input::Pushed", "Instance>::copy_in", "Instance>::copy_late", "runtime::values", "runtime::text::LongText")
 # What FragmentExec runs; making its code is not among that.
 FRAGMENT = ("worker_wasm::exec::stream", "worker_wasm::exec::table", "worker_wasm::runtime::instance")

@@ -1,13 +1,17 @@
-//! How long a guest runs at a stretch while it sorts, builds and probes: what a cancelled query waits for at most.
+//! How long a guest runs at a stretch while it sorts, builds, probes and rehashes: what a cancelled query waits for at most.
 //!
 //! `cargo run -p worker-wasm --example long_calls -- [rows, default 20000000]`. Per fragment: calls, processor milliseconds of
 //! all, of the longest and of the one that 99.9 % stay below, memory. Copying batches in counts as part of a call.
-//! Then one and two threads that probe the same table, and how much shared memory the process has for it.
+//! Then how long it takes from the wish to stop in the middle of each to the end, the memory given back; and one and two
+//! threads that probe the same table, and how much shared memory the process has for it.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +41,11 @@ const PROBE: &str = "(fragment (input (column int64) (column int64)) (params)
     (pipeline (input 0)
         (join inner (table (keys 0) (column int64) (column int64)) (keys c0))
         (aggregate single (keys) (count) (sum c1)))
+    (pipeline (groups 0) (emit)))";
+
+/// Groups are added throughout, so their table is made larger, and filled again, a dozen times.
+const GROUPS: &str = "(fragment (input (column int64) (column int64)) (params)
+    (pipeline (input 0) (aggregate single (keys c0) (sum c1)))
     (pipeline (groups 0) (emit)))";
 
 struct Unlimited;
@@ -169,6 +178,65 @@ fn run(name: &str, instance: &mut Instance, rows: usize) -> Result<(), RunError>
     Ok(())
 }
 
+/// Points in a run at which it is stopped, in tenths of its calls.
+const STOPS: [u64; 5] = [1, 3, 5, 7, 9];
+
+/// Stops runs in the middle, and prints how long each took to end after that.
+fn stop(
+    name: &str,
+    rows: usize,
+    open: impl Fn() -> Result<Instance, Box<dyn std::error::Error>>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let batches: Vec<_> = batches(rows).collect();
+    // When to stop is known by the number of calls that there are in all.
+    let all = AtomicU64::new(0);
+    let through = |instance: &mut Instance, check: &mut dyn FnMut() -> Result<(), RunError>| {
+        for batch in &batches {
+            instance.push(0, batch, check)?;
+        }
+        instance.finish(0, check)
+    };
+    through(&mut open()?, &mut || {
+        all.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    })?;
+    let all = all.into_inner();
+    let mut waits = Vec::new();
+    for tenths in STOPS {
+        let mut instance = open()?;
+        let calls = AtomicU64::new(0);
+        let wait = std::thread::scope(|scope| {
+            let (wish, wished) = std::sync::mpsc::channel();
+            let calls = &calls;
+            scope.spawn(move || {
+                while calls.load(Ordering::Relaxed) * 10 < all * tenths {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+                // Nobody listens only where the run has failed.
+                let _ = wish.send(Instant::now());
+            });
+            let mut wished_at = None;
+            let ended = through(&mut instance, &mut || {
+                calls.fetch_add(1, Ordering::Relaxed);
+                wished_at = wished.try_recv().ok();
+                wished_at.map_or(Ok(()), |_| Err(RunError::Stopped))
+            });
+            drop(instance);
+            // Lets the other thread go, should the run have failed.
+            calls.store(all, Ordering::Relaxed);
+            match (ended, wished_at) {
+                (Err(RunError::Stopped), Some(at)) => Ok(Some(at.elapsed())),
+                (Err(error), _) => Err(error),
+                (Ok(()), _) => Ok(None),
+            }
+        })?;
+        waits.push(wait.ok_or("the run ended before it was stopped")?);
+    }
+    let waits: Vec<_> = waits.into_iter().map(milliseconds).collect();
+    println!("{name}: stopped after {waits:.1?} ms");
+    Ok(())
+}
+
 /// Shared memory of this process, each page counted once however often it is mapped. Bytes.
 fn shared_memory_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
@@ -245,6 +313,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("table: {} MiB", table.memory_bytes() >> 20);
     let probing = &mut open(&runtime, PROBE, &[], &[Arc::clone(&table)])?;
     run("probe", probing, rows)?;
+    run("rehash", &mut open(&runtime, GROUPS, &[], &[])?, rows)?;
+    for (name, text) in [("sort", SORT), ("build", BUILD), ("rehash", GROUPS)] {
+        stop(name, rows, || open(&runtime, text, &[], &[]))?;
+    }
     let some: Vec<_> = batches(rows / 4).collect();
     for threads in [1, 2] {
         probe_in_threads(&runtime, &table, &some, threads)?;

@@ -33,14 +33,17 @@ pub struct Description {
     pub host_expressions: Vec<String>,
 }
 
-/// A module as it is stored, named and sent.
+/// A module as it is stored, named and sent. Clones share it.
 #[derive(Debug, Clone)]
-pub struct FragmentModule {
-    bytes: Arc<[u8]>,
+pub struct FragmentModule(Arc<Contents>);
+
+#[derive(Debug)]
+struct Contents {
+    bytes: Vec<u8>,
     hash: ModuleHash,
     description: Description,
-    fragment: Arc<Fragment>,
-    output: Arc<[ValueType]>,
+    fragment: Fragment,
+    output: Vec<ValueType>,
 }
 
 impl FragmentModule {
@@ -73,33 +76,33 @@ impl FragmentModule {
             .map_err(|e| refuse(format!("its fragment: {e}")))?;
         let output =
             verifier::verify(&fragment).map_err(|e| refuse(format!("its fragment: {e}")))?;
-        Ok(Self {
-            bytes: bytes.into(),
+        Ok(Self(Arc::new(Contents {
+            bytes,
             hash,
             description,
-            fragment: Arc::new(fragment),
-            output: output.into(),
-        })
+            fragment,
+            output,
+        })))
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     pub fn hash(&self) -> ModuleHash {
-        self.hash
+        self.0.hash
     }
 
     /// The hash in hexadecimal.
     pub fn name(&self) -> String {
-        hex(&self.hash)
+        hex(&self.0.hash)
     }
 
     /// The module as WebAssembly text.
     ///
     /// Errors: [`RuntimeError::NotAFragment`] where its code cannot be read.
     pub fn wat(&self) -> Result<String, RuntimeError> {
-        wasmprinter::print_bytes(&self.bytes).map_err(|error| RuntimeError::NotAFragment {
+        wasmprinter::print_bytes(&self.0.bytes).map_err(|error| RuntimeError::NotAFragment {
             module: self.name(),
             detail: error.to_string(),
         })
@@ -107,16 +110,16 @@ impl FragmentModule {
 
     /// What the module was made from.
     pub fn fragment(&self) -> &Fragment {
-        &self.fragment
+        &self.0.fragment
     }
 
     /// Columns that `pull` gives.
     pub fn output(&self) -> &[ValueType] {
-        &self.output
+        &self.0.output
     }
 
     pub fn description(&self) -> &Description {
-        &self.description
+        &self.0.description
     }
 }
 

@@ -1,6 +1,6 @@
 //! Batches on their way into a fragment and out of it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, RecordBatchOptions},
@@ -11,45 +11,29 @@ use datafusion::common::{DataFusionError, Result};
 
 use crate::{abi, lower::Feed};
 
-/// A batch in parts of as many rows as a module takes at once.
-pub(super) fn parts(batch: RecordBatch) -> VecDeque<RecordBatch> {
+/// Takes as many rows of what waits as a module takes at once.
+pub(super) fn next_part(waiting: &mut Option<RecordBatch>) -> Option<RecordBatch> {
+    let batch = waiting.take()?;
     let rows = batch.num_rows();
-    if (1..=abi::BATCH_ROWS_MAX).contains(&rows) {
-        return VecDeque::from([batch]);
+    if rows > abi::BATCH_ROWS_MAX {
+        let behind = rows - abi::BATCH_ROWS_MAX;
+        *waiting = Some(batch.slice(abi::BATCH_ROWS_MAX, behind));
+        return Some(batch.slice(0, abi::BATCH_ROWS_MAX));
     }
-    let part = |start: usize| batch.slice(start, abi::BATCH_ROWS_MAX.min(rows - start));
-    (0..rows).step_by(abi::BATCH_ROWS_MAX).map(part).collect()
+    (rows > 0).then_some(batch)
 }
 
-/// The columns of a fragment's input, out of a batch of its source. `schema` is theirs, once it is known.
-pub(super) fn fed(
-    part: &RecordBatch,
-    feeds: &[Feed],
-    schema: &mut Option<SchemaRef>,
-) -> Result<RecordBatch> {
+/// The columns of a fragment's input, out of a batch of its source.
+pub(super) fn fed<'a>(part: &'a RecordBatch, feeds: &[Feed]) -> Result<Cow<'a, [ArrayRef]>> {
     let in_order = |(index, feed): (usize, &Feed)| *feed == Feed::Column(index);
     if feeds.len() == part.num_columns() && feeds.iter().enumerate().all(in_order) {
-        return Ok(part.clone());
+        return Ok(Cow::Borrowed(part.columns()));
     }
     let columns = feeds.iter().map(|feed| match feed {
         Feed::Column(index) => Ok(Arc::clone(part.column(*index))),
         Feed::Computed(expr) => expr.evaluate(part)?.into_array(part.num_rows()),
     });
-    let columns = columns.collect::<Result<Vec<_>>>()?;
-    let schema = match schema {
-        Some(schema) => schema,
-        None => {
-            let fields = feeds.iter().map(|feed| match feed {
-                Feed::Column(index) => Ok(Arc::clone(&part.schema_ref().fields()[*index])),
-                Feed::Computed(expr) => expr.return_field(part.schema_ref()),
-            });
-            let fields = fields.collect::<Result<Vec<_>>>()?;
-            schema.insert(Arc::new(Schema::new(fields)))
-        }
-    };
-    let options = RecordBatchOptions::new().with_row_count(Some(part.num_rows()));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options);
-    batch.map_err(DataFusionError::from)
+    columns.collect::<Result<_>>().map(Cow::Owned)
 }
 
 /// The guest's columns under the plan's names, text in the form the plan has it.
@@ -94,9 +78,8 @@ pub(super) fn strict(rows: RecordBatch, schema: &SchemaRef) -> Result<RecordBatc
 }
 
 /// Bytes of the rows, not of the buffers they are slices of; of text its views alone.
-pub(super) fn slice_bytes(batch: &RecordBatch) -> usize {
-    let columns = batch.columns().iter();
-    let bytes = columns.map(|column| match column.data_type() {
+pub(super) fn slice_bytes(columns: &[ArrayRef]) -> usize {
+    let bytes = columns.iter().map(|column| match column.data_type() {
         DataType::Boolean => column.len().div_ceil(8),
         DataType::Utf8View => column.len() * size_of::<u128>(),
         other => match other.primitive_width() {

@@ -7,7 +7,7 @@
 //! Between calls into the guest the query's stop signal is asked, and between batches the thread is given up, as often as
 //! every operator does that does not wait for anything.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{sync::Arc, time::Instant};
 
 use arrow::{array::RecordBatch, compute::BatchCoalescer, datatypes::SchemaRef};
 use datafusion::{
@@ -17,7 +17,7 @@ use datafusion::{
 use futures::StreamExt;
 
 use super::{
-    batch::{fed, loose, named, parts, slice_bytes, strict},
+    batch::{fed, loose, named, next_part, slice_bytes, strict},
     blame,
     code::Code,
     marks::Marks,
@@ -57,8 +57,6 @@ pub(super) struct Run {
     code: Code,
     /// The schema of the rows that go out, nulls allowed everywhere.
     loose: SchemaRef,
-    /// That of the columns that go in, once a batch has come.
-    fed: Option<SchemaRef>,
     context: Arc<TaskContext>,
     /// `None` when it has ended.
     input: Option<SendableRecordBatchStream>,
@@ -75,8 +73,8 @@ pub(super) struct Run {
     state: State,
     /// The part that was pushed last, whose rows may still fail.
     pushed: Option<RecordBatch>,
-    /// Parts of an input batch that have not been pushed.
-    waiting: VecDeque<RecordBatch>,
+    /// Rows of an input batch that have not been pushed.
+    waiting: Option<RecordBatch>,
     /// Rows that have not gone out, where few of a batch may be left.
     gathered: Option<BatchCoalescer>,
     batch_rows: usize,
@@ -124,14 +122,13 @@ impl Run {
             splits: code.gives_states(),
             state: State::Reading,
             pushed: None,
-            waiting: VecDeque::new(),
+            waiting: None,
             gathered,
             batch_rows,
             stop: StopSignal::of(&context),
             metrics,
             reported_rows: 0,
             loose,
-            fed: None,
             code,
             context,
             // What would be read would come to nothing.
@@ -238,17 +235,17 @@ impl Run {
 
     /// Pushes the next part of the input, or says that there is none.
     async fn read(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
+        if self.waiting.is_none() {
             let batch = match &mut self.input {
                 Some(input) => input.next().await.transpose()?,
                 None => None,
             };
             match batch {
-                Some(batch) => self.waiting = parts(batch),
+                Some(batch) => self.waiting = Some(batch),
                 None => return self.end(),
             }
         }
-        let Some(part) = self.waiting.pop_front() else {
+        let Some(part) = next_part(&mut self.waiting) else {
             return Ok(());
         };
         let pushed = self.push(&part);
@@ -280,16 +277,25 @@ impl Run {
     }
 
     fn push(&mut self, part: &RecordBatch) -> Result<(), RunError> {
-        let _timer = self.metrics.push_time.timer();
-        let _all = self.metrics.baseline.elapsed_compute().timer();
-        let columns = fed(part, &self.code.part.bound.columns[0], &mut self.fed);
+        let started = Instant::now();
+        let pushed = self.push_columns(part);
+        let took = started.elapsed();
+        self.metrics.push_time.add_duration(took);
+        let all = self.metrics.baseline.elapsed_compute();
+        all.add_duration(took);
+        pushed
+    }
+
+    fn push_columns(&mut self, part: &RecordBatch) -> Result<(), RunError> {
+        let columns = fed(part, &self.code.part.bound.columns[0]);
         let columns = columns.map_err(|error| RunError::Function {
             source: error.into(),
         })?;
         self.metrics.bytes_in.add(slice_bytes(&columns));
-        let stop = &self.stop;
+        let (stop, rows) = (&self.stop, part.num_rows());
         loop {
-            match self.instance.push(0, &columns, &mut || stop.check()) {
+            let instance = &mut self.instance;
+            match instance.push_columns(0, &columns, rows, &mut || stop.check()) {
                 Err(RunError::Fact { .. }) => {
                     self.metrics.general.add(1);
                     self.code.widen(&mut self.instance, &mut self.wider)?;
@@ -325,7 +331,7 @@ impl Run {
 
     fn out(&self, rows: RecordBatch) -> Result<RecordBatch> {
         self.metrics.baseline.record_output(rows.num_rows());
-        self.metrics.bytes_out.add(slice_bytes(&rows));
+        self.metrics.bytes_out.add(slice_bytes(rows.columns()));
         strict(rows, &self.code.schema)
     }
 }

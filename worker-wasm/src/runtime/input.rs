@@ -7,7 +7,7 @@
 //! Errors: [`RunError::Fact`] for values of which the guest has seen nothing yet; [`RunError::Shape`] for other types.
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch},
+    array::{Array, ArrayRef, AsArray},
     buffer::NullBuffer,
     compute::cast,
     datatypes::DataType,
@@ -68,7 +68,6 @@ impl Writer<'_> {
 #[derive(Debug)]
 pub(crate) struct Pushed {
     input: usize,
-    batch: RecordBatch,
     columns: Vec<Arriving>,
     rows: usize,
     /// Address of the descriptors.
@@ -80,6 +79,9 @@ pub(crate) struct Pushed {
 /// A column of it.
 #[derive(Debug)]
 struct Arriving {
+    /// As it came.
+    pushed: ArrayRef,
+    /// In a form that the window has.
     array: ArrayRef,
     storage: Storage,
     /// Address of the values, for which there is room.
@@ -87,12 +89,12 @@ struct Arriving {
 }
 
 impl Pushed {
-    /// Copies a batch, without the values of `late` columns.
+    /// Copies columns of so many rows, without the values of those that are `late`.
     pub(crate) fn copy_in(
         arena: &mut Arena,
         input: usize,
         columns: &[Column],
-        batch: &RecordBatch,
+        (arrays, rows): (&[ArrayRef], usize),
         late: u64,
         ledger: &mut Ledger,
     ) -> Result<Self, RunError> {
@@ -105,14 +107,13 @@ impl Pushed {
         let descriptors = writer.buffer(columns.len() * column::BYTES as usize)?;
         let mut pushed = Self {
             input,
-            batch: batch.clone(),
             columns: Vec::with_capacity(columns.len()),
-            rows: batch.num_rows(),
+            rows,
             descriptors,
             next,
         };
-        for (index, (expected, array)) in columns.iter().zip(batch.columns()).enumerate() {
-            let array = unified(array, expected);
+        for (index, (expected, pushed_array)) in columns.iter().zip(arrays).enumerate() {
+            let array = unified(pushed_array, expected);
             if !expected.has_nulls() && array.null_count() > 0 {
                 return Err(pushed.broken(index, "no-nulls"));
             }
@@ -134,6 +135,7 @@ impl Pushed {
             ];
             writer.set(pushed.descriptor(index), &fields);
             pushed.columns.push(Arriving {
+                pushed: ArrayRef::clone(pushed_array),
                 array,
                 storage,
                 values,
@@ -154,9 +156,10 @@ impl Pushed {
         self.rows
     }
 
-    /// The batch itself.
-    pub(crate) fn into_batch(self) -> RecordBatch {
-        self.batch
+    /// The columns themselves.
+    pub(crate) fn into_arrays(self) -> Vec<ArrayRef> {
+        let columns = self.columns.into_iter();
+        columns.map(|column| column.pushed).collect()
     }
 
     /// Copies values of the `wanted` columns.
@@ -189,6 +192,7 @@ impl Pushed {
             array,
             storage,
             values,
+            ..
         } = &self.columns[index];
         match storage {
             Storage::View => self.write_text(writer, index, rows),

@@ -14,7 +14,10 @@ mod tables;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    datatypes::SchemaRef,
+};
 use wasmtime::{Memory, Store, TypedFunc, WasmParams};
 
 use super::{
@@ -73,7 +76,7 @@ pub struct Instance {
     tables: Vec<Arc<JoinTable>>,
     /// Inputs that have not ended.
     unfinished: usize,
-    calls: Calls,
+    calls: Arc<Calls>,
 }
 
 struct Calls {
@@ -141,7 +144,7 @@ impl Instance {
             whole: false,
             tables: tables.to_vec(),
             unfinished: loaded.module.fragment().inputs.len(),
-            calls,
+            calls: Arc::new(calls),
         };
         instance.prepare_memory(runtime)?;
         instance.map_tables()?;
@@ -157,9 +160,7 @@ impl Instance {
 
     /// Rows that went through generated loops so far.
     pub fn guest_rows(&self) -> u64 {
-        let low = self.read(control::GUEST_ROWS);
-        let high = self.read(control::GUEST_ROWS + 4);
-        u64::from(high) << 32 | u64::from(low)
+        self.read_long(control::GUEST_ROWS)
     }
 
     /// Bytes of guest memory that the account carries, a table that is built here included.
@@ -177,33 +178,45 @@ impl Instance {
         batch: &RecordBatch,
         check: Check<'_>,
     ) -> Result<(), RunError> {
-        let Some(push) = self.calls.push.get(input).cloned() else {
+        self.push_columns(input, batch.columns(), batch.num_rows(), check)
+    }
+
+    /// The same of columns that all have `rows` rows.
+    pub fn push_columns(
+        &mut self,
+        input: usize,
+        arrays: &[ArrayRef],
+        rows: usize,
+        check: Check<'_>,
+    ) -> Result<(), RunError> {
+        let calls = Arc::clone(&self.calls);
+        let Some(push) = calls.push.get(input) else {
             return Err(self.shape(format!("it has no input {input}")));
         };
         let module = self.module.clone();
         let columns = &module.fragment().inputs[input].columns;
-        let arrays = batch.columns().iter();
-        let suits = columns
-            .iter()
-            .zip(arrays)
-            .all(|(column, array)| column.ty.accepts(array.data_type()));
-        if batch.num_columns() != columns.len() || !suits {
-            return Err(self.shape(format!("columns {}", batch.schema())));
+        let mut pairs = columns.iter().zip(arrays);
+        let suit = pairs
+            .all(|(column, array)| column.ty.accepts(array.data_type()) && array.len() == rows);
+        if arrays.len() != columns.len() || !suit {
+            let types: Vec<_> = arrays.iter().map(|array| array.data_type()).collect();
+            return Err(self.shape(format!("columns {types:?} of {rows} rows")));
         }
-        if batch.num_rows() > abi::BATCH_ROWS_MAX {
-            return Err(self.shape(format!("{} rows at once", batch.num_rows())));
+        if rows > abi::BATCH_ROWS_MAX {
+            return Err(self.shape(format!("{rows} rows at once")));
         }
-        self.copy_in(input, columns, batch)?;
-        self.run(&push, batch.num_rows() as u32, check)?;
+        self.copy_in(input, columns, arrays, rows)?;
+        self.run(push, rows as u32, check)?;
         Ok(())
     }
 
     /// Says that an input has no more batches.
     pub fn finish(&mut self, input: usize, check: Check<'_>) -> Result<(), RunError> {
-        let Some(finish) = self.calls.finish.get(input).cloned() else {
+        let calls = Arc::clone(&self.calls);
+        let Some(finish) = calls.finish.get(input) else {
             return Err(self.shape(format!("it has no input {input}")));
         };
-        self.run(&finish, (), check)?;
+        self.run(finish, (), check)?;
         self.pushed = None;
         self.unfinished = self.unfinished.saturating_sub(1);
         Ok(())
@@ -218,9 +231,9 @@ impl Instance {
         rows_max: u32,
         check: Check<'_>,
     ) -> Result<Option<RecordBatch>, RunError> {
-        let pull = self.calls.pull.clone();
+        let calls = Arc::clone(&self.calls);
         let rows_max = rows_max.clamp(1, abi::BATCH_ROWS_MAX as u32);
-        while self.run_until(&pull, rows_max, check, Status::More)? == Status::More {
+        while self.run_until(&calls.pull, rows_max, check, Status::More)? == Status::More {
             if self.read(control::OUT_ROWS) > 0 {
                 return self.copy_out().map(Some);
             }
@@ -229,11 +242,11 @@ impl Instance {
     }
 
     fn copy_out(&mut self) -> Result<RecordBatch, RunError> {
-        let (columns, schema) = (self.module.output().to_vec(), self.schema());
+        let (module, schema) = (self.module.clone(), self.schema());
         let out = self.with_arena(|arena| {
             Ok(output::copy_out(
                 arena,
-                &columns,
+                module.output(),
                 &schema,
                 abi::BATCH_ROWS_MAX,
             ))
@@ -252,7 +265,7 @@ impl Instance {
             module: loaded.module.name(),
             source: source.into(),
         })?;
-        self.calls = calls;
+        self.calls = Arc::new(calls);
         self.module = loaded.module.clone();
         self.whole = true;
         self.copy_again()
@@ -419,12 +432,20 @@ impl Instance {
     }
 
     fn read(&self, address: u32) -> u32 {
+        u32::from_le_bytes(self.field(address))
+    }
+
+    fn read_long(&self, address: u32) -> u64 {
+        u64::from_le_bytes(self.field(address))
+    }
+
+    fn field<const WIDTH: usize>(&self, address: u32) -> [u8; WIDTH] {
         let arena = lock(&self.arena);
         let arena = arena.as_ref().expect("the store keeps its memory");
         let bytes = arena
-            .bytes(u64::from(address), 4)
+            .bytes(u64::from(address), WIDTH as u64)
             .and_then(|bytes| bytes.try_into().ok());
-        u32::from_le_bytes(bytes.expect("the control block is accessible"))
+        bytes.expect("the control block is accessible")
     }
 
     /// What the error cell says.

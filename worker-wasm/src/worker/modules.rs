@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    FragmentModule, RuntimeError,
+    FragmentModule, RuntimeError, compile,
     exec::{Encoded, ModuleCache, ModuleError, ModuleSource, Modules},
     module::ModuleHash,
 };
@@ -45,7 +45,10 @@ impl ModuleStore {
 
     /// Keeps a module under its hash with the code that came with it, or that is made of it.
     ///
-    /// Errors: [`ModuleError::Load`] for bytes that are no fragment, or that do not validate.
+    /// It must be what this build makes of its fragment, which the verifier has passed: then it does nothing that generated
+    /// code does not, and returns from every call.
+    ///
+    /// Errors: [`ModuleError::Load`] for bytes that are no fragment, or another module.
     pub fn put(
         &self,
         bytes: Vec<u8>,
@@ -53,6 +56,13 @@ impl ModuleStore {
     ) -> Result<ModuleHash, ModuleError> {
         let module = FragmentModule::from_bytes(bytes).map_err(load)?;
         let hash = module.hash();
+        let own = compile(module.fragment())?;
+        if own.hash() != hash {
+            return Err(load(RuntimeError::NotAFragment {
+                module: module.name(),
+                detail: format!("this build makes module {} of its fragment", own.name()),
+            }));
+        }
         self.received_total.fetch_add(1, Ordering::Relaxed);
         let encoded = Encoded {
             module,

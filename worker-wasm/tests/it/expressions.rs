@@ -2,7 +2,7 @@
 //!
 //! Row by row, because CASE, COALESCE, AND and OR must not compute what a row does not reach.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use arrow::{
     array::{
@@ -310,6 +310,7 @@ fn kind(expr: &Expr) -> &'static str {
 #[test]
 fn random_expressions_agree_with_arrow() {
     let mix = Mix::default();
+    let mut shapes = HashSet::new();
     let count = if std::env::var("MURRE_LONG").is_ok() {
         60_000
     } else {
@@ -317,11 +318,11 @@ fn random_expressions_agree_with_arrow() {
     };
     for seed in seeds(1, count) {
         let mut rng = Rng::with_seed(seed);
-        // Of eight cases two are about decimals alone, whose arithmetic has the most variants, and one each about time and
-        // about text, of which there would be too few.
+        // Of eight cases two are about decimals alone, whose arithmetic has the most variants, two about time and one about
+        // text, of which there would be too few.
         let column = match seed % 8 {
             0 | 4 => random::decimal_column,
-            1 => random::time_column,
+            1 | 5 => random::time_column,
             2 => random::text_column,
             _ => random::column,
         };
@@ -334,6 +335,7 @@ fn random_expressions_agree_with_arrow() {
             literals: &literals,
         };
         let (expr, ty) = exprs.any(&mut rng, 3);
+        mix.count("expressions");
         mix.count(kind(&expr));
         mix.count(
             ty.to_string()
@@ -344,6 +346,9 @@ fn random_expressions_agree_with_arrow() {
         let fragment = projection(columns.clone(), &literals, vec![expr.clone()]);
         let rows = random::rows(&mut rng);
         let batch = random::batch(&mut rng, &columns, rows);
+        mix.count_batch(&batch);
+        mix.add("cases", rows as u64);
+        shapes.insert(fragment.to_string());
         let context = || format!("seed {seed}: {expr}\n{fragment}");
         let expected: Vec<_> = (0..batch.num_rows())
             .map(|row| {
@@ -377,12 +382,16 @@ fn random_expressions_agree_with_arrow() {
             ),
         }
     }
-    mix.check(&[
+    mix.add("distinct expressions", shapes.len() as u64);
+    let ends = [
         "value",
-        "literal",
         "DivideByZero",
         "Overflow",
         "CastOutOfRange",
+        "NegativeCount",
+    ];
+    let operators = [
+        "literal",
         "arithmetic",
         "compare",
         "and",
@@ -399,7 +408,8 @@ fn random_expressions_agree_with_arrow() {
         "date-part",
         "date-trunc",
         "add-interval",
-        "NegativeCount",
+    ];
+    let types = [
         "utf8",
         "boolean",
         "int8",
@@ -415,7 +425,20 @@ fn random_expressions_agree_with_arrow() {
         "date32",
         "timestamp",
         "decimal",
-    ]);
+    ];
+    let shapes = [
+        "no row",
+        "1 or 2 rows",
+        "3 to 66 rows",
+        "more rows",
+        "no null",
+        "few nulls",
+        "many nulls",
+        "nulls only",
+    ];
+    let shared = [&operators[..], &types[..], &shapes[..]].concat();
+    mix.check(&[&ends[..], &shared[..]].concat());
+    mix.check_shares("expressions", &shared);
 }
 
 #[test]

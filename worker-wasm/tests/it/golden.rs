@@ -8,7 +8,7 @@ use worker_wasm::{Fragment, compile, fragment::verifier::verify};
 
 use crate::support::GUARDED;
 
-const RULE: &str = "\n;; the module\n";
+pub(crate) const RULE: &str = "\n;; the module\n";
 
 #[test]
 fn modules_are_what_they_were() {

@@ -282,6 +282,18 @@ fn hand_made(
     body: &[Instruction<'_>],
     pull: &[Instruction<'_>],
 ) -> FragmentModule {
+    let fragment = "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))";
+    hand_made_for(fragment, imports, locals, body, pull)
+}
+
+/// A module of hand-written calls that says it is `fragment`, which has one input.
+pub(crate) fn hand_made_for(
+    fragment: &str,
+    imports: &[(&str, &[ValType])],
+    locals: u32,
+    body: &[Instruction<'_>],
+    pull: &[Instruction<'_>],
+) -> FragmentModule {
     let mut types = TypeSection::new();
     let mut imported = ImportSection::new();
     let memory = MemoryType {
@@ -323,8 +335,7 @@ fn hand_made(
     }
     let description = Description {
         abi_version: abi::ABI_VERSION,
-        fragment: "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))"
-            .to_owned(),
+        fragment: fragment.to_owned(),
         ..Description::default()
     };
     let data = description.encode_to_vec();
@@ -357,7 +368,7 @@ const AT: MemArg = MemArg {
     memory_index: 0,
 };
 
-fn poke(address: i32, value: i32) -> [Instruction<'static>; 3] {
+pub(crate) fn poke(address: i32, value: i32) -> [Instruction<'static>; 3] {
     [
         Instruction::I32Const(address),
         Instruction::I32Const(value),

@@ -158,7 +158,7 @@ fn value_types(columns: &[Column]) -> Vec<ValueType> {
         .collect()
 }
 
-fn build_fragment(columns: Vec<Column>, keys: Vec<usize>) -> Fragment {
+pub(crate) fn build_fragment(columns: Vec<Column>, keys: Vec<usize>) -> Fragment {
     Fragment {
         inputs: vec![Input { columns }],
         params: Vec::new(),

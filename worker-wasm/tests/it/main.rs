@@ -8,6 +8,7 @@ mod codec;
 mod expressions;
 mod golden;
 mod host;
+mod hostile;
 mod join_plans;
 mod joins;
 mod late;

@@ -500,7 +500,7 @@ impl Exprs<'_> {
             };
             return (interval, ty);
         }
-        if rng.bool() && rules::date_trunc(part, &ty) {
+        if rules::date_trunc(part, &ty) && rng.u32(0..4) > 0 {
             return (Expr::DateTrunc(part, Box::new(value)), ty);
         }
         let (of, _) = rules::date_part(part, &ty).unwrap();

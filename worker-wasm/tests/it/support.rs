@@ -2,7 +2,10 @@
 
 use std::sync::{LazyLock, Mutex};
 
-use arrow::{array::RecordBatch, compute::concat_batches};
+use arrow::{
+    array::{Array, RecordBatch},
+    compute::concat_batches,
+};
 use worker_wasm::{
     Fragment, RunError, compile,
     runtime::{
@@ -99,7 +102,47 @@ pub(crate) struct Mix(Mutex<std::collections::BTreeMap<String, u64>>);
 
 impl Mix {
     pub(crate) fn count(&self, what: impl ToString) {
-        *self.0.lock().unwrap().entry(what.to_string()).or_default() += 1;
+        self.add(what, 1);
+    }
+
+    pub(crate) fn add(&self, what: impl ToString, count: u64) {
+        *self.0.lock().unwrap().entry(what.to_string()).or_default() += count;
+    }
+
+    /// Says which of `wanted` are less than one in a hundred of `all`, in a run that is long enough to tell.
+    pub(crate) fn check_shares(&self, all: &str, wanted: &[&str]) {
+        if std::env::var_os("MURRE_LONG").is_none() {
+            return;
+        }
+        let counts = self.0.lock().unwrap();
+        let of = |what: &str| counts.get(what).copied().unwrap_or_default();
+        let is_rare = |what: &&&str| of(what) * 100 < of(all);
+        let rare: Vec<_> = wanted.iter().filter(is_rare).collect();
+        assert!(rare.is_empty(), "too few in the mix: {rare:?}");
+    }
+
+    /// Counts the shape of a batch: its rows, and the share of nulls in its columns.
+    pub(crate) fn count_batch(&self, batch: &RecordBatch) {
+        let rows = batch.num_rows();
+        self.count(match rows {
+            0 => "no row",
+            1..=2 => "1 or 2 rows",
+            3..=66 => "3 to 66 rows",
+            _ => "more rows",
+        });
+        let nulls: usize = batch
+            .columns()
+            .iter()
+            .map(|column| column.null_count())
+            .sum();
+        let values = rows * batch.num_columns();
+        self.count(match nulls {
+            _ if values == 0 => "no value",
+            0 => "no null",
+            _ if nulls == values => "nulls only",
+            _ if nulls * 4 < values => "few nulls",
+            _ => "many nulls",
+        });
     }
 
     /// Prints all counts and says which of `wanted` are missing.

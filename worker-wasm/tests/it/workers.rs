@@ -19,7 +19,7 @@ use crate::{
     support::runtime,
 };
 
-fn cache() -> Arc<ModuleCache> {
+pub(crate) fn cache() -> Arc<ModuleCache> {
     cache_with(Protection::Guarded)
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
+use arrow::array::ArrayRef;
 
 use super::{Instance, lock, write};
 use crate::{
@@ -24,18 +24,18 @@ impl Instance {
         &mut self,
         input: usize,
         columns: &[Column],
-        batch: &RecordBatch,
+        arrays: &[ArrayRef],
+        rows: usize,
     ) -> Result<(), RunError> {
-        let address = control::LATE_COLUMNS + 8 * input as u32;
-        let late = u64::from(self.read(address + 4)) << 32 | u64::from(self.read(address));
-        let late = match self.whole || batch.num_rows() <= WHOLE_ROWS_MAX {
+        let late = self.read_long(control::LATE_COLUMNS + 8 * input as u32);
+        let late = match self.whole || rows <= WHOLE_ROWS_MAX {
             true => 0,
             false => late,
         };
         let Self { arena, ledger, .. } = self;
         let mut arena = lock(arena);
         let arena = arena.as_mut().expect("the store keeps its memory");
-        let pushed = Pushed::copy_in(arena, input, columns, batch, late, ledger)?;
+        let pushed = Pushed::copy_in(arena, input, columns, (arrays, rows), late, ledger)?;
         let descriptors = control::INPUT_COLUMNS + 4 * input as u32;
         write(arena, descriptors, pushed.descriptors);
         let answered = if late == 0 { WHOLE } else { 0 };
@@ -52,7 +52,8 @@ impl Instance {
         let module = self.module.clone();
         let input = pushed.input();
         let columns = &module.fragment().inputs[input].columns;
-        self.copy_in(input, columns, &pushed.into_batch())
+        let rows = pushed.rows();
+        self.copy_in(input, columns, &pushed.into_arrays(), rows)
     }
 
     /// Copies the values that the guest asks for.
@@ -61,8 +62,7 @@ impl Instance {
         let Some(range) = self.read_wanted(rows) else {
             return Err(self.broken("it asks for values of rows that are not there".to_owned()));
         };
-        let wanted = u64::from(self.read(control::WANTED + 4)) << 32;
-        let wanted = wanted | u64::from(self.read(control::WANTED));
+        let wanted = self.read_long(control::WANTED);
         let Self {
             arena,
             ledger,
