@@ -29,12 +29,21 @@ const PONG_BYTES: usize = HEAD_BYTES + 8;
 /// Length 8, type PING, flag ACK, the connection's stream.
 const PONG_HEAD: [u8; HEAD_BYTES] = [0, 0, 8, 6, 1, 0, 0, 0, 0];
 
+/// Frames that carry a list of headers, and the flag of the last of them.
+const HEADERS: u8 = 1;
+const PUSH_PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
+
 /// A connection whose server writes HTTP/2 to it.
 #[derive(Debug)]
 pub(crate) struct Pongs<S> {
     stream: S,
     frames: Frames,
     held: Option<Held>,
+    /// Whether something else was written since the last answer to PING. Where nothing was, the client asks whether the
+    /// server is still there, and may not wait long.
+    has_written: bool,
     /// How long an answer waits at most.
     patience: Duration,
 }
@@ -56,6 +65,7 @@ impl<S> Pongs<S> {
             stream,
             frames: Frames::default(),
             held: None,
+            has_written: false,
             patience: PATIENCE,
         }
     }
@@ -106,6 +116,9 @@ impl<S: AsyncWrite + Unpin> Pongs<S> {
         };
         // The client asks again: it waits for the one before.
         ready!(self.poll_send(cx))?;
+        if !std::mem::take(&mut self.has_written) {
+            return Poll::Ready(Ok(None));
+        }
         self.held = Some(Held {
             frame,
             sent: 0,
@@ -116,6 +129,7 @@ impl<S: AsyncWrite + Unpin> Pongs<S> {
     }
 
     fn wrote(&mut self, pieces: &[IoSlice<'_>], count: usize) {
+        self.has_written |= pong(pieces).is_none();
         self.frames.pass(pieces, count);
         if let Some(held) = &mut self.held {
             held.behind += count;
@@ -143,11 +157,13 @@ struct Frames {
     known: usize,
     /// Bytes of the payload that are left.
     left: usize,
+    /// Whether the rest of a list of headers follows, which nothing may come between (RFC 9113, section 6.10).
+    goes_on: bool,
 }
 
 impl Frames {
     fn is_between(&self) -> bool {
-        self.known == 0 && self.left == 0
+        self.known == 0 && self.left == 0 && !self.goes_on
     }
 
     /// `count` bytes of the pieces have been written.
@@ -172,7 +188,10 @@ impl Frames {
             self.known += taken;
             bytes = &bytes[taken..];
             if self.known == HEAD_BYTES {
-                let [a, b, c, ..] = self.head;
+                let [a, b, c, kind, flags, ..] = self.head;
+                if matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION) {
+                    self.goes_on = flags & END_HEADERS == 0;
+                }
                 self.left = u32::from_be_bytes([0, a, b, c]) as usize;
                 self.known = 0;
             }
@@ -241,7 +260,7 @@ mod tests {
 
     fn frame(kind: u8, payload: usize) -> Vec<u8> {
         let [_, a, b, c] = u32::to_be_bytes(payload as u32);
-        let mut frame = vec![a, b, c, kind, 0, 0, 0, 0, 1];
+        let mut frame = vec![a, b, c, kind, END_HEADERS, 0, 0, 0, 1];
         frame.resize(HEAD_BYTES + payload, 7);
         frame
     }
@@ -258,6 +277,7 @@ mod tests {
         let (server, client) = duplex(1 << 20);
         let server = Pongs {
             patience,
+            has_written: true,
             ..Pongs::new(server)
         };
         (server, client)
@@ -320,6 +340,34 @@ mod tests {
         }
         server.shutdown().await.unwrap();
         let sent = [pong_of(1), pong_of(2), pong_of(3)].concat();
+        assert_eq!(arrived(&mut client, sent.len()).await, sent);
+    }
+
+    #[tokio::test]
+    async fn an_answer_leaves_at_once_where_nothing_else_was_written() {
+        let (mut server, mut client) = pair(EVER);
+        server.write_all(&pong_of(1)).await.unwrap();
+        server.write_all(&pong_of(2)).await.unwrap();
+        let sent = [pong_of(1), pong_of(2)].concat();
+        assert_eq!(arrived(&mut client, sent.len()).await, sent);
+        assert!(server.held.is_none());
+        server.write_all(&frame(0, 20)).await.unwrap();
+        server.write_all(&pong_of(3)).await.unwrap();
+        assert!(server.held.is_some());
+    }
+
+    #[tokio::test]
+    async fn nothing_comes_between_headers_and_the_rest_of_them() {
+        let (mut server, mut client) = pair(EVER);
+        server.write_all(&pong_of(1)).await.unwrap();
+        let mut headers = frame(HEADERS, TELLING_BYTES);
+        headers[4] = 0;
+        let rest = frame(CONTINUATION, 20);
+        server.write_all(&headers).await.unwrap();
+        server.flush().await.unwrap();
+        server.write_all(&rest).await.unwrap();
+        server.flush().await.unwrap();
+        let sent = [headers, rest, pong_of(1).to_vec()].concat();
         assert_eq!(arrived(&mut client, sent.len()).await, sent);
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 use prost::Message;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{
     DialError, Dialer,
@@ -55,7 +55,13 @@ impl Connection {
         let mut shared = (0..).zip(method::SHARED);
         match shared.find(|(_, shared)| *shared == method) {
             Some((number, _)) if message.encoded_len() <= SHARED_BYTES_MAX => {
-                self.calls.call(number, &message, timeout).await
+                match self.calls.call(number, &message, timeout).await {
+                    // A member of an older version takes each call by itself.
+                    Err(status) if status.code() == Code::Unimplemented => {
+                        self.link.unary(method, message, timeout).await
+                    }
+                    answered => answered,
+                }
             }
             _ => self.link.unary(method, message, timeout).await,
         }

@@ -5,14 +5,16 @@
 //! the next opening then begins with an empty journal.
 //!
 //! ```text
-//! <engine>/SETTLED    the journal holds nothing that is not in files
+//! <engine>/SETTLED    the journal named here, of the length given here, holds nothing that is not in files
 //! ```
 //!
 //! Invariant: nothing is written while the mark is there. It is made after the last write, and gone before fjall opens.
+//! An older program that knows no mark may have run in between, or other files have been copied over these: then the journal
+//! has another name or length, and is read as if there were no mark.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Write},
     path::Path,
     time::{Duration, Instant},
 };
@@ -50,21 +52,31 @@ pub(super) fn settle(folder: &Path, keyspaces: &[&Keyspace]) -> Result<(), Engin
 }
 
 fn mark(folder: &Path) -> io::Result<()> {
-    File::create(folder.join(MARK))?.sync_all()?;
+    let named = name_and_length(&youngest_journal(folder)?)?;
+    let mut mark = File::create(folder.join(MARK))?;
+    mark.write_all(named.as_bytes())?;
+    mark.sync_all()?;
     File::open(folder)?.sync_all()
 }
 
-/// Empties the journal where nothing in it is needed. The engine is not open. A crash on the way leaves the mark, and then
-/// this is done again.
+fn name_and_length(journal: &Path) -> io::Result<String> {
+    let name = journal.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{name} {}\n", fs::metadata(journal)?.len()))
+}
+
+/// Empties the journal where nothing in it is needed. The engine is not open. A crash on the way leaves the mark, which an
+/// empty journal does not suit any more.
 pub(super) fn forget_journal(folder: &Path) -> io::Result<()> {
     let mark = folder.join(MARK);
     if !mark.try_exists()? {
         return Ok(());
     }
     let journal = youngest_journal(folder)?;
-    let journal = OpenOptions::new().write(true).open(journal)?;
-    journal.set_len(0)?;
-    journal.sync_all()?;
+    if fs::read(&mark)? == name_and_length(&journal)?.into_bytes() {
+        let journal = OpenOptions::new().write(true).open(journal)?;
+        journal.set_len(0)?;
+        journal.sync_all()?;
+    }
     fs::remove_file(mark)?;
     File::open(folder)?.sync_all()
 }

@@ -153,8 +153,12 @@ impl Calls {
             message: message.encode_to_vec().into(),
             timeout_millis: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
         };
-        // A stream that ended meanwhile has told the waiter so.
-        drop(stream.sender.send(call));
+        if stream.sender.send(call).is_err() {
+            // It ended meanwhile and has told the waiter so, unless the runtime that its task was on has gone.
+            let mut waiting = stream.waiting.lock();
+            waiting.has_ended = true;
+            waiting.by_number.clear();
+        }
         let answered = timeout(patience, answer).await;
         drop(waiter);
         let late = |_| Status::deadline_exceeded(format!("no answer within {patience:?}"));

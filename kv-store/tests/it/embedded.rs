@@ -373,9 +373,10 @@ async fn a_store_that_was_closed_needs_no_journal_and_one_that_was_killed_needs_
     const KEYS: u64 = 200;
     let folder = tempfile::tempdir().unwrap();
     let (closed, killed) = (folder.path().join("closed"), folder.path().join("killed"));
-    let mark = closed.join("state/1/SETTLED");
-    let journal_bytes = || {
-        let files = std::fs::read_dir(closed.join("state/1")).unwrap();
+    let mark_of = |folder: &Path| folder.join("state/1/SETTLED");
+    let mark = mark_of(&closed);
+    let journal_bytes = |folder: &Path| {
+        let files = std::fs::read_dir(folder.join("state/1")).unwrap();
         let journals = files
             .map(Result::unwrap)
             .filter(|file| file.path().extension().is_some_and(|name| name == "jnl"));
@@ -401,11 +402,12 @@ async fn a_store_that_was_closed_needs_no_journal_and_one_that_was_killed_needs_
     write(&store, "a").await;
     assert!(!mark.exists());
     store.close().await;
-    assert!(mark.exists() && journal_bytes() > KEYS * 1_000);
+    assert!(mark.exists() && journal_bytes(&closed) > KEYS * 1_000);
+    let old_mark = std::fs::read(&mark).unwrap();
 
     let store = Embedded::open(&closed).await.unwrap();
     assert!(!mark.exists(), "what is written now stands in the journal");
-    let len = journal_bytes();
+    let len = journal_bytes(&closed);
     assert!(
         len < 10_000,
         "{len} bytes of what stands in files were kept"
@@ -415,9 +417,13 @@ async fn a_store_that_was_closed_needs_no_journal_and_one_that_was_killed_needs_
     // What a kill leaves.
     copy_folder(&closed, &killed);
     store.close().await;
+    // As if a program that does not know the mark had written since.
+    std::fs::write(mark_of(&killed), old_mark).unwrap();
 
-    for folder in [closed, killed] {
+    for (folder, is_whole) in [(closed, false), (killed, true)] {
         let store = Embedded::open(&folder).await.unwrap();
+        assert!(!mark_of(&folder).exists());
+        assert_eq!(journal_bytes(&folder) > KEYS * 1_000, is_whole);
         check(&store, "b").await;
         store.close().await;
     }

@@ -242,26 +242,59 @@ static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
 fn change_text(rng: &mut Rng, tokens: &mut Vec<String>) {
     for _ in 0..rng.usize(1..4) {
         let at = rng.usize(0..tokens.len());
-        match rng.u32(0..6) {
+        match rng.u32(0..12) {
             0 if tokens.len() > 1 => drop(tokens.remove(at)),
             1 => tokens.insert(at, tokens[at].clone()),
             2 => {
                 let other = rng.usize(0..tokens.len());
                 tokens.swap(at, other);
             }
-            // Most changes of words alone leave a fragment.
+            3 => tokens[at] = WORDS[rng.usize(0..WORDS.len())].clone(),
+            // A word for one like it: what most often leaves a fragment.
             _ => {
-                let is_word = |word: &String| word != "(" && word != ")";
+                let like = |word: &String| {
+                    LIKE_WORDS
+                        .iter()
+                        .find(|words| words.contains(&word.as_str()))
+                };
                 let words: Vec<_> = (0..tokens.len())
-                    .filter(|at| is_word(&tokens[*at]))
+                    .filter(|at| like(&tokens[*at]).is_some())
                     .collect();
                 if let Some(at) = rng.choice(words) {
-                    tokens[at] = WORDS[rng.usize(0..WORDS.len())].clone();
+                    let words = like(&tokens[at]).unwrap();
+                    tokens[at] = words[rng.usize(0..words.len())].to_owned();
                 }
             }
         }
     }
 }
+
+/// Words that can stand for each other, as far as types allow.
+const LIKE_WORDS: [&[&str]; 11] = [
+    &["c0", "c1", "c2", "c3", "c4", "c5", "p0", "p1", "p2"],
+    &["add", "sub", "mul", "div", "rem"],
+    &["eq", "ne", "lt", "le", "gt", "ge"],
+    &["and", "or"],
+    &["sum", "min", "max", "count", "count-distinct"],
+    &["single", "partial", "final"],
+    &[
+        "inner",
+        "left",
+        "right",
+        "full",
+        "left-semi",
+        "left-anti",
+        "right-semi",
+        "right-anti",
+    ],
+    &[
+        "int8", "int16", "int32", "int64", "uint8", "uint64", "float64", "date32", "utf8",
+        "boolean",
+    ],
+    &["i32", "i64", "nullable", "no-nulls"],
+    &["asc", "desc"],
+    &["nulls-first", "nulls-last"],
+];
 
 /// A literal for a parameter, of its type.
 fn literal(rng: &mut Rng, ty: &Type, range: Range) -> Param {
