@@ -307,7 +307,14 @@ fn literal(rng: &mut Rng, ty: &Type, range: Range) -> Param {
         nullable: false,
         facts,
     };
-    random::literal(rng, &[column]).value
+    let columns = [column];
+    loop {
+        // Now and then it is of a wider range.
+        let literal = random::literal(rng, &columns);
+        if literal.param.range == range {
+            return literal.value;
+        }
+    }
 }
 
 /// Joins of a fragment, in the order of its tables.
