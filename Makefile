@@ -44,10 +44,10 @@ test: ## every test, real servers and clients included
 	integration/clients/python/run.sh
 	integration/clients/jdbc/run.sh
 
-long: ## what takes long: scale factor 1, 50 workers killed in mid-query, ten minutes of mutated traffic, 100,000 random plans, 100,000 random expressions over many rows each, 10,000 seeds of the simulated store (KV_SEEDS), and 10,000,000 writes to it
+long: ## what takes long: scale factor 1, 50 workers killed in mid-query, ten minutes of mutated traffic, 100,000 random plans, 100,000 random expressions over many rows each, ten minutes of mutated modules, fragments and columns, 10,000 seeds of the simulated store (KV_SEEDS), and 10,000,000 writes to it
 	cargo build --locked --workspace --all-targets
 	MURRE_LONG=1 cargo test --locked -p integration -- tpch mutation loss
-	MURRE_LONG=1 cargo test --locked -p worker-wasm --test it random -- --skip random_plans --nocapture
+	MURRE_LONG=1 cargo test --locked -p worker-wasm --test it -- random hostile --skip random_plans --nocapture
 	MURRE_PLANS=100000 cargo test --locked -p worker-wasm --test it random_plans -- --nocapture
 	benches/kv/seeds.py --upto $(KV_SEEDS)
 	KV_WRITES=10000000 cargo test --locked -p kv-store --test it embedded::log_and_engine_stay_small -- --nocapture
