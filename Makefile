@@ -71,8 +71,10 @@ bench-workers: build ## what workers cost: shuffles beside iperf3, punching, sto
 	benches/shuffle/setup.sh
 	benches/shuffle/run.py
 	benches/shuffle/punch.py
+	benches/workers/setup.sh
 	benches/workers/run.py
 	benches/workers/embedded.py
+	benches/workers/function.py
 
 bench-kv: ## the key-value store beside etcd
 	cargo build --locked -p kv-store --example kv

@@ -3,8 +3,14 @@
 //!
 //! Constants have to be folded with them: a `match` is a table of jumps, and two functions with a table each are not equal
 //! before their tables are. Most of it is sqlparser's syntax tree, which plans hold, and of which every crate that hashes,
-//! compares or drops plans has its own copies of the code to do so. Nothing here compares addresses of functions, and of
-//! constants only the allocator does: an empty heap is not the wrong one, though their bytes are the same.
+//! compares or drops plans has its own copies of the code to do so.
+//!
+//! So no address of a function or a constant may mean anything. Which of them share one, `nm -C` tells of the linked file:
+//! beside what compilers make (vtables, texts, tables of jumps and of unwinding) and what has no size, these: tables of
+//! digits, powers, hashes and brotli that two crates have; ring's HMAC and PSS of the same digest, and rustls's names for
+//! ring's ciphers, which are compared by what they hold; and crossbeam's unprotected guard with zstd's zeroes, which is asked
+//! for the null in it. A waker that shares its vtable with another has the same functions. Only the allocator compares
+//! addresses: an empty heap is not the wrong one, though their bytes are the same.
 
 /// Of mimalloc (`src/init.c`).
 const KEPT_APART: [&str; 3] = ["_mi_page_empty", "_mi_theap_empty", "_mi_theap_empty_wrong"];

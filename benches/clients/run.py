@@ -41,14 +41,12 @@ class Query:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--sf", default="1", help="scale factor of the data (default: 1)")
     parser.add_argument("--queries", type=int, default=1000, help="measured queries of each table in a round (default: 1000)")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of point queries (default: 7)")
     parser.add_argument("--clients", type=int, default=200, help="clients of the memory test; 0 leaves it out (default: 200)")
     parser.add_argument("--seconds", type=float, default=30, help="length of the memory test (default: 30)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 

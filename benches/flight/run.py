@@ -13,19 +13,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from flight import paths, table  # noqa: E402
 from harness import command, machine, results  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
 ROUNDS = 7
 ROWS = 10_000_000
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help=f"rows of the table (default: {ROWS})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"measured rounds (default: {ROUNDS})")
     parser.add_argument("--cores", type=int, choices=[1, 2], help="pin all processes to so many cores (default: no pinning)")
     parser.add_argument("--timeout", type=float, default=300, help="seconds one request may take (default: 300)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV and JSON files (default: benches/flight/results)")
-    parser.add_argument("--force", action="store_true", help="run on a busy machine; the results then carry a warning")
     return parser.parse_args()
 
 

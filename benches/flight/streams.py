@@ -13,12 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness import venv  # noqa: E402
+
+venv.enter()
+
 from harness import command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
 from harness.flight_sql import FlightSql  # noqa: E402
 from harness.murre_server import MurreServer  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
 COLUMNS = 8
 GB = 1e9
 KINDS = ("one stream", "one connection", "a connection each")
@@ -37,12 +40,10 @@ class Row:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of each result (default: 5000000)")
     parser.add_argument("--streams", type=int, default=4, help="results at once (default: 4)")
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default: 7)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV and JSON files (default: benches/flight/results)")
-    parser.add_argument("--force", action="store_true", help="run on a busy machine; the results then carry a warning")
     return parser.parse_args()
 
 

@@ -12,6 +12,11 @@ def murre() -> str:
     return _built("murre", "MURRE_BIN", "cargo build --bin murre")
 
 
+def murre_lambda() -> str:
+    """The function: $MURRE_LAMBDA_BIN, or the dev build."""
+    return _built("murre-lambda", "MURRE_LAMBDA_BIN", "cargo build -p murre-lambda")
+
+
 def bench_datafusion() -> str:
     """DataFusion of the same build as the server: $BENCH_DATAFUSION_BIN, or the dev build."""
     return _built("bench-datafusion", "BENCH_DATAFUSION_BIN", "cargo build -p benches")

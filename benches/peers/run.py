@@ -13,14 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import command, machine, results  # noqa: E402
 from peers import engines, rounds, table, tpch  # noqa: E402
 
-RESULTS = Path(__file__).resolve().parent / "results"
 ROUNDS = 7
 # At their defaults, but for the threads; the rest of each engine's settings is in the JSON file.
 PRINTED_SETTINGS = ["threads", "datafusion.execution.target_partitions"]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--sf", type=float, default=1, help="scale factor of the data (default: 1)")
     parser.add_argument("--source", choices=["parquet", "memory"], default="parquet", help="where the tables are (default: parquet)")
     parser.add_argument("--cores", type=int, choices=[1, 2], default=1, help="cores that server and client share (default: 1)")
@@ -28,8 +27,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=_queries, default=list(range(1, tpch.QUERY_COUNT + 1)), help="as in 1,3,6-9 (default: all 22)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"measured rounds (default: {ROUNDS})")
     parser.add_argument("--timeout", type=float, default=300, help="seconds an engine may take for one request (default: 300)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the CSV and JSON files (default: benches/peers/results)")
-    parser.add_argument("--force", action="store_true", help="run on a busy machine; the results then carry a warning")
     return parser.parse_args()
 
 

@@ -20,6 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness import venv  # noqa: E402
+
+venv.enter()
+
 from harness import command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
 from shuffle.cluster import Cluster  # noqa: E402
@@ -42,11 +46,9 @@ class Punch:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--delay", type=float, default=5, help="milliseconds that each packet is held back, each way (default: 5)")
     parser.add_argument("--rounds", type=int, default=15, help="pairs of workers (default: 15)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 

@@ -20,6 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness import venv  # noqa: E402
+
+venv.enter()
+
 from harness import command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
 from shuffle.cluster import Cluster  # noqa: E402
@@ -45,12 +49,11 @@ class Shuffle:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--rows", type=int, default=24_000_000, help="rows of the table, of 64 bytes (default: 24000000)")
+    parser.add_argument("--copies", type=int, default=2, help="times that it is read (default: 2)")
     parser.add_argument("--rounds", type=int, default=5, help="runs of the query for each way (default: 5)")
     parser.add_argument("--ways", default=",".join(WAYS), help="some of direct, punched, relayed (default: all)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 
@@ -58,12 +61,12 @@ def run(options: argparse.Namespace) -> None:
     warnings = machine.refuse_when_busy(options.force)
     rows = []
     with tempfile.TemporaryDirectory(prefix="murre-bench-") as folder:
-        tables = Tables(Path(folder), options.rows)
+        tables = Tables(Path(folder), options.rows, options.copies)
         for way in options.ways.split(","):
             for shaped in (True, False):
                 rows += measure(Path(folder), tables, way, shaped, options.rounds)
-    settings = {"machine": machine.describe(), "rows": options.rows, "warnings": warnings}
-    path = results.write(options.results, f"{datetime.date.today().isoformat()}-{options.rows}rows", rows, settings)
+    settings = {"machine": machine.describe(), "rows": options.rows, "copies": options.copies, "warnings": warnings}
+    path = results.write(options.results, f"{datetime.date.today().isoformat()}-{options.copies * options.rows}rows", rows, settings)
     print(table_of(rows))
     print(path)
 

@@ -17,6 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness import venv  # noqa: E402
+
+venv.enter()
+
 from harness import command, machine, results  # noqa: E402
 from harness.flight_sql import FlightSql  # noqa: E402
 from harness.murre_server import MurreServer  # noqa: E402
@@ -37,12 +41,10 @@ class Run:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--sf", type=float, default=1, help="scale factor of the data (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count; one more warms up (default: 5)")
     parser.add_argument("--queries", default=",".join(map(str, range(1, tpch.QUERY_COUNT + 1))), help="numbers (default: all 22)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 

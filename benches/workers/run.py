@@ -21,6 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from harness import venv  # noqa: E402
+
+venv.enter()
+
 import pyarrow  # noqa: E402
 from harness import binaries, command, machine, results  # noqa: E402
 from harness.errors import BenchError  # noqa: E402
@@ -45,12 +49,10 @@ class Measured:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.parser(__file__, __doc__)
     parser.add_argument("--sf", default="1", help="scale factor of the data (default: 1)")
     parser.add_argument("--rounds", type=int, default=20, help="statements that are killed (default: 20)")
     parser.add_argument("--first-rows", type=int, default=5, help="rounds of first rows (default: 5)")
-    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where raw rows go (default: beside this script)")
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine; the result says so")
     return parser.parse_args()
 
 

@@ -111,6 +111,10 @@ pub struct View {
     pub sql: String,
     /// The schema that bare names in `sql` meant when the view was made.
     pub default_schema: String,
+    /// Whether whoever made it was allowed to name files of the server's machine: then all who read the view read them.
+    /// `None` for views stored before this was written down; their paths are for those who may name files themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names_files: Option<bool>,
 }
 
 /// What a name in a schema stands for.
@@ -157,6 +161,16 @@ mod schema_text {
 mod tests {
     use super::*;
     use arrow::datatypes::{DataType, Field, TimeUnit};
+
+    #[test]
+    fn a_view_stored_before_it_said_who_made_it_does_not_know() {
+        let text = r#"{"view":{"sql":"CREATE VIEW v AS SELECT 1","default_schema":"public"}}"#;
+        let Ok(Relation::View(view)) = serde_json::from_str::<Relation>(text) else {
+            panic!("{text} is a view")
+        };
+        assert_eq!(view.names_files, None);
+        assert_eq!(serde_json::to_string(&Relation::View(view)).unwrap(), text);
+    }
 
     #[test]
     fn a_definition_is_read_back_as_it_was_written() {

@@ -8,7 +8,7 @@ use std::{panic::AssertUnwindSafe, path::Path, sync::Arc};
 
 use datafusion::{
     catalog::{TableProvider, TableProviderFactory},
-    common::{DataFusionError, Result, plan_err},
+    common::{DataFusionError, Result, config::Dialect, plan_err},
     datasource::{
         listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
         listing_table_factory::ListingTableFactory,
@@ -248,7 +248,8 @@ fn absolute(location: &str) -> Result<String> {
 }
 
 async fn parse(state: &SessionState, sql: &str) -> Result<CreateExternalTable> {
-    let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+    // As statements are parsed, whatever the session's settings are.
+    let statement = state.sql_to_statement(sql, &Dialect::Generic)?;
     if !matches!(statement, Statement::CreateExternalTable(_)) {
         return plan_err!("not a CREATE EXTERNAL TABLE statement: {sql}");
     }

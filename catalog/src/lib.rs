@@ -34,7 +34,7 @@ pub use provider::ManagedTableProvider;
 pub use secrets::{Secret, Secrets};
 pub use store::{Entry, FileWriter, NewTable, Snapshot, TableStore, TableWriter, WriteSummary};
 pub use table_folder::TableFolder;
-pub use users::{CredentialId, User, Users};
+pub use users::{CredentialId, USER_NAME_BYTES_MAX, User, UserId, Users};
 
 /// The one catalog every table lives in.
 pub const CATALOG: &str = "murre";

@@ -17,14 +17,17 @@ use crate::{
     private_files::PrivateFiles,
 };
 
-/// Longest name, in bytes: its hexadecimal form has to be a file name.
-const NAME_LENGTH_MAX: usize = 100;
+/// Longest name of a user, in bytes: its hexadecimal form has to be a file name.
+pub const USER_NAME_BYTES_MAX: usize = 100;
 
 /// One user. `Debug` leaves the hash out.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct User {
     pub name: String,
     pub admin: bool,
+    /// `None` for users that were made before they had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<UserId>,
     pub credential: CredentialId,
     password: PasswordHash,
 }
@@ -35,6 +38,17 @@ impl fmt::Debug for User {
             .field("name", &self.name)
             .field("admin", &self.admin)
             .finish_non_exhaustive()
+    }
+}
+
+/// Names one user for ever: random, so that a later user of the same name is somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(String);
+
+impl UserId {
+    fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string())
     }
 }
 
@@ -92,6 +106,7 @@ impl Users {
         let user = User {
             name: name.into(),
             admin: admin || users.is_empty(),
+            id: Some(UserId::random()),
             credential: CredentialId::random(),
             password,
         };
@@ -149,7 +164,7 @@ impl Users {
 fn check_name(name: &str) -> Result<(), CatalogError> {
     let detail = if name.is_empty() {
         "a name has at least one character"
-    } else if name.len() > NAME_LENGTH_MAX {
+    } else if name.len() > USER_NAME_BYTES_MAX {
         "a name has at most 100 bytes"
     } else if name.contains(':') || name.chars().any(char::is_control) {
         "a name has no colon and no control characters"
@@ -201,13 +216,17 @@ mod tests {
         users.create("ada", &password("first one"), true).unwrap();
         users.create("bob", &password("second one"), false).unwrap();
         let credential = |users: &Users| users.get("bob").unwrap().credential.clone();
-        let first = credential(&users);
+        let id = |users: &Users| users.get("bob").unwrap().id.clone();
+        let (first, first_id) = (credential(&users), id(&users));
         users.set_password("bob", &password("third one")).unwrap();
         let second = credential(&users);
+        assert_eq!(id(&users), first_id);
         users.remove("bob", false).unwrap();
         users.create("bob", &password("third one"), false).unwrap();
         let third = credential(&users);
         assert!(first != second && second != third && third != first);
+        assert!(id(&users).is_some() && id(&users) != first_id);
+        assert_eq!(id(&Users::open(dir.path()).unwrap()), id(&users));
         assert!(users.verify("bob", "second one").is_none());
         assert_eq!(credential(&Users::open(dir.path()).unwrap()), third);
     }

@@ -1,18 +1,18 @@
 //! The surroundings of one statement: its session, its names, its memory, its entry in the process list.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
-use catalog::Snapshot;
+use catalog::{Snapshot, TableName};
 use datafusion::execution::context::SessionState;
 use tokio::task::JoinError;
 
 use crate::{
     Engine, QueryError, QueryId, Session,
     bind::SubstraitPlan,
-    memory::QueryPool,
+    memory::{Charge, QueryPool},
     pace::Pace,
     processes::{Listed, Process},
     temporary::Tables,
@@ -40,6 +40,8 @@ pub struct QueryContext {
     /// Of the prepared statement that this is a run of.
     pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) listed: Listed,
+    /// Made where values need more memory than they came in.
+    pub(crate) values: OnceLock<Charge>,
 }
 
 impl QueryContext {
@@ -49,6 +51,25 @@ impl QueryContext {
 
     pub fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// Whether the name is that of a temporary table: these stand in the schema of names that give none, and hide what
+    /// is stored there.
+    pub(crate) fn has_temporary(&self, name: &TableName) -> bool {
+        name.schema == self.schema() && self.session.temporary().get(&name.table).is_some()
+    }
+
+    /// The schema of names that give none.
+    pub(crate) fn schema(&self) -> &str {
+        &self.state.config_options().catalog.default_schema
+    }
+
+    /// Charges the query for values that are put into it, until it ends.
+    ///
+    /// Errors: [`QueryError::OutOfMemory`].
+    pub(crate) fn charge_values(&self, bytes: usize) -> Result<(), QueryError> {
+        let charge = || Charge::new("the values of a statement", Arc::clone(&self.pool) as _);
+        self.values.get_or_init(charge).try_grow(bytes)
     }
 
     pub fn process(&self) -> &Arc<Process> {

@@ -28,7 +28,7 @@ use crate::{
     Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, fragments, identity,
     lanes::{LaneId, Lanes},
     memory::{ProcessPool, QueryPool},
-    metrics,
+    metrics, plan,
     processes::{ProcessState, Processes},
     settings::{Defaults, MurreSettings},
 };
@@ -125,6 +125,7 @@ impl Engine {
             .with_config(session)
             .with_runtime_env(Arc::clone(&environment))
             .with_default_features()
+            .with_analyzer_rules(plan::analyzer_rules())
             .build();
         template
             .register_file_format(Arc::new(NanSafeParquetFactory::default()), true)

@@ -1,7 +1,8 @@
-//! `information_schema`: DataFusion's, with two faults mended.
+//! `information_schema`: DataFusion's, with three faults mended.
 //!
 //! DataFusion counts columns from 0, where the SQL standard, JDBC and ADBC count from 1, and its `schemata` does not list
-//! the schema itself.
+//! the schema itself. It opens all relations, and one that cannot be opened would hide the columns of all others: that one
+//! has the columns that are known without opening it ([`Names::for_lists`]).
 
 use std::sync::Arc;
 
@@ -10,13 +11,15 @@ use async_trait::async_trait;
 use catalog::CATALOG;
 use datafusion::{
     catalog::{
-        CatalogProviderList, MemTable, SchemaProvider, TableProvider,
+        MemTable, SchemaProvider, TableProvider,
         information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider},
     },
     common::{Column, Result},
     datasource::{ViewTable, provider_as_source},
     logical_expr::{Expr, LogicalPlanBuilder, TableType, lit},
 };
+
+use crate::names::Names;
 
 const COLUMNS: &str = "columns";
 const SCHEMATA: &str = "schemata";
@@ -26,8 +29,8 @@ pub(crate) struct InformationSchema(InformationSchemaProvider);
 
 impl InformationSchema {
     /// About what `names` has.
-    pub(crate) fn of(names: Arc<dyn CatalogProviderList>) -> Self {
-        Self(InformationSchemaProvider::new(names))
+    pub(crate) fn of(names: &Names) -> Self {
+        Self(InformationSchemaProvider::new(Arc::new(names.for_lists())))
     }
 }
 
@@ -92,4 +95,64 @@ fn with_itself(table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> 
     let own = MemTable::try_new(schema, vec![vec![row]])?;
     let others = scan(SCHEMATA, table)?;
     view(others.union(scan(SCHEMATA, Arc::new(own))?.build()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::util::pretty::pretty_format_batches;
+
+    use crate::{
+        Identity,
+        drive::tests::{engine, run},
+    };
+
+    #[tokio::test]
+    async fn a_relation_that_cannot_be_opened_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let session = engine.session();
+        let path = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "a,b\n1,2\n").unwrap();
+            path.display().to_string()
+        };
+        let (seen, listed) = (path("seen.csv"), path("listed.csv"));
+        for sql in [
+            format!("CREATE VIEW broken AS SELECT * FROM '{seen}'"),
+            format!("CREATE EXTERNAL TABLE gone STORED AS CSV LOCATION '{listed}'"),
+            "CREATE TABLE whole (x INT)".into(),
+            "CREATE VIEW above AS SELECT a FROM broken".into(),
+        ] {
+            run(&session, &sql).await.unwrap();
+        }
+        std::fs::remove_file(seen).unwrap();
+        std::fs::remove_file(listed).unwrap();
+        assert!(run(&session, "SELECT * FROM broken").await.is_err());
+        let bob = engine.session_of(Identity {
+            name: Some("bob".into()),
+            user: None,
+            admin: false,
+        });
+        for session in [session, bob] {
+            let shown = async |sql: &str| {
+                let rows = run(&session, sql).await.unwrap();
+                pretty_format_batches(&rows).unwrap().to_string()
+            };
+            let columns = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'";
+            let columns = shown(columns).await;
+            for column in ["whole      | x", "gone       | a", "gone       | b"] {
+                assert!(columns.contains(column), "{columns}");
+            }
+            assert!(!columns.contains("broken"), "{columns}");
+            let tables = shown("SELECT table_name FROM information_schema.tables").await;
+            let views = shown("SELECT table_name, definition FROM information_schema.views").await;
+            for name in ["above", "broken"] {
+                assert!(
+                    tables.contains(name) && views.contains(name),
+                    "{tables}\n{views}"
+                );
+            }
+            assert!(views.contains("CREATE VIEW broken"), "{views}");
+        }
+    }
 }

@@ -7,8 +7,11 @@
 
 use std::{fmt, sync::Arc};
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use catalog::{CatalogError, DEFAULT_SCHEMA, TableName};
+use arrow::{
+    array::{Array, ArrayRef, RecordBatch},
+    datatypes::SchemaRef,
+};
+use catalog::{CatalogError, TableName};
 use datafusion::{
     catalog::streaming::StreamingTable,
     common::{Column, DataFusionError, Result, ScalarValue, exec_err},
@@ -19,7 +22,10 @@ use datafusion::{
         SendableRecordBatchStream, stream::RecordBatchStreamAdapter, streaming::PartitionStream,
     },
 };
-use futures::stream::BoxStream;
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use parking_lot::Mutex;
 
 use crate::{
@@ -31,6 +37,9 @@ use crate::{
 
 /// Rows as they arrive.
 pub type IngestRows = BoxStream<'static, Result<RecordBatch, DataFusionError>>;
+
+/// Rows of a batch whose columns take no bytes for them.
+const HOLLOW_ROWS_MAX: usize = 8_192;
 
 /// The table that rows are for.
 #[derive(Debug, Clone)]
@@ -78,11 +87,7 @@ fn command(
     rows: IngestRows,
 ) -> Result<Command, QueryError> {
     let planning = |e| QueryError::planning(ctx.id(), e);
-    let default_schema = match target.temporary {
-        true => DEFAULT_SCHEMA,
-        false => &ctx.state.config_options().catalog.default_schema,
-    };
-    let schema = target.schema.as_deref().unwrap_or(default_schema);
+    let schema = target.schema.as_deref().unwrap_or(ctx.schema());
     let name = TableName::new(schema, &target.table);
     let existing = match target.temporary {
         true => ctx.session.temporary().get(&name.table).map(|_| ()),
@@ -101,15 +106,18 @@ fn command(
         }
         .into()),
         (Some(()), IfExists::Append) => append(ctx, name, target.temporary, scan),
-        (existing, _) => Ok(Command::CreateTable(CreateTable {
-            name,
-            schema: bind::table_schema(scan.schema().as_arrow(), false)?,
-            defaults: Vec::new(),
-            rows: Some(Box::new(scan)),
-            or_replace: existing.is_some(),
-            if_not_exists: false,
-            temporary: target.temporary,
-        })),
+        (existing, _) => {
+            bind::check_new_name(&name)?;
+            Ok(Command::CreateTable(CreateTable {
+                name,
+                schema: bind::table_schema(scan.schema().as_arrow(), false)?,
+                defaults: Vec::new(),
+                rows: Some(Box::new(scan)),
+                or_replace: existing.is_some(),
+                if_not_exists: false,
+                temporary: target.temporary,
+            }))
+        }
     }
 }
 
@@ -162,12 +170,26 @@ fn append(
 }
 
 fn scan(columns: SchemaRef, rows: IngestRows) -> Result<LogicalPlan> {
+    let rows = rows.map_ok(|batch| stream::iter(slices(batch).map(Ok::<_, DataFusionError>)));
     let arriving = Arriving {
         columns: Arc::clone(&columns),
-        rows: Mutex::new(Some(rows)),
+        rows: Mutex::new(Some(rows.try_flatten().boxed())),
     };
     let table = StreamingTable::try_new(columns, vec![Arc::new(arriving)])?;
     LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?.build()
+}
+
+/// The batch, in parts where columns claim more rows than their bytes hold, as one of type Null may: what such a column is
+/// cast to is made for all rows of a batch at once.
+fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    let is_hollow = |column: &ArrayRef| column.get_array_memory_size() < rows / 8;
+    let step = match batch.columns().iter().any(is_hollow) {
+        true => HOLLOW_ROWS_MAX,
+        false => rows.max(1),
+    };
+    let starts = (0..rows.max(1)).step_by(step);
+    starts.map(move |start| batch.slice(start, step.min(rows - start)))
 }
 
 /// The rows as a partition that can be read once.
@@ -199,5 +221,61 @@ impl PartitionStream for Arriving {
             Arc::clone(&self.columns),
             rows,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{
+        array::{Int64Array, NullArray},
+        datatypes::{DataType, Field, Schema},
+    };
+
+    use super::*;
+    use crate::drive::tests::{engine, run};
+
+    #[test]
+    fn only_batches_that_claim_rows_are_cut() {
+        let batch = |columns: Vec<ArrayRef>| {
+            let named = columns.into_iter().enumerate();
+            RecordBatch::try_from_iter(named.map(|(index, column)| (index.to_string(), column)))
+        };
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..20_000));
+        let nulls: ArrayRef = Arc::new(NullArray::new(20_000));
+        let empty: ArrayRef = Arc::new(NullArray::new(0));
+        for (columns, sizes) in [
+            (vec![Arc::clone(&numbers)], &[20_000][..]),
+            (vec![numbers, nulls], &[8_192, 8_192, 3_616]),
+            (vec![empty], &[0]),
+        ] {
+            let cut = slices(batch(columns).unwrap());
+            let cut: Vec<_> = cut.map(|part| part.num_rows()).collect();
+            assert_eq!(cut, sizes);
+        }
+    }
+
+    #[tokio::test]
+    async fn nulls_that_only_claim_to_be_many_do_not_take_the_servers_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let session = engine.session();
+        let target = IngestTarget {
+            schema: None,
+            table: "t".into(),
+            temporary: true,
+            create: false,
+            if_exists: IfExists::Append,
+        };
+        run(&session, "CREATE TEMPORARY TABLE t (k BIGINT)")
+            .await
+            .unwrap();
+        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Null, true)]));
+        let nulls: ArrayRef = Arc::new(NullArray::new(1 << 47));
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![nulls]).unwrap();
+        let rows = stream::iter([Ok(rows)]).boxed();
+        let options = StatementOptions::default();
+        let prepared = session.prepare_ingest(target, schema, rows, options).await;
+        let error = prepared.unwrap().run(None).await.unwrap_err();
+        assert!(matches!(error, QueryError::OutOfMemory { .. }), "{error}");
     }
 }

@@ -10,8 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use catalog::{
-    CATALOG, DEFAULT_SCHEMA, Entry, ManagedTableProvider, Relation, Snapshot, TableName, View,
-    external,
+    CATALOG, Entry, ManagedTableProvider, Relation, Snapshot, TableName, View, external,
 };
 use datafusion::{
     catalog::{
@@ -19,13 +18,15 @@ use datafusion::{
         information_schema::INFORMATION_SCHEMA,
     },
     common::{DFSchema, DataFusionError, Result, not_impl_err, plan_err},
-    datasource::ViewTable,
+    datasource::{ViewTable, empty::EmptyTable},
     execution::context::SessionState,
-    logical_expr::{DdlStatement, Expr, LogicalPlan, TableType},
+    logical_expr::{DdlStatement, Expr, LogicalPlan, LogicalPlanBuilder, TableType},
 };
 
+use tracing::debug;
+
 use crate::{
-    QueryError, identity, information_schema::InformationSchema, temporary::TemporaryTable,
+    QueryError, bind, identity, information_schema::InformationSchema, temporary::TemporaryTable,
 };
 
 /// Every name one statement can use. Cheap to clone.
@@ -40,6 +41,10 @@ struct Inner {
     temporary: Arc<BTreeMap<String, Arc<TemporaryTable>>>,
     /// Whether a path is a name.
     paths: bool,
+    /// The same for the session's own statements; `paths` of a view is its maker's.
+    own_paths: bool,
+    /// Whether a relation that cannot be opened is shown without.
+    lists: bool,
     /// Views being planned around this lookup, outermost first.
     within: Vec<TableName>,
 }
@@ -56,7 +61,21 @@ impl Names {
             snapshot,
             temporary,
             paths,
+            own_paths: paths,
+            lists: false,
             within: Vec::new(),
+        }))
+    }
+
+    /// The same for showing what there is: a relation that cannot be opened has the columns that are known all the same.
+    pub(crate) fn for_lists(&self) -> Self {
+        Self(Arc::new(Inner {
+            state: Arc::clone(&self.0.state),
+            snapshot: Arc::clone(&self.0.snapshot),
+            temporary: Arc::clone(&self.0.temporary),
+            within: self.0.within.clone(),
+            lists: true,
+            ..*self.0
         }))
     }
 
@@ -75,22 +94,32 @@ impl Names {
         stored.chain(self.0.temporary.keys().cloned())
     }
 
+    /// The schema in which the session's temporary tables stand: that of names that give none.
+    fn own_schema(&self) -> &str {
+        &self.0.state.config_options().catalog.default_schema
+    }
+
     /// The state in which the view `name` is planned.
-    fn within(&self, name: &TableName, default_schema: &str) -> Result<SessionState> {
+    fn within(&self, name: &TableName, view: &View) -> Result<SessionState> {
         let mut within = self.0.within.clone();
         if within.contains(name) {
             return plan_err!("view \"{name}\" refers to itself");
         }
         within.push(name.clone());
         let mut state = SessionState::clone(&self.0.state);
-        state.config_mut().options_mut().catalog.default_schema = default_schema.to_owned();
+        let options = state.config_mut().options_mut();
+        options
+            .catalog
+            .default_schema
+            .clone_from(&view.default_schema);
         let inner = Inner {
             state: Arc::new(state.clone()),
             snapshot: Arc::clone(&self.0.snapshot),
             // A stored view never means a session's temporary table.
             temporary: Arc::default(),
-            // Whoever made the view was allowed to name them.
-            paths: true,
+            paths: view.names_files.unwrap_or(self.0.own_paths),
+            own_paths: self.0.own_paths,
+            lists: false,
             within,
         };
         state.register_catalog_list(Arc::new(Self(Arc::new(inner))));
@@ -124,14 +153,29 @@ impl Names {
     }
 
     async fn plan_view(&self, name: &TableName, view: &View) -> Result<LogicalPlan> {
-        let state = self.within(name, &view.default_schema)?;
-        match state.create_logical_plan(&view.sql).await? {
+        let state = self.within(name, view)?;
+        // Not as the session's settings would have it read: its maker was allowed what this text says.
+        let (statement, _) =
+            bind::parse(&view.sql).map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        match state.statement_to_plan(statement).await? {
             LogicalPlan::Ddl(DdlStatement::CreateView(view)) => {
                 Ok(Arc::unwrap_or_clone(view.input))
             }
             _ => plan_err!("its definition is not a CREATE VIEW statement"),
         }
     }
+}
+
+/// What is known of a relation without opening it: the columns of a table, the definition of a view.
+fn unopened(entry: &Entry) -> Result<Arc<dyn TableProvider>> {
+    Ok(match &entry.relation {
+        Relation::Managed(table) => Arc::new(EmptyTable::new(Arc::clone(&table.schema))),
+        Relation::External(table) => Arc::new(EmptyTable::new(Arc::clone(&table.schema))),
+        Relation::View(view) => {
+            let nothing = LogicalPlanBuilder::empty(false).build()?;
+            Arc::new(ViewTable::new(nothing, Some(view.sql.clone())))
+        }
+    })
 }
 
 /// A column's `DEFAULT`, from the text it is stored as.
@@ -164,9 +208,10 @@ impl CatalogProvider for Names {
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == INFORMATION_SCHEMA {
-            return Some(Arc::new(InformationSchema::of(Arc::new(self.clone()))));
+            return Some(Arc::new(InformationSchema::of(self)));
         }
-        let exists = self.0.snapshot.schemas.contains_key(name);
+        let holds_temporary = !self.0.temporary.is_empty() && name == self.own_schema();
+        let exists = holds_temporary || self.0.snapshot.schemas.contains_key(name);
         exists.then(|| {
             Arc::new(SchemaNames {
                 names: self.clone(),
@@ -189,7 +234,7 @@ impl SchemaNames {
             .0
             .temporary
             .get(name)
-            .filter(|_| self.schema == DEFAULT_SCHEMA)
+            .filter(|_| self.schema == self.names.own_schema())
     }
 
     fn stored(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -201,7 +246,7 @@ impl SchemaNames {
 impl SchemaProvider for SchemaNames {
     fn table_names(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
-        if self.schema == DEFAULT_SCHEMA {
+        if self.schema == self.names.own_schema() {
             names.extend(self.names.0.temporary.keys().cloned());
         }
         if let Some(relations) = self.names.0.snapshot.schemas.get(&self.schema) {
@@ -215,11 +260,15 @@ impl SchemaProvider for SchemaNames {
             return Ok(Some(Arc::clone(table) as _));
         }
         if let Some(entry) = self.stored(name) {
-            return self
-                .names
-                .open(&TableName::new(&self.schema, name), entry)
-                .await
-                .map(Some);
+            let table = TableName::new(&self.schema, name);
+            let opened = self.names.open(&table, entry).await;
+            return match opened {
+                Err(error) if self.names.0.lists => {
+                    debug!(relation = %table, %error, "a relation that is listed cannot be opened");
+                    unopened(entry).map(Some)
+                }
+                opened => opened.map(Some),
+            };
         }
         if external::looks_like_path(name) {
             if !self.names.0.paths {

@@ -6,16 +6,17 @@
 //! Errors: [`QueryError::Syntax`] for parameters that cannot be numbered, [`QueryError::MissingValues`] where values do
 //! not fit in number, [`QueryError::TooManyRows`], [`QueryError::Data`] for a value that its parameter cannot take.
 
+mod fit;
+
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch},
-    compute::{CastOptions, can_cast_types, cast_with_options},
+    array::{Array, RecordBatch},
     datatypes::{DataType, Field, Schema},
 };
 use datafusion::{
     common::{
-        Column, DataFusionError, ParamValues, Result, ScalarValue,
+        Column, ParamValues, Result, ScalarValue,
         tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
     datasource::{MemTable, provider_as_source},
@@ -116,10 +117,23 @@ pub(crate) fn types(plan: &LogicalPlan, count: usize) -> Result<Vec<Option<DataT
     Ok(types)
 }
 
-/// The values of all parameters, a column each, with the types the plan wants where they can have them.
+/// Errors: [`QueryError::TooManyRows`] for more than a query may be run with at once.
+pub(crate) fn check_rows(rows: usize) -> Result<(), QueryError> {
+    match rows > QUERY_ROWS_MAX {
+        true => Err(QueryError::TooManyRows {
+            rows,
+            limit: QUERY_ROWS_MAX,
+        }),
+        false => Ok(()),
+    }
+}
+
+/// The values of all parameters, a column each, with the types the plan wants where they can have them. `charge` is asked
+/// for the bytes of values that came in none.
 pub(crate) fn accept(
     values: Option<&RecordBatch>,
     types: &[Option<DataType>],
+    charge: impl Fn(usize) -> Result<(), QueryError>,
 ) -> Result<Option<RecordBatch>, QueryError> {
     let given = values.map_or(0, RecordBatch::num_columns);
     if given != types.len() {
@@ -135,8 +149,11 @@ pub(crate) fn accept(
     let mut columns = Vec::with_capacity(types.len());
     for (index, (column, wanted)) in values.columns().iter().zip(types).enumerate() {
         let name = format!("${}", index + 1);
+        if let (Some(wanted), DataType::Null) = (wanted, column.data_type()) {
+            charge(column.len().saturating_mul(null_bytes(wanted)))?;
+        }
         let column = match wanted {
-            Some(wanted) => fit(&name, column, wanted)?,
+            Some(wanted) => fit::fit(&name, column, wanted)?,
             None => Arc::clone(column),
         };
         fields.push(Field::new(name, column.data_type().clone(), true));
@@ -148,32 +165,20 @@ pub(crate) fn accept(
         .map_err(|e| QueryError::Data { source: e.into() })
 }
 
-/// The column as `wanted`. A number that would change its value keeps its own type, and is compared or stored as one.
-fn fit(name: &str, column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, QueryError> {
-    let given = column.data_type();
-    if given == wanted {
-        return Ok(Arc::clone(column));
+/// Bytes that a NULL of the type takes.
+fn null_bytes(data_type: &DataType) -> usize {
+    1 + match data_type {
+        DataType::FixedSizeBinary(size) => usize::try_from(*size).unwrap_or(0),
+        DataType::FixedSizeList(item, size) => {
+            let items = usize::try_from(*size).unwrap_or(0);
+            items.saturating_mul(null_bytes(item.data_type()))
+        }
+        DataType::Struct(fields) => fields
+            .iter()
+            .map(|field| null_bytes(field.data_type()))
+            .sum::<usize>(),
+        other => other.primitive_width().unwrap_or(size_of::<u128>()),
     }
-    let refused = |detail: String| QueryError::Data {
-        source: DataFusionError::Plan(detail),
-    };
-    if !can_cast_types(given, wanted) {
-        return Err(refused(format!(
-            "parameter {name} is of type {wanted}, and cannot be given a value of type {given}"
-        )));
-    }
-    let exact = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let cast = cast_with_options(column, wanted, &exact);
-    if given.is_numeric() && wanted.is_numeric() {
-        let same = |cast: &ArrayRef| {
-            cast_with_options(cast, given, &exact).is_ok_and(|back| &back == column)
-        };
-        return Ok(cast.ok().filter(same).unwrap_or_else(|| Arc::clone(column)));
-    }
-    cast.map_err(|e| refused(format!("parameter {name} is of type {wanted}: {e}")))
 }
 
 /// The plan with values for its parameters: no row gives no rows, several give the rows of all.
@@ -182,12 +187,7 @@ pub(crate) fn into_query(
     values: &RecordBatch,
 ) -> Result<LogicalPlan, QueryError> {
     let rows = values.num_rows();
-    if rows > QUERY_ROWS_MAX {
-        return Err(QueryError::TooManyRows {
-            rows,
-            limit: QUERY_ROWS_MAX,
-        });
-    }
+    check_rows(rows)?;
     let planned = || match rows {
         0 => Ok(LogicalPlan::EmptyRelation(EmptyRelation {
             produce_one_row: false,
@@ -266,7 +266,7 @@ fn scan_for_list(list: &Values, values: &RecordBatch) -> Result<LogicalPlan> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Float64Array, Int32Array, Int64Array, NullArray, StringArray};
+    use arrow::array::{ArrayRef, Int32Array};
 
     fn numbered(sql: &str) -> (String, usize) {
         let numbered = number(sql).unwrap();
@@ -301,36 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_cast_unless_that_changes_it() {
-        let fitted = |column: ArrayRef, wanted: DataType| {
-            fit("$1", &column, &wanted)
-                .map(|c| c.data_type().clone())
-                .map_err(|e| e.to_string())
-        };
-        let int: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
-        assert_eq!(fitted(int, DataType::Int32), Ok(DataType::Int32));
-        let large: ArrayRef = Arc::new(Int64Array::from(vec![1 << 40]));
-        assert_eq!(fitted(large, DataType::Int32), Ok(DataType::Int64));
-        let fraction: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
-        assert_eq!(fitted(fraction, DataType::Int64), Ok(DataType::Float64));
-        let nothing: ArrayRef = Arc::new(NullArray::new(1));
-        assert_eq!(fitted(nothing, DataType::Date32), Ok(DataType::Date32));
-        let text: ArrayRef = Arc::new(StringArray::from(vec!["7"]));
-        assert_eq!(fitted(text, DataType::Int64), Ok(DataType::Int64));
-        let word: ArrayRef = Arc::new(StringArray::from(vec!["seven"]));
-        let error = fitted(word, DataType::Int64).unwrap_err();
-        assert!(error.contains("parameter $1"), "{error}");
-    }
-
-    #[test]
     fn values_must_be_as_many_as_parameters() {
         let column: ArrayRef = Arc::new(Int32Array::from(vec![1]));
         let one = RecordBatch::try_from_iter([("a", column)]).unwrap();
         let types = [None, None];
         for (values, types) in [(None, &types[..]), (Some(&one), &types), (Some(&one), &[])] {
-            let error = accept(values, types).unwrap_err();
+            let error = accept(values, types, |_| Ok(())).unwrap_err();
             assert!(matches!(error, QueryError::MissingValues { .. }), "{error}");
         }
-        assert_eq!(accept(None, &[]).unwrap(), None);
+        assert_eq!(accept(None, &[], |_| Ok(())).unwrap(), None);
     }
 }

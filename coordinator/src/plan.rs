@@ -5,11 +5,11 @@ use std::{borrow::Cow, sync::Arc};
 use datafusion::{
     execution::context::SessionState,
     logical_expr::LogicalPlan,
-    optimizer::{Optimizer, simplify_expressions::SimplifyExpressions},
+    optimizer::{Analyzer, AnalyzerRule, Optimizer, simplify_expressions::SimplifyExpressions},
     physical_plan::ExecutionPlan,
 };
 
-use crate::{QueryContext, QueryError};
+use crate::{QueryContext, QueryError, fine_timestamps::FineTimestamps};
 
 /// `for_workers` leaves out what cannot be shared between workers.
 pub(crate) fn optimise(
@@ -24,8 +24,18 @@ pub(crate) fn optimise(
 /// What the optimiser would make of values that were put into an optimised plan: constants are folded.
 pub(crate) fn fold(ctx: &QueryContext, plan: LogicalPlan) -> Result<LogicalPlan, QueryError> {
     let fold = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())]);
-    let folded = fold.optimize(plan, &*ctx.state, |_, _| {});
+    // Folding moves casts from columns to constants, which cuts those off too.
+    let folded = FineTimestamps
+        .analyze(plan, ctx.state.config_options())
+        .and_then(|plan| fold.optimize(plan, &*ctx.state, |_, _| {}));
     folded.map_err(|source| QueryError::planning(ctx.id(), source))
+}
+
+/// DataFusion's rules, after one of ours.
+pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(FineTimestamps));
+    rules
 }
 
 /// Of an optimised plan.

@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arrow::array::RecordBatch;
+use catalog::Snapshot;
 use datafusion::{
     common::Result,
     execution::{FunctionRegistry, config::SessionConfig, context::SessionState},
@@ -26,7 +27,7 @@ use crate::{
     redact::redact,
     settings::{self, MurreSettings},
     statement::Versions,
-    temporary::TemporaryTables,
+    temporary::{Tables, TemporaryTables},
 };
 
 /// One client's state between statements. It ends when the last reference to it goes.
@@ -222,6 +223,7 @@ impl Session {
             detail: e.strip_backtrace(),
         };
         self.version.fetch_add(1, Ordering::Relaxed);
+        self.temporary.plans().clear();
         reconfigure(Arc::make_mut(&mut state), config).map_err(failed)
     }
 
@@ -236,19 +238,15 @@ impl Session {
             let state = self.state.read();
             (Arc::clone(&state), self.version.load(Ordering::Relaxed))
         };
+        let (snapshot, temporary) = (self.engine.store().snapshot(), self.temporary.all());
         let versions = Versions {
             session: Arc::downgrade(self),
             settings: settings_version,
-            snapshot: self.engine.store().snapshot(),
-            temporary: self.temporary.all(),
+            snapshot: Arc::downgrade(&snapshot),
+            temporary: Arc::downgrade(&temporary),
         };
         let state = statement.and_then(|statement| statement.state(&versions));
-        let state = state.unwrap_or_else(|| self.state_for(shared, &versions));
-        let Versions {
-            snapshot,
-            temporary,
-            ..
-        } = versions;
+        let state = state.unwrap_or_else(|| self.state_for(shared, &snapshot, &temporary));
         let settings = MurreSettings::of(state.config_options());
         let listed = self.engine.processes_list().enter(
             self,
@@ -272,18 +270,41 @@ impl Session {
             settings_version,
             pace: statement.map(|statement| Arc::clone(statement.pace())),
             listed,
+            values: OnceLock::new(),
         }
     }
 
+    /// A statement's state without the session's temporary tables.
+    pub(crate) fn state_for_stored(
+        &self,
+        state: &SessionState,
+        snapshot: &Arc<Snapshot>,
+    ) -> SessionState {
+        let mut stored = state.clone();
+        let names = Names::new(
+            self.state(),
+            Arc::clone(snapshot),
+            Arc::default(),
+            self.identity.admin,
+        );
+        stored.register_catalog_list(Arc::new(names));
+        stored
+    }
+
     /// A statement's own copy of the session's state, with the names of one moment.
-    fn state_for(&self, shared: Arc<SessionState>, versions: &Versions) -> Arc<SessionState> {
+    fn state_for(
+        &self,
+        shared: Arc<SessionState>,
+        snapshot: &Arc<Snapshot>,
+        temporary: &Tables,
+    ) -> Arc<SessionState> {
         let mut state = SessionState::clone(&shared);
         // now() is the same for the whole statement.
         state.mark_start_execution();
         let names = Names::new(
             shared,
-            Arc::clone(&versions.snapshot),
-            Arc::clone(&versions.temporary),
+            Arc::clone(snapshot),
+            Arc::clone(temporary),
             self.identity.admin,
         );
         state.register_catalog_list(Arc::new(names));

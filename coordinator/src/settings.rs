@@ -240,6 +240,8 @@ pub(crate) fn apply(
         "datafusion.catalog.create_default",
         "datafusion.catalog.default_catalog",
         "datafusion.catalog.information_schema",
+        // Statements are parsed in one dialect, and texts that are stored are to mean what they meant.
+        "datafusion.sql_parser.dialect",
     ];
     if pinned.contains(&name) {
         return Err(invalid("this setting is fixed".into()));
@@ -269,6 +271,10 @@ pub(crate) fn apply(
                 .map_err(unknown)?;
         }
         None => options.reset(name).map_err(unknown)?,
+    }
+    // DataFusion takes what follows a setting's name as nothing, and what is checked by name would pass.
+    if !options.entries().iter().any(|entry| entry.key == name) {
+        return Err(invalid("there is no such setting".into()));
     }
     if name == "murre.threads"
         || (value.is_none() && name == "datafusion.execution.target_partitions")
@@ -431,6 +437,16 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_that_is_listed_is_one() {
+        let config = config();
+        for entry in config.options().entries() {
+            let error = apply(&config, &entry.key, None, &server()).err();
+            let error = error.map(|e| e.to_string()).unwrap_or_default();
+            assert!(!error.contains("no such setting"), "{}", entry.key);
+        }
+    }
+
+    #[test]
     fn threads_set_the_target_partitions() {
         let set = apply(&config(), "murre.threads", Some("3"), &server()).unwrap();
         assert_eq!(set.target_partitions(), 3);
@@ -478,6 +494,13 @@ mod tests {
                 "not a time zone",
             ),
             ("nonsense", "1", "nonsense"),
+            ("datafusion.sql_parser.dialect", "mysql", "fixed"),
+            (
+                "datafusion.sql_parser.dialect.x",
+                "mysql",
+                "no such setting",
+            ),
+            ("datafusion.execution.batch_size.x", "10", "no such setting"),
         ] {
             let error = apply(&config(), name, Some(value), &server())
                 .unwrap_err()

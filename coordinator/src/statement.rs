@@ -2,8 +2,12 @@
 //!
 //! Its plan is kept with the versions it was made for: the catalog, the temporary tables and the settings of a session.
 //! Where one of them has changed it is made again, so it never answers from tables that are no longer there.
+//! The session it was made in keeps it ([`KeptPlans`](crate::kept::KeptPlans)).
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock, Weak},
+};
 
 use arrow::{
     array::RecordBatch,
@@ -23,7 +27,7 @@ use crate::{
     place::Placed,
     query,
     template::Template,
-    temporary::Tables,
+    temporary::TemporaryTable,
 };
 
 /// A statement for which values may be bound.
@@ -32,7 +36,8 @@ pub struct Statement {
     sql: String,
     substrait: Option<Arc<SubstraitPlan>>,
     description: Description,
-    kept: Mutex<Option<Kept>>,
+    /// The session's.
+    kept: Mutex<Weak<Kept>>,
     pace: Arc<Pace>,
 }
 
@@ -47,12 +52,13 @@ pub struct Description {
     pub is_query: bool,
 }
 
+/// What is known of a statement in one session, as long as it is true.
 #[derive(Debug)]
-struct Kept {
+pub(crate) struct Kept {
     versions: Versions,
     understood: Arc<Understood>,
     /// A plan without parameters that nobody has run yet.
-    placed: Option<Placed>,
+    placed: Mutex<Option<Placed>>,
 }
 
 #[derive(Debug)]
@@ -87,13 +93,13 @@ impl Understood {
     }
 }
 
-/// What a plan was made from.
+/// What a plan was made from. Weak: to be compared, which keeps no table.
 #[derive(Debug)]
 pub(crate) struct Versions {
     pub(crate) session: Weak<Session>,
     pub(crate) settings: u64,
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) temporary: Tables,
+    pub(crate) snapshot: Weak<Snapshot>,
+    pub(crate) temporary: Weak<BTreeMap<String, Arc<TemporaryTable>>>,
 }
 
 impl Versions {
@@ -101,27 +107,22 @@ impl Versions {
         Self {
             session: Arc::downgrade(&ctx.session),
             settings: ctx.settings_version,
-            snapshot: Arc::clone(&ctx.snapshot),
-            temporary: Arc::clone(&ctx.temporary),
+            snapshot: Arc::downgrade(&ctx.snapshot),
+            temporary: Arc::downgrade(&ctx.temporary),
         }
-    }
-
-    fn are_those_of(&self, ctx: &QueryContext) -> bool {
-        self.are(&Self::of(ctx))
     }
 
     fn are(&self, other: &Self) -> bool {
         Weak::ptr_eq(&self.session, &other.session)
             && self.settings == other.settings
-            && Arc::ptr_eq(&self.snapshot, &other.snapshot)
-            && Arc::ptr_eq(&self.temporary, &other.temporary)
+            && Weak::ptr_eq(&self.snapshot, &other.snapshot)
+            && Weak::ptr_eq(&self.temporary, &other.temporary)
     }
 }
 
 impl Statement {
     /// Understands the statement of `ctx`, and plans it where it has no parameters.
     pub(crate) async fn understand(ctx: Arc<QueryContext>) -> Result<Self, QueryError> {
-        let versions = Versions::of(&ctx);
         let (bound, parameters) = bind::bind(&ctx).await?;
         let mut placed = None;
         let (schema, is_query) = match &bound {
@@ -135,12 +136,7 @@ impl Statement {
             Bound::Query(logical) => (bind::schema_of_rows(&ctx, logical), true),
         };
         let understood = Arc::new(Understood::new(bound, parameters.clone()));
-        let kept = understood.keeps().then_some(Kept {
-            versions,
-            understood,
-            placed,
-        });
-        Ok(Self {
+        let statement = Self {
             sql: ctx.sql.clone(),
             substrait: ctx.substrait.clone(),
             description: Description {
@@ -148,9 +144,11 @@ impl Statement {
                 schema,
                 is_query,
             },
-            kept: Mutex::new(kept),
+            kept: Mutex::default(),
             pace: Arc::new(Pace::unknown()),
-        })
+        };
+        statement.keep(&ctx, understood, placed);
+        Ok(statement)
     }
 
     /// A command that needs neither names nor a plan.
@@ -163,7 +161,7 @@ impl Statement {
                 schema: command.schema(),
                 is_query: command.is_query(),
             },
-            kept: Mutex::new(None),
+            kept: Mutex::default(),
             pace: Arc::new(Pace::unknown()),
         }
     }
@@ -191,7 +189,12 @@ impl Statement {
         values: Option<&RecordBatch>,
     ) -> Result<Prepared, QueryError> {
         let (understood, placed) = self.understood(&ctx).await?;
-        let Some(values) = parameters::accept(values, &understood.parameters)? else {
+        // Rows are counted before anything is made of them: a few bytes may claim any number.
+        if !matches!(&understood.bound, Bound::Command(Command::Insert(_))) {
+            parameters::check_rows(values.map_or(0, RecordBatch::num_rows))?;
+        }
+        let charge = |bytes| ctx.charge_values(bytes);
+        let Some(values) = parameters::accept(values, &understood.parameters, charge)? else {
             let bound = understood.bound.clone();
             return match placed {
                 Some(placed) => Ok(query::prepared(ctx, bound, Some(placed))),
@@ -218,17 +221,11 @@ impl Statement {
         ctx: &Arc<QueryContext>,
         values: Option<&RecordBatch>,
     ) -> Option<Prepared> {
-        let values = values.filter(|_| self.pace.is_quick())?;
-        let understood = {
-            let kept = self.kept.lock();
-            let kept = kept.as_ref();
-            Arc::clone(
-                &kept
-                    .filter(|kept| kept.versions.are_those_of(ctx))?
-                    .understood,
-            )
-        };
-        let values = parameters::accept(Some(values), &understood.parameters).ok()??;
+        let values = values.filter(|values| self.pace.is_quick() && values.num_rows() == 1)?;
+        let kept = self.kept(&Versions::of(ctx))?;
+        let understood = &kept.understood;
+        let charge = |bytes| ctx.charge_values(bytes);
+        let values = parameters::accept(Some(values), &understood.parameters, charge).ok()??;
         let template = understood.template.get()?.as_ref()?;
         match template.takes(&values) {
             true => ahead::begin(ctx, template, values).ok(),
@@ -238,28 +235,63 @@ impl Statement {
 
     /// The state that a run may share with an earlier one of the same versions.
     pub(crate) fn state(&self, versions: &Versions) -> Option<Arc<SessionState>> {
-        let kept = self.kept.lock();
-        let kept = kept.as_ref().filter(|kept| kept.versions.are(versions))?;
+        let kept = self.kept(versions)?;
         kept.understood.template.get()?.as_ref()?.state().cloned()
+    }
+
+    /// What is kept of it, where that was made from `versions`.
+    fn kept(&self, versions: &Versions) -> Option<Arc<Kept>> {
+        let kept = self.kept.lock().upgrade()?;
+        kept.versions.are(versions).then_some(kept)
+    }
+
+    /// Has the session of `ctx` keep what it understood, if that can be kept, in place of what was kept before.
+    fn keep(&self, ctx: &QueryContext, understood: Arc<Understood>, placed: Option<Placed>) {
+        if !understood.keeps() {
+            return self.forget_for(Weak::new());
+        }
+        let kept = Arc::new(Kept {
+            versions: Versions::of(ctx),
+            understood,
+            placed: Mutex::new(placed),
+        });
+        let temporary = ctx.session.temporary();
+        temporary.plans().add(&kept);
+        // Tables that changed before it was added did not take it along.
+        if !Arc::ptr_eq(&temporary.all(), &ctx.temporary) {
+            temporary.plans().remove(&kept);
+        }
+        self.forget_for(Arc::downgrade(&kept));
+    }
+
+    fn forget_for(&self, next: Weak<Kept>) {
+        let kept = std::mem::replace(&mut *self.kept.lock(), next);
+        if let Some(kept) = kept.upgrade()
+            && let Some(session) = kept.versions.session.upgrade()
+        {
+            session.temporary().plans().remove(&kept);
+        }
     }
 
     async fn understood(
         &self,
         ctx: &Arc<QueryContext>,
     ) -> Result<(Arc<Understood>, Option<Placed>), QueryError> {
-        if let Some(kept) = self.kept.lock().as_mut()
-            && kept.versions.are_those_of(ctx)
-        {
-            return Ok((Arc::clone(&kept.understood), kept.placed.take()));
+        if let Some(kept) = self.kept(&Versions::of(ctx)) {
+            return Ok((Arc::clone(&kept.understood), kept.placed.lock().take()));
         }
-        let versions = Versions::of(ctx);
         let (bound, parameters) = bind::bind(ctx).await?;
         let understood = Arc::new(Understood::new(bound, parameters));
-        *self.kept.lock() = understood.keeps().then(|| Kept {
-            versions,
-            understood: Arc::clone(&understood),
-            placed: None,
-        });
+        self.keep(ctx, Arc::clone(&understood), None);
         Ok((understood, None))
     }
 }
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        self.forget_for(Weak::new());
+    }
+}
+
+#[cfg(test)]
+mod tests;

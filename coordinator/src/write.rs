@@ -7,7 +7,7 @@ use arrow::{
     compute::{CastOptions, cast_with_options},
     datatypes::SchemaRef,
 };
-use catalog::{FileWriter, TableWriter};
+use catalog::{FileWriter, TableName, TableWriter};
 use datafusion::{
     common::DataFusionError,
     execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation},
@@ -103,11 +103,11 @@ async fn write_partition(
 pub(crate) async fn to_memory(
     ctx: &Arc<QueryContext>,
     rows: &LogicalPlan,
-    table: &str,
+    table: &TableName,
     schema: &SchemaRef,
 ) -> Result<(Vec<RecordBatch>, MemoryReservation, u64), QueryError> {
     let placed = start(ctx, rows).await?;
-    let memory = ctx.session.temporary().reserve(table);
+    let memory = ctx.session.temporary().reserve(&table.table);
     let running = |e| QueryError::running(ctx.id(), e);
     let mut parts = JoinSet::new();
     for (number, mut partition) in partitions(ctx, &placed)?.into_iter().enumerate() {
@@ -146,9 +146,8 @@ pub(crate) async fn to_memory(
     for batch in &all {
         for (index, column) in batch.columns().iter().enumerate() {
             if !schema.field(index).is_nullable() && column.logical_null_count() > 0 {
-                let name = catalog::TableName::new(catalog::DEFAULT_SCHEMA, table);
                 return Err(catalog::CatalogError::NullInColumn {
-                    name,
+                    name: table.clone(),
                     column: field(index),
                 }
                 .into());

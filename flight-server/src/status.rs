@@ -19,12 +19,24 @@ pub(crate) fn from_query(error: &QueryError) -> Status {
         message.push_str("\nhint: ");
         message.push_str(hint);
     }
-    // Headers have a limit, and some clients drop the whole answer above 8 KiB.
-    if message.len() > 4_000 {
-        let end = (0..=4_000)
-            .rev()
-            .find(|at| message.is_char_boundary(*at))
-            .unwrap_or(0);
+    bounded(code, message)
+}
+
+/// Some clients drop an answer whole when its headers take more than 8 KiB.
+const ENCODED_BYTES_MAX: usize = 6_000;
+
+/// A status whose message may hold what a client sent or another library says: cut where it would not fit the headers.
+pub(crate) fn bounded(code: Code, mut message: String) -> Status {
+    let mut encoded_bytes = 0;
+    let end = message.char_indices().find(|(_, letter)| {
+        // A byte that is percent-encoded takes three; more of them are counted here than gRPC encodes.
+        encoded_bytes += match letter.is_ascii_alphanumeric() {
+            true => 1,
+            false => 3 * letter.len_utf8(),
+        };
+        encoded_bytes > ENCODED_BYTES_MAX
+    });
+    if let Some((end, _)) = end {
         message.truncate(end);
         message.push_str(" …");
     }
@@ -388,6 +400,7 @@ mod tests {
             (
                 AuthError::TooManyFailures {
                     address,
+                    of_user: true,
                     wait: std::time::Duration::from_secs(1),
                 },
                 Code::Unauthenticated,
@@ -423,9 +436,16 @@ mod tests {
             hint: Some("yes".into()),
         };
         assert_eq!(from_query(&error).message(), "no\nhint: yes");
-        let error = QueryError::Syntax {
-            detail: "ä".repeat(10_000),
-        };
-        assert!(from_query(&error).message().len() < 4_100);
+        for letter in ["ä", "x", " "] {
+            let error = QueryError::Syntax {
+                detail: letter.repeat(10_000),
+            };
+            let answer = from_query(&error).into_http::<()>();
+            let header_bytes = answer.headers()["grpc-message"].len();
+            assert!(
+                (1_900..6_100).contains(&header_bytes),
+                "{header_bytes} of {letter}"
+            );
+        }
     }
 }

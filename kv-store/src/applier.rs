@@ -10,8 +10,8 @@ use crate::{
     mutant::Mutant,
     mvcc::{changes::Change, gc},
     txn::{
-        Applied, Command, CommandError, EntryOutcome, Feed, apply, decode_entry, last_applied,
-        watermark,
+        Applied, Command, CommandError, EntryOutcome, Feed, LatestId, apply, decode_entry,
+        last_applied, watermark,
     },
     wal::{Entry, EntryId},
 };
@@ -65,6 +65,8 @@ pub struct Applier<E> {
     watermark: Version,
     /// As of `persisted`. Compactions go by this one: what they drop is gone for good.
     persisted_watermark: Version,
+    /// As of `last_applied`.
+    latest_id: LatestId,
     feed: Feed,
 }
 
@@ -89,6 +91,7 @@ impl<E: Engine> Applier<E> {
             persisted: None,
             watermark: watermark(&*snapshot)?,
             persisted_watermark: Version::MIN,
+            latest_id: LatestId::of(&*snapshot)?,
             feed: Feed::new(Version::end_of_entry(applied), feed_bytes_max),
             engine,
         };
@@ -119,7 +122,13 @@ impl<E: Engine> Applier<E> {
             let Applied {
                 outcomes,
                 changes: more,
-            } = apply(&*snapshot, &mut batch, entry.id, &commands)?;
+            } = apply(
+                &*snapshot,
+                &mut batch,
+                entry.id,
+                &commands,
+                &mut self.latest_id,
+            )?;
             changes.extend(more);
             done.push(AppliedEntry {
                 id: entry.id,
@@ -136,6 +145,7 @@ impl<E: Engine> Applier<E> {
         };
         self.watermark = watermark(&after)?;
         self.engine.write(&batch)?;
+        self.latest_id.written();
         self.last_applied = Some(last.id);
         self.feed
             .push(Version::end_of_entry(last.id.index), changes);

@@ -15,17 +15,20 @@ pub enum Mutant {
     CheckBeforeRegister,
     /// A new leader goes on with the conflict map it had when it led before.
     KeepConflictMap,
+    /// Outcomes are looked for in what is not written yet only, whatever ids were seen.
+    SkipOutcomeLookup,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::JoinSentRound,
         Self::AbortNotWritten,
         Self::PurgePastSync,
         Self::DropMarkerInCompaction,
         Self::CheckBeforeRegister,
         Self::KeepConflictMap,
+        Self::SkipOutcomeLookup,
     ];
 
     #[cfg(not(feature = "sim"))]

@@ -35,13 +35,15 @@ impl Host {
             .build_arc()?;
         let config = CoreConfig {
             kind: FUNCTION,
+            threads,
             environment,
             modules,
             rewrite: nan_safe,
         };
         let peers = Arc::new(Peers::default());
         Ok(Self {
-            core: Core::new(config, Arc::clone(&peers)),
+            core: Core::new(config, Arc::clone(&peers))
+                .context("cannot start the threads of tasks")?,
             peers,
             identity: Identity::generate()?,
         })

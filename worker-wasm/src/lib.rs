@@ -2,8 +2,8 @@
 //!
 //! Read in this order: [`abi`] is what a module and its host agree on; [`fragment`] the form of a plan piece; [`codegen`]
 //! turns it into a [`module`]; [`runtime`] compiles that for the processor and runs it over Arrow batches. [`lower`] finds
-//! the fragments of a DataFusion plan, and [`exec`] is the node that runs one there; `scan` is how it reads files,
-//! and [`functions`] mends what DataFusion computes wrongly.
+//! the fragments of a DataFusion plan, and [`exec`] is the node that runs one there; [`scan`] is how it reads
+//! files and tables in memory, and [`functions`] mends what DataFusion computes wrongly.
 //! [`rendezvous`] connects workers with each other, whatever lies between them, and a [`worker`] runs tasks of queries.
 
 pub mod abi;
@@ -16,7 +16,7 @@ pub mod lower;
 pub mod module;
 pub mod rendezvous;
 pub mod runtime;
-mod scan;
+pub mod scan;
 pub mod worker;
 
 pub use codegen::{CompileError, compile};

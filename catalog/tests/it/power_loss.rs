@@ -157,6 +157,7 @@ fn view(sql: &str) -> Relation {
     Relation::View(View {
         sql: sql.into(),
         default_schema: DEFAULT_SCHEMA.into(),
+        names_files: Some(true),
     })
 }
 

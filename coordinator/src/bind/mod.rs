@@ -12,14 +12,20 @@ use arrow::{
     array::RecordBatch,
     datatypes::{DataType, SchemaRef},
 };
-use datafusion::{logical_expr::LogicalPlan, sql::parser::Statement};
+use datafusion::{
+    common::{DataFusionError, tree_node::TreeNode},
+    logical_expr::{Expr, LogicalPlan},
+    sql::parser::Statement,
+};
 
 pub use self::substrait::{SubstraitPlan, SubstraitVersion};
-pub(crate) use self::{planned::table_schema, unplanned::urgent};
+pub(crate) use self::{
+    names::check_new_name, parse::parse, planned::table_schema, unplanned::urgent,
+};
 use crate::{
     QueryContext, QueryError,
     command::{Command, CreateTable, Insert},
-    insert, parameters,
+    insert, inspect, parameters,
     user_statement::UserStatement,
 };
 
@@ -138,7 +144,10 @@ async fn bind_statement(ctx: &QueryContext, mut statement: Statement) -> Result<
         }
         None => None,
     };
-    let plan = to_plan(ctx, statement).await;
+    let plan = match names::is_view(&statement) {
+        true => view_to_plan(ctx, statement).await,
+        false => to_plan(ctx, statement).await,
+    };
     let plan = match &source {
         Some(source) => plan.map_err(|e| insert::about_source(e, source))?,
         None => plan?,
@@ -154,19 +163,65 @@ async fn bind_statement(ctx: &QueryContext, mut statement: Statement) -> Result<
         }
         LogicalPlan::Copy(_) => Ok(Bound::Command(Command::Copy(Box::new(plan)))),
         LogicalPlan::Statement(statement) => planned::setting(statement).map(Bound::Command),
-        query => Ok(Bound::Query(query)),
+        query => {
+            refuse_explained_insert(&query)?;
+            refuse_shown_comparison(&query)?;
+            Ok(Bound::Query(query))
+        }
+    }
+}
+
+/// `EXPLAIN ANALYZE` runs what it explains, and DataFusion's INSERT writes past the catalog: into files of others.
+fn refuse_explained_insert(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let analyses = |node: &LogicalPlan| matches!(node, LogicalPlan::Analyze(_));
+    let writes = |node: &LogicalPlan| matches!(node, LogicalPlan::Dml(_));
+    match inspect::any_node(plan, analyses) && inspect::any_node(plan, writes) {
+        true => Err(QueryError::Unsupported {
+            what: "EXPLAIN ANALYZE of an INSERT".into(),
+            hint: Some("analyse the query that gives its rows"),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// DataFusion makes two EXISTS of `= ANY (SELECT ..)` and the like, which it can only filter by.
+fn refuse_shown_comparison(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let compares = |inner: &Expr| Ok(matches!(inner, Expr::SetComparison(_)));
+    let shows = |node: &LogicalPlan| {
+        let mut shown = node.expressions().into_iter();
+        !matches!(node, LogicalPlan::Filter(_))
+            && shown.any(|expression| expression.exists(compares).unwrap_or(true))
+    };
+    match inspect::any_node(plan, shows) {
+        true => Err(QueryError::Unsupported {
+            what: "ANY or ALL of a query outside of WHERE and HAVING".into(),
+            hint: Some("write it with IN, or with min or max of the query"),
+        }),
+        false => Ok(()),
     }
 }
 
 async fn to_plan(ctx: &QueryContext, statement: Statement) -> Result<LogicalPlan, QueryError> {
-    ctx.state
-        .statement_to_plan(statement)
-        .await
-        .map_err(|error| {
-            let error = QueryError::planning(ctx.id(), error);
-            match error {
-                QueryError::NotFound { what, hint: None } => names::missing_table(ctx, what),
-                other => other,
-            }
-        })
+    let planned = ctx.state.statement_to_plan(statement).await;
+    planned.map_err(|error| planning_error(ctx, error))
+}
+
+/// A stored view never means a temporary table, so its definition is not planned with one either.
+async fn view_to_plan(ctx: &QueryContext, statement: Statement) -> Result<LogicalPlan, QueryError> {
+    let state = ctx.session.state_for_stored(&ctx.state, &ctx.snapshot);
+    let planned = state.statement_to_plan(statement).await;
+    planned.map_err(|error| match names::missing_temporary(ctx, &error) {
+        true => QueryError::Unsupported {
+            what: "a temporary table in a view".into(),
+            hint: Some("a view is there for all sessions: make the table without TEMPORARY"),
+        },
+        false => planning_error(ctx, error),
+    })
+}
+
+fn planning_error(ctx: &QueryContext, error: DataFusionError) -> QueryError {
+    match QueryError::planning(ctx.id(), error) {
+        QueryError::NotFound { what, hint: None } => names::missing_table(ctx, what),
+        other => other,
+    }
 }

@@ -1,7 +1,10 @@
 //! What a name means in a session.
 
-use catalog::{CATALOG, DEFAULT_SCHEMA, TableName};
-use datafusion::common::{TableReference, utils::datafusion_strsim::normalized_levenshtein};
+use catalog::{CATALOG, DEFAULT_SCHEMA, TableName, external};
+use datafusion::{
+    common::{DataFusionError, TableReference, utils::datafusion_strsim::normalized_levenshtein},
+    sql::{parser::Statement, sqlparser::ast::Statement as SqlStatement},
+};
 
 use crate::{QueryContext, QueryError, names::Names};
 
@@ -34,6 +37,34 @@ pub(super) fn check_catalog(catalog: &str) -> Result<(), QueryError> {
         what: format!("catalog \"{catalog}\" does not exist"),
         hint: Some(format!("the only catalog is \"{CATALOG}\"")),
     })
+}
+
+/// Refuses a name for a new relation that would take the place of a file: where a relation is gone, or is not seen, such
+/// a name means the file again.
+pub(crate) fn check_new_name(name: &TableName) -> Result<(), QueryError> {
+    match external::looks_like_path(&name.table) {
+        true => Err(QueryError::Unsupported {
+            what: format!("\"{}\" as the name of a table or view", name.table),
+            hint: Some("names with a slash, or with an ending such as .csv, are those of files"),
+        }),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn is_view(statement: &Statement) -> bool {
+    matches!(statement, Statement::Statement(inner) if matches!(**inner, SqlStatement::CreateView(_)))
+}
+
+/// Whether what was not found is a temporary table's name.
+pub(super) fn missing_temporary(ctx: &QueryContext, error: &DataFusionError) -> bool {
+    let DataFusionError::Plan(text) = error.find_root() else {
+        return false;
+    };
+    let own = format!("table '{CATALOG}.{}.", ctx.session.schema());
+    let name = text
+        .strip_prefix(&own)
+        .and_then(|rest| rest.strip_suffix("' not found"));
+    name.is_some_and(|name| ctx.temporary.contains_key(name))
 }
 
 /// `table 'murre.public.lineitm' not found` -> `table "lineitm" does not exist`, with the nearest name as a hint.

@@ -18,7 +18,7 @@ use crate::{QueryError, QueryId, command::Command, parameters, redact};
 const NESTING_MAX: usize = 200;
 
 /// One statement and the number of its parameters, or why the text is not one.
-pub(super) fn parse(sql: &str) -> Result<(Statement, usize), QueryError> {
+pub(crate) fn parse(sql: &str) -> Result<(Statement, usize), QueryError> {
     // The parser's words quote the statement's.
     let hidden = |error: QueryError| match redact::holds_secrets(sql) {
         true => QueryError::Syntax {

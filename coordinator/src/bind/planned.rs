@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use catalog::{CatalogError, DEFAULT_SCHEMA};
+use catalog::{CatalogError, TableName};
 use datafusion::{
-    common::{DataFusionError, SchemaReference},
+    common::{DataFusionError, SchemaReference, TableReference},
     logical_expr::{
         self as expr, DdlStatement, DmlStatement, LogicalPlan, TableType, WriteOp, dml::InsertOp,
     },
     sql::unparser::expr_to_sql,
 };
 
-use super::names::{check_catalog, schema_name, stored_name};
+use super::names::{check_catalog, check_new_name, schema_name, stored_name};
 use crate::{
     QueryContext, QueryError,
     command::{Command, CreateTable, Insert, Target},
@@ -28,7 +28,7 @@ pub(super) fn definition(
             if !table.constraints.is_empty() {
                 return Err(unenforced());
             }
-            let name = stored_name(ctx, &table.name)?;
+            let name = new_name(ctx, &table.name)?;
             let declared = matches!(&*table.input, LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row);
             // Only the analyser settles the types of a UNION's columns.
             let input = ctx
@@ -67,7 +67,7 @@ pub(super) fn definition(
                 });
             }
             Ok(Command::CreateExternalTable {
-                name: stored_name(ctx, &table.name)?,
+                name: new_name(ctx, &table.name)?,
                 table: Box::new(table),
             })
         }
@@ -79,7 +79,7 @@ pub(super) fn definition(
                 });
             }
             Ok(Command::CreateView {
-                name: stored_name(ctx, &view.name)?,
+                name: new_name(ctx, &view.name)?,
                 or_replace: view.or_replace,
             })
         }
@@ -118,6 +118,13 @@ pub(super) fn definition(
     }
 }
 
+/// The full name of a relation to be made.
+fn new_name(ctx: &QueryContext, name: &TableReference) -> Result<TableName, QueryError> {
+    let name = stored_name(ctx, name)?;
+    check_new_name(&name)?;
+    Ok(name)
+}
+
 /// DataFusion's optimiser believes declared keys: one that does not hold gives wrong answers.
 fn unenforced() -> QueryError {
     QueryError::Unsupported {
@@ -139,11 +146,7 @@ pub(super) fn insert(ctx: &QueryContext, dml: DmlStatement) -> Result<Command, Q
     };
     let name = stored_name(ctx, &dml.table_name)?;
     let target = match dml.target.table_type() {
-        _ if name.schema == DEFAULT_SCHEMA
-            && ctx.session.temporary().get(&name.table).is_some() =>
-        {
-            Target::Temporary
-        }
+        _ if ctx.has_temporary(&name) => Target::Temporary,
         TableType::Base | TableType::Temporary => Target::Stored,
         TableType::View => {
             return Err(CatalogError::WrongKind {

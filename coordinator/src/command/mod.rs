@@ -211,7 +211,7 @@ async fn apply(ctx: &Arc<QueryContext>, command: &Command) -> Result<Outcome, Qu
             views,
             if_exists,
         } => {
-            let is_temporary = !views && name.schema == catalog::DEFAULT_SCHEMA;
+            let is_temporary = !views && ctx.has_temporary(name);
             if !(is_temporary && ctx.session.temporary().remove(&name.table)) {
                 store.drop_relation(name, *views, *if_exists).await?;
             }

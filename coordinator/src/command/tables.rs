@@ -68,7 +68,7 @@ impl CreateTable {
     }
 
     async fn run_temporary(&self, ctx: &Arc<QueryContext>) -> Result<Outcome, QueryError> {
-        if self.name.schema != catalog::DEFAULT_SCHEMA {
+        if self.name.schema != ctx.schema() {
             return Err(QueryError::Unsupported {
                 what: "a temporary table in a schema".into(),
                 hint: Some("leave the schema out of its name"),
@@ -94,7 +94,7 @@ impl CreateTable {
             .into());
         }
         let (batches, memory, count) = match &self.rows {
-            Some(rows) => write::to_memory(ctx, rows, table, &self.schema).await?,
+            Some(rows) => write::to_memory(ctx, rows, &self.name, &self.schema).await?,
             None => (Vec::new(), temporary.reserve(table), 0),
         };
         temporary.put(table, Arc::clone(&self.schema), batches, memory);
@@ -140,7 +140,8 @@ impl Insert {
             name: self.name.clone(),
         };
         let schema = Arc::clone(&temporary.get(table).ok_or_else(missing)?.schema);
-        let (batches, memory, count) = write::to_memory(ctx, &self.rows, table, &schema).await?;
+        let (batches, memory, count) =
+            write::to_memory(ctx, &self.rows, &self.name, &schema).await?;
         if self.overwrite {
             temporary.put(table, schema, batches, memory);
         } else if !temporary.append(table, batches, memory) {

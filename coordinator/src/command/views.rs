@@ -6,7 +6,7 @@ use catalog::{Relation, TableName, View};
 use datafusion::common::TableReference;
 
 use super::Outcome;
-use crate::{QueryContext, QueryError};
+use crate::{QueryContext, QueryError, bind};
 
 /// Stores the view once it can be planned, alone and in place of what it replaces.
 pub(super) async fn create(
@@ -18,6 +18,7 @@ pub(super) async fn create(
     let view = View {
         sql: ctx.sql.trim().trim_end_matches(';').to_owned(),
         default_schema,
+        names_files: Some(ctx.session.identity().admin),
     };
     if let Some(cycle) = find_cycle(ctx, name)? {
         let text = format!("view \"{name}\" would refer to itself through \"{cycle}\"");
@@ -40,10 +41,7 @@ fn find_cycle(ctx: &QueryContext, name: &TableName) -> Result<Option<TableName>,
     let mut texts = vec![(ctx.sql.clone(), default_schema, None)];
     let mut seen = Vec::new();
     while let Some((sql, default_schema, via)) = texts.pop() {
-        let statement = ctx
-            .state
-            .sql_to_statement(&sql, &ctx.state.config_options().sql_parser.dialect)
-            .map_err(planning)?;
+        let (statement, _) = bind::parse(&sql)?;
         // The statement's own target is among its references; it is not a use.
         let mut own = Some(via.clone().unwrap_or_else(|| name.clone()));
         for reference in ctx

@@ -1,5 +1,6 @@
 //! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
 
+mod numbers;
 mod scan;
 mod table;
 mod zones;
@@ -20,7 +21,7 @@ pub(crate) use self::{
     scan::{is_scan, narrowed},
     table::{TemporaryTable, is_table},
 };
-use crate::memory::ProcessPool;
+use crate::{kept::KeptPlans, memory::ProcessPool};
 
 /// Temporary tables by name, at one moment.
 pub(crate) type Tables = Arc<BTreeMap<String, Arc<TemporaryTable>>>;
@@ -30,6 +31,8 @@ pub(crate) type Tables = Arc<BTreeMap<String, Arc<TemporaryTable>>>;
 pub(crate) struct TemporaryTables {
     pool: Arc<dyn MemoryPool>,
     tables: RwLock<Tables>,
+    /// Made from these tables and no others.
+    plans: KeptPlans,
 }
 
 impl TemporaryTables {
@@ -37,7 +40,13 @@ impl TemporaryTables {
         Self {
             pool,
             tables: RwLock::default(),
+            plans: KeptPlans::default(),
         }
+    }
+
+    /// The session's plans that may be used again.
+    pub(crate) fn plans(&self) -> &KeptPlans {
+        &self.plans
     }
 
     /// The tables as of now.
@@ -92,6 +101,8 @@ impl TemporaryTables {
         let mut next = BTreeMap::clone(&tables);
         let result = change(&mut next);
         *tables = Arc::new(next);
+        drop(tables);
+        self.plans.clear();
         result
     }
 }

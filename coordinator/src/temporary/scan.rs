@@ -2,13 +2,16 @@
 //!
 //! DataFusion's own source of batches copies its list of them with all their columns whenever a plan is made or changed,
 //! and counts their bytes whenever somebody asks for statistics. Here a scan shares the table's list, and each batch knows
-//! its sizes.
+//! its sizes. A fragment asks for columns of numbers in fewer bits than the plan has; each batch keeps such copies, too.
+
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
-    datatypes::SchemaRef,
+    datatypes::{Schema, SchemaRef},
 };
 use datafusion::{
     common::{
@@ -17,18 +20,21 @@ use datafusion::{
     },
     datasource::source::{DataSource, DataSourceExec},
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{EquivalenceProperties, PhysicalExpr, projection::ProjectionExprs},
+    physical_expr::{
+        EquivalenceProperties, PhysicalExpr, expressions::Column, projection::ProjectionExprs,
+    },
     physical_plan::{
-        DisplayFormatType, ExecutionPlan, Partitioning,
-        coop::cooperative,
-        execution_plan::SchedulingType,
-        projection::{all_alias_free_columns, new_projections_for_columns},
-        stream::RecordBatchStreamAdapter,
+        DisplayFormatType, ExecutionPlan, Partitioning, coop::cooperative,
+        execution_plan::SchedulingType, stream::RecordBatchStreamAdapter,
     },
 };
 use futures::stream;
+use worker_wasm::scan::{Narrowed, narrow_type};
 
-use super::zones::{Zone, Zones};
+use super::{
+    numbers::schema_of,
+    zones::{Zone, Zones},
+};
 
 /// Some columns of some batches.
 #[derive(Debug, Clone)]
@@ -37,7 +43,7 @@ pub(super) struct Scan {
     partitions: Vec<Arc<[Arc<Zone>]>>,
     /// Positions in the table's schema.
     columns: Vec<usize>,
-    /// Theirs.
+    /// Theirs. A column with fewer bits than in the table is handed out in as few as its values fit.
     schema: SchemaRef,
     /// Rows of each partition at most.
     fetch: Option<usize>,
@@ -63,18 +69,28 @@ impl Scan {
         })
     }
 
-    fn batch(&self, zone: &Zone, rows: usize) -> Result<RecordBatch> {
-        let columns = self.columns.iter();
-        let columns = columns.map(|column| Arc::clone(zone.batch.column(*column)));
-        let all = zone.batch.num_rows();
-        let options = RecordBatchOptions::new().with_row_count(Some(all));
-        let schema = Arc::clone(&self.schema);
-        let batch = RecordBatch::try_new_with_options(schema, columns.collect(), &options)?;
-        Ok(if rows < all {
-            batch.slice(0, rows)
-        } else {
-            batch
-        })
+    /// The first `rows` rows. `given` is the schema of the batch before.
+    fn batch(&self, zone: &Zone, rows: usize, given: &mut SchemaRef) -> Result<RecordBatch> {
+        let is_part = rows < zone.batch.num_rows();
+        let columns = self.columns.iter().zip(self.schema.fields());
+        let columns = columns.map(|(index, field)| {
+            let column = zone.batch.column(*index);
+            let column = match column.data_type() == field.data_type() {
+                true => column,
+                false => zone.narrow(*index),
+            };
+            match is_part {
+                true => column.slice(0, rows),
+                false => Arc::clone(column),
+            }
+        });
+        let columns: Vec<_> = columns.collect();
+        *given = schema_of(given, &columns);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::clone(given);
+        Ok(RecordBatch::try_new_with_options(
+            schema, columns, &options,
+        )?)
     }
 }
 
@@ -129,12 +145,13 @@ impl DataSource for Scan {
         let zones = zones.ok_or_else(|| internal_datafusion_err!("no partition {partition}"))?;
         let scan = self.clone();
         let mut left = self.fetch.unwrap_or(usize::MAX);
+        let mut given = Arc::clone(&self.schema);
         let batches = (0..zones.len()).map_while(move |index| {
             let zone = &zones[index];
             let rows = zone.batch.num_rows().min(left);
             let is_wanted = left > 0;
             left -= rows;
-            is_wanted.then(|| scan.batch(zone, rows))
+            is_wanted.then(|| scan.batch(zone, rows, &mut given))
         });
         let rows = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(batches));
         Ok(Box::pin(cooperative(rows)))
@@ -199,125 +216,37 @@ impl DataSource for Scan {
         self.fetch
     }
 
-    /// Columns alone, under their own names.
+    /// Columns alone, under their own names, and narrowed ones.
     fn try_swapping_with_projection(
         &self,
         projection: &ProjectionExprs,
     ) -> Result<Option<Arc<dyn DataSource>>> {
-        let exprs: Vec<_> = projection.iter().cloned().collect();
-        if !all_alias_free_columns(&exprs) {
+        let columns = projection.iter().map(|projected| {
+            let narrowed = projected.expr.downcast_ref::<Narrowed>();
+            let expr = narrowed.map_or(&projected.expr, Narrowed::input);
+            let column = expr.downcast_ref::<Column>()?;
+            let is_own = column.name() == projected.alias;
+            is_own.then(|| (column.index(), narrowed.is_some()))
+        });
+        let Some(columns) = columns.collect::<Option<Vec<_>>>() else {
             return Ok(None);
-        }
-        let places: Vec<_> = (0..self.columns.len()).collect();
-        let places = new_projections_for_columns(&exprs, &places);
+        };
+        let fields = columns.iter().map(|(place, is_narrowed)| {
+            let field = self.schema.field(*place);
+            match narrow_type(field.data_type()) {
+                Some(narrow) if *is_narrowed => field.clone().with_data_type(narrow),
+                _ => field.clone(),
+            }
+        });
+        let fields: Vec<_> = fields.collect();
+        let metadata = self.schema.metadata().clone();
         Ok(Some(Arc::new(Self {
-            schema: project_schema(&self.schema, Some(&places))?,
-            columns: places.iter().map(|place| self.columns[*place]).collect(),
+            schema: Arc::new(Schema::new_with_metadata(fields, metadata)),
+            columns: columns
+                .iter()
+                .map(|(place, _)| self.columns[*place])
+                .collect(),
             ..self.clone()
         })))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::{
-        array::{ArrayRef, AsArray, Int64Array, StringArray},
-        datatypes::{DataType, Field, Int64Type, Schema},
-    };
-    use datafusion::{
-        logical_expr::Operator,
-        physical_expr::{
-            expressions::{BinaryExpr, lit},
-            projection::ProjectionExpr,
-        },
-    };
-    use futures::TryStreamExt;
-
-    use super::*;
-
-    fn zone(schema: &SchemaRef, keys: Vec<Option<i64>>) -> Arc<Zone> {
-        let names: ArrayRef = Arc::new(StringArray::from(vec!["a"; keys.len()]));
-        let keys: ArrayRef = Arc::new(Int64Array::from(keys));
-        let batch = RecordBatch::try_new(Arc::clone(schema), vec![names, keys]);
-        Zone::new(batch.unwrap())
-    }
-
-    fn scan() -> Scan {
-        let fields = [("name", DataType::Utf8), ("key", DataType::Int64)];
-        let fields = fields.map(|(name, ty)| Field::new(name, ty, true));
-        let schema = Arc::new(Schema::new(fields.to_vec()));
-        let first = [vec![Some(1), None], vec![Some(3)]];
-        let first: Vec<_> = first.map(|keys| zone(&schema, keys)).into();
-        let second = vec![zone(&schema, vec![Some(4), None, None])];
-        let partitions = vec![first.into(), second.into()];
-        Scan::new(partitions, &schema, Some(&vec![1, 0]), true).unwrap()
-    }
-
-    async fn keys(source: &dyn DataSource, partition: usize) -> Vec<Option<i64>> {
-        let rows = source.open(partition, Arc::default()).unwrap();
-        let batches: Vec<_> = rows.try_collect().await.unwrap();
-        let keys = batches.iter().flat_map(|batch| {
-            let keys = batch.column(0).as_primitive::<Int64Type>();
-            keys.iter().collect::<Vec<_>>()
-        });
-        keys.collect()
-    }
-
-    #[tokio::test]
-    async fn a_scan_gives_the_rows_and_columns_asked_for() {
-        let scan = scan();
-        assert_eq!(keys(&scan, 0).await, [Some(1), None, Some(3)]);
-        assert_eq!(keys(&scan, 1).await, [Some(4), None, None]);
-        assert!(scan.open(2, Arc::default()).is_err());
-        for (fetch, rows) in [(0, 0), (1, 1), (2, 2), (9, 3)] {
-            let few = scan.with_fetch(Some(fetch)).unwrap();
-            assert_eq!(keys(few.as_ref(), 0).await.len(), rows);
-        }
-        let project = |name: &str, alias: &str| {
-            let column = datafusion::physical_expr::expressions::col(name, &scan.schema);
-            let exprs = vec![ProjectionExpr {
-                expr: column.unwrap(),
-                alias: alias.to_owned(),
-            }];
-            scan.try_swapping_with_projection(&exprs.into()).unwrap()
-        };
-        let one = project("key", "key").unwrap();
-        assert_eq!(keys(one.as_ref(), 1).await, [Some(4), None, None]);
-        assert_eq!(one.eq_properties().schema().fields().len(), 1);
-        assert!(project("key", "other").is_none());
-    }
-
-    #[test]
-    fn a_scan_knows_how_many_rows_and_nulls_there_are() {
-        let scan = scan();
-        for (partition, rows, nulls) in [(None, 6, 3), (Some(0), 3, 1), (Some(1), 3, 2)] {
-            let statistics = scan.partition_statistics(partition).unwrap();
-            assert_eq!(statistics.num_rows, Precision::Exact(rows));
-            let known = statistics.column_statistics.iter();
-            let known: Vec<_> = known.map(|column| column.null_count).collect();
-            assert_eq!(known, [Precision::Exact(nulls), Precision::Exact(0)]);
-            assert!(statistics.total_byte_size.get_value().unwrap() > &0);
-        }
-    }
-
-    #[test]
-    fn a_scan_is_narrowed_to_one_batch_or_not_at_all() {
-        let scan = scan();
-        let schema = Arc::clone(&scan.schema);
-        let plan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(scan);
-        assert!(is_scan(&plan));
-        let narrowed = |op: Operator, key: i64| {
-            let column = datafusion::physical_expr::expressions::col("key", &schema).unwrap();
-            let filter = BinaryExpr::new(column, op, lit(key));
-            let plan = narrowed(&plan, &(Arc::new(filter) as _))?;
-            let zones = &scan_of(&plan).unwrap().partitions;
-            assert_eq!(zones.len(), 1);
-            Some(zones[0].len())
-        };
-        assert_eq!(narrowed(Operator::Eq, 3), Some(1));
-        assert_eq!(narrowed(Operator::Gt, 3), Some(1));
-        assert_eq!(narrowed(Operator::Eq, 5), Some(0));
-        assert_eq!(narrowed(Operator::Lt, 4), None);
-        assert_eq!(narrowed(Operator::NotEq, 9), None);
     }
 }

@@ -23,8 +23,6 @@ use super::{
 pub(crate) struct TemporaryTable {
     pub(crate) schema: SchemaRef,
     zones: Arc<[Arc<Zone>]>,
-    /// One for each statement that added rows; the memory is given back when the last version using it goes.
-    memory: Vec<Arc<MemoryReservation>>,
 }
 
 impl TemporaryTable {
@@ -35,23 +33,16 @@ impl TemporaryTable {
     ) -> Self {
         Self {
             schema,
-            zones: batches.into_iter().map(Zone::new).collect(),
-            memory: vec![Arc::new(memory)],
+            zones: Zone::all(batches, memory).collect(),
         }
     }
 
     /// The next version, with more rows.
     pub(super) fn with_rows(&self, batches: Vec<RecordBatch>, memory: MemoryReservation) -> Self {
-        let added = batches.into_iter().map(Zone::new);
+        let added = Zone::all(batches, memory);
         Self {
             schema: Arc::clone(&self.schema),
             zones: self.zones.iter().cloned().chain(added).collect(),
-            memory: self
-                .memory
-                .iter()
-                .cloned()
-                .chain([Arc::new(memory)])
-                .collect(),
         }
     }
 

@@ -15,11 +15,14 @@ use arrow::{
 };
 use datafusion::{
     common::{Column, Result, ScalarValue, pruning::PruningStatistics},
+    execution::memory_pool::MemoryReservation,
     functions_aggregate::min_max::{MaxAccumulator, MinAccumulator},
     logical_expr::Accumulator,
     physical_expr::PhysicalExpr,
     physical_optimizer::pruning::PruningPredicate,
 };
+
+use super::numbers;
 
 /// A batch of a table.
 #[derive(Debug)]
@@ -28,6 +31,10 @@ pub(super) struct Zone {
     /// By column.
     bounds: Vec<OnceLock<Bounds>>,
     sizes: Vec<OnceLock<Size>>,
+    /// Copies that have been asked for; none where there is none, or no memory for it.
+    narrow: Vec<OnceLock<Option<ArrayRef>>>,
+    /// Of all batches that came with the same statement, and of their copies: given back when the last of them goes.
+    memory: Arc<MemoryReservation>,
 }
 
 /// What statistics say of a column.
@@ -45,13 +52,33 @@ struct Bounds {
 }
 
 impl Zone {
-    pub(super) fn new(batch: RecordBatch) -> Arc<Self> {
-        let columns = batch.num_columns();
-        Arc::new(Self {
-            batch,
-            bounds: (0..columns).map(|_| OnceLock::new()).collect(),
-            sizes: vec![OnceLock::new(); columns],
+    /// What a statement added, charged to `memory`.
+    pub(super) fn all(
+        batches: Vec<RecordBatch>,
+        memory: MemoryReservation,
+    ) -> impl Iterator<Item = Arc<Self>> {
+        let memory = Arc::new(memory);
+        batches.into_iter().map(move |batch| {
+            let columns = batch.num_columns();
+            Arc::new(Self {
+                batch,
+                bounds: (0..columns).map(|_| OnceLock::new()).collect(),
+                sizes: vec![OnceLock::new(); columns],
+                narrow: vec![OnceLock::new(); columns],
+                memory: Arc::clone(&memory),
+            })
         })
+    }
+
+    /// A column in as few bits as its numbers fit; as it is where that is not fewer, or memory is short. The copy stays.
+    pub(super) fn narrow(&self, column: usize) -> &ArrayRef {
+        let wide = self.batch.column(column);
+        let narrow = self.narrow[column].get_or_init(|| {
+            let narrow = numbers::narrowed(wide)?;
+            let charged = self.memory.try_grow(narrow.get_array_memory_size());
+            charged.is_ok().then_some(narrow)
+        });
+        narrow.as_ref().unwrap_or(wide)
     }
 
     pub(super) fn size(&self, column: usize) -> Size {
@@ -168,9 +195,10 @@ impl PruningStatistics for Zones<'_> {
 #[cfg(test)]
 mod tests {
     use arrow::{
-        array::{Float64Array, Int64Array, StringArray},
+        array::{Float64Array, Int32Array, Int64Array, StringArray},
         datatypes::{Field, Schema},
     };
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool};
 
     use super::*;
 
@@ -186,7 +214,17 @@ mod tests {
             .map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = columns.into_iter().map(|(_, values)| values).collect();
-        Zone::new(RecordBatch::try_new(schema, columns).unwrap())
+        let batch = RecordBatch::try_new(schema, columns).unwrap();
+        one(batch, &pool(usize::MAX))
+    }
+
+    fn pool(limit: usize) -> Arc<dyn MemoryPool> {
+        Arc::new(GreedyMemoryPool::new(limit))
+    }
+
+    fn one(batch: RecordBatch, pool: &Arc<dyn MemoryPool>) -> Arc<Zone> {
+        let memory = MemoryConsumer::new("t").register(pool);
+        Zone::all(vec![batch], memory).next().unwrap()
     }
 
     #[test]
@@ -225,5 +263,26 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_narrow_copy_is_made_once_and_charged_as_long_as_its_batch_is_there() {
+        let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let large: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 2, 3]));
+        let columns = [("key", keys), ("large", large)];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let pool = pool(usize::MAX);
+        let zone = one(batch.clone(), &pool);
+        let narrow = Arc::clone(zone.narrow(0));
+        assert_eq!(narrow.as_ref(), &Int32Array::from(vec![1, 2, 3]));
+        assert_eq!(pool.reserved(), narrow.get_array_memory_size());
+        assert!(Arc::ptr_eq(zone.narrow(0), &narrow));
+        assert!(Arc::ptr_eq(zone.narrow(1), batch.column(1)));
+        assert_eq!(pool.reserved(), narrow.get_array_memory_size());
+        drop(zone);
+        assert_eq!(pool.reserved(), 0);
+        // Without memory for the copy the column is taken as it is.
+        let zone = one(batch.clone(), &self::pool(1));
+        assert!(Arc::ptr_eq(zone.narrow(0), batch.column(0)));
     }
 }

@@ -23,6 +23,7 @@ use datafusion_distributed::{
 use futures::{StreamExt, stream::BoxStream};
 use http::HeaderMap;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use worker_wasm::{
     exec::{FragmentCodec, StopSignal, link_filters},
@@ -44,19 +45,24 @@ pub(super) fn session(
     modules: Arc<QueryModules>,
 ) -> SessionConfig {
     let codec = Arc::new(FragmentCodec::new(modules));
-    let held = TasksHeld::default();
+    let (held, ended) = (TasksHeld::default(), CancellationToken::new());
     let tasks = TaskSessions {
         state: SessionState::clone(&ctx.state),
         config: config.clone(),
         codec: Arc::clone(&codec),
         held: held.clone(),
+        ended: ended.clone(),
     };
     let environment: RuntimeEnv = ctx.engine.environment(&ctx.pool);
     let worker = Worker::from_session_builder(tasks).with_runtime_env(Arc::new(environment));
     config
         .with_distributed_user_codec_arc(codec)
         .with_distributed_local_worker_context(worker.to_local_worker_context(url()))
-        .with_distributed_channel_resolver(Embedded(Arc::new(Run { worker, held })))
+        .with_distributed_channel_resolver(Embedded(Arc::new(Run {
+            worker,
+            held,
+            ended,
+        })))
 }
 
 /// What the tasks of a query see: what its first stage sees.
@@ -67,6 +73,8 @@ struct TaskSessions {
     config: SessionConfig,
     codec: Arc<FragmentCodec>,
     held: TasksHeld,
+    /// All tasks end with the run.
+    ended: CancellationToken,
 }
 
 #[async_trait]
@@ -76,7 +84,7 @@ impl WorkerSessionBuilder for TaskSessions {
         // The extensions there say which task it is.
         let config = builder.config().get_or_insert_default();
         *config.options_mut() = self.config.options().as_ref().clone();
-        self.held.count(config);
+        self.held.count(config, self.ended.clone());
         if let Some(stop) = self.config.get_extension::<StopSignal>() {
             config.set_extension(stop);
         }
@@ -115,14 +123,16 @@ struct Embedded(Arc<Run>);
 struct Run {
     worker: Worker,
     held: TasksHeld,
+    ended: CancellationToken,
 }
 
 impl Drop for Run {
     /// The worker's tasks have not ended, or it has not let go of them: without this it would never be freed.
     fn drop(&mut self) {
+        self.ended.cancel();
         let (worker, held) = (self.worker.clone(), self.held.clone());
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { let_go(&worker, &held, || 0).await });
+            runtime.spawn(async move { let_go(&worker, &held).await });
         }
     }
 }

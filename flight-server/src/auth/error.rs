@@ -12,8 +12,13 @@ pub(crate) enum AuthError {
     Malformed { detail: &'static str },
     #[error("user name or password is wrong")]
     WrongPassword,
-    #[error("too many failed attempts for this user from {address}; wait {} s", wait.as_secs() + 1)]
-    TooManyFailures { address: IpAddr, wait: Duration },
+    /// Of the user from this address, or of all names tried from it.
+    #[error("too many failed attempts{} from {address}; wait {} s", if *of_user { " for this user" } else { "" }, wait.as_secs() + 1)]
+    TooManyFailures {
+        address: IpAddr,
+        of_user: bool,
+        wait: Duration,
+    },
     /// The signature does not fit, or the text is no token of any kind that is accepted.
     #[error("the token is not valid here")]
     UnknownToken,

@@ -2,6 +2,8 @@
 //!
 //! The first few failures are free; then each one doubles the wait, up to five minutes, in which further attempts are
 //! refused without looking at the password. A lock-out is one of the pair: an attacker elsewhere cannot lock a user out.
+//! Of an address's failures one is forgiven every [`FORGIVEN_EVERY`]: a program that goes on with an old password must not
+//! add up to a lock-out of all its neighbours, and whoever tries many names is held to that rate.
 //! Units: an address is one IPv4 address or one IPv6 /64, which is what one machine usually has.
 //! Invariant: at most [`ENTRIES_MAX`] counts are kept; the one that failed longest ago goes first.
 
@@ -18,6 +20,7 @@ use super::AuthError;
 const ENTRIES_MAX: usize = 10_000;
 const FREE_FOR_USER: u32 = 5;
 const FREE_FOR_ADDRESS: u32 = 50;
+const FORGIVEN_EVERY: Duration = Duration::from_secs(30);
 const WAIT_MIN: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(300);
 /// A count is forgotten this long after its last failure.
@@ -54,7 +57,12 @@ impl Failures {
             if let Some(wait) = until.and_then(|until| until.checked_duration_since(now))
                 && !wait.is_zero()
             {
-                return Err(AuthError::TooManyFailures { address, wait });
+                let of_user = key.0.is_some();
+                return Err(AuthError::TooManyFailures {
+                    address,
+                    of_user,
+                    wait,
+                });
             }
         }
         Ok(())
@@ -63,6 +71,7 @@ impl Failures {
     pub(super) fn failed(&self, user: &str, address: IpAddr, now: Instant) {
         let mut counts = self.0.lock();
         for (key, _) in keys(user, address) {
+            let is_address = key.0.is_none();
             if counts.len() >= ENTRIES_MAX && !counts.contains_key(&key) {
                 make_room(&mut counts, now);
             }
@@ -70,8 +79,14 @@ impl Failures {
                 failures: 0,
                 last: now,
             });
-            if now.saturating_duration_since(count.last) > FORGOTTEN_AFTER {
+            let since = now.saturating_duration_since(count.last);
+            if since > FORGOTTEN_AFTER {
                 count.failures = 0;
+            }
+            if is_address {
+                let forgiven = since.as_secs() / FORGIVEN_EVERY.as_secs();
+                let forgiven = u32::try_from(forgiven).unwrap_or(u32::MAX);
+                count.failures = count.failures.saturating_sub(forgiven);
             }
             count.failures = count.failures.saturating_add(1);
             count.last = now;
@@ -160,6 +175,34 @@ mod tests {
         }
         assert!(failures.check("ada", address("fd00::2"), now).is_err());
         assert!(failures.check("ada", address("fd00:0:0:1::2"), now).is_ok());
+    }
+
+    #[test]
+    fn an_old_password_somewhere_does_not_lock_its_address_out() {
+        let (failures, at) = (Failures::default(), address("10.0.0.1"));
+        let mut now = Instant::now();
+        for _ in 0..10_000 {
+            now += Duration::from_secs(60);
+            if failures.check("cron", at, now).is_ok() {
+                failures.failed("cron", at, now);
+            }
+            assert!(failures.check("bob", at, now).is_ok());
+        }
+        // Whoever tries names as fast as it goes is held to the rate.
+        let mut tried = 0;
+        for second in 0..3600u64 {
+            let name = format!("guess{second}");
+            let then = now + Duration::from_secs(second);
+            if failures.check(&name, at, then).is_ok() {
+                failures.failed(&name, at, then);
+                tried += 1;
+            }
+        }
+        assert!((50..200).contains(&tried), "{tried}");
+        let error = failures.check("bob", at, now + Duration::from_secs(3600));
+        if let Err(error) = error {
+            assert!(!error.to_string().contains("this user"), "{error}");
+        }
     }
 
     #[test]

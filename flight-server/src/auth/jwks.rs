@@ -1,7 +1,8 @@
 //! The public keys of a token issuer: fetched, kept, and fetched again when a token names one that is not known.
 //!
 //! Anybody can send a token with a made-up key id, so that alone causes at most one fetch in [`FETCH_EVERY`]. Keys that
-//! cannot be fetched again stay in use: an issuer that is down must not lock everybody out.
+//! cannot be fetched again stay in use: an issuer that is down must not lock everybody out, nor one that is silent keep
+//! everybody waiting. So known keys are asked for again beside the calls that use them.
 //! Shape: a JSON Web Key Set (RFC 7517) of at most [`BYTES_MAX`] bytes, over HTTPS or from a file. Keys that are for
 //! encryption, secret, or of an unknown kind are skipped.
 
@@ -73,7 +74,7 @@ pub(super) struct Keys {
     client: reqwest::Client,
     known: RwLock<Known>,
     /// One fetch at a time.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -117,27 +118,27 @@ impl Known {
 }
 
 impl Keys {
-    pub(super) fn open(source: KeysSource) -> anyhow::Result<Self> {
+    pub(super) fn open(source: KeysSource) -> anyhow::Result<Arc<Self>> {
         let client = reqwest::Client::builder()
             .timeout(FETCH_MAX)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("cannot make an HTTPS client")?;
-        Ok(Self {
+        Ok(Arc::new(Self {
             source,
             client,
             known: RwLock::default(),
-            fetching: tokio::sync::Mutex::default(),
-        })
+            fetching: Arc::default(),
+        }))
     }
 
-    pub(super) async fn find(&self, id: Option<&str>) -> Result<Arc<Key>, AuthError> {
-        if let Some(key) = self.fresh(id) {
+    pub(super) async fn find(self: &Arc<Self>, id: Option<&str>) -> Result<Arc<Key>, AuthError> {
+        if let Some(key) = self.known(id) {
             return Ok(key);
         }
         let _one = self.fetching.lock().await;
         // Somebody else may have fetched meanwhile.
-        if let Some(key) = self.fresh(id) {
+        if let Some(key) = self.known(id) {
             return Ok(key);
         }
         if self.known.read().may_fetch() {
@@ -153,9 +154,21 @@ impl Keys {
         }
     }
 
-    fn fresh(&self, id: Option<&str>) -> Option<Arc<Key>> {
+    /// A key that is there; where all of them are old, they are on their way again.
+    fn known(self: &Arc<Self>, id: Option<&str>) -> Option<Arc<Key>> {
         let known = self.known.read();
-        known.find(id).filter(|_| known.is_fresh())
+        let key = known.find(id)?;
+        if !known.is_fresh()
+            && known.may_fetch()
+            && let Ok(one) = Arc::clone(&self.fetching).try_lock_owned()
+        {
+            let keys = Arc::clone(self);
+            tokio::spawn(async move {
+                keys.refresh().await;
+                drop(one);
+            });
+        }
+        Some(key)
     }
 
     async fn refresh(&self) {
@@ -250,6 +263,9 @@ fn usable(jwk: Jwk) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     const SET: &str = r#"{"keys": [
@@ -316,5 +332,29 @@ mod tests {
         );
         let unknown = keys.find(Some("other")).await;
         assert!(matches!(unknown, Err(AuthError::RefusedToken { .. })));
+    }
+
+    #[tokio::test]
+    async fn old_keys_are_used_while_a_silent_issuer_is_asked_and_withdrawn_ones_end() {
+        // It takes connections, and says nothing until it is told to.
+        let issuer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys", issuer.local_addr().unwrap());
+        let keys = Keys::open(KeysSource::parse(&url).unwrap()).unwrap();
+        {
+            let mut known = keys.known.write();
+            known.keys = read_set(SET.as_bytes()).unwrap();
+            known.fetched = Some(Instant::now() - FRESH_FOR);
+        }
+        let found = keys.find(Some("ed"));
+        found.now_or_never().expect("nobody waits").unwrap();
+        let (mut asked, _) = issuer.accept().await.unwrap();
+        keys.find(Some("ed"))
+            .now_or_never()
+            .expect("still")
+            .unwrap();
+        let none = b"HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{\"keys\": []}";
+        asked.write_all(none).await.unwrap();
+        let _ended = keys.fetching.lock().await;
+        assert!(keys.known.read().keys.is_empty());
     }
 }

@@ -6,7 +6,7 @@
 //! Expiry, issuer and audience are checked on every call; the name is a claim, `sub` unless set otherwise.
 //! Source: RFC 7519, RFC 8725 (best practices), RFC 7517 for the keys.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct JwtConfig {
 #[derive(Debug)]
 pub(super) struct Jwt {
     config: JwtConfig,
-    keys: Keys,
+    keys: Arc<Keys>,
 }
 
 impl Jwt {

@@ -142,6 +142,7 @@ impl Authenticator {
     fn of_user(&self, user: &User) -> Identity {
         Identity {
             name: Some(user.name.clone()),
+            user: user.id.clone(),
             admin: user.admin || self.config.admins.contains(&user.name),
         }
     }
@@ -151,6 +152,7 @@ impl Authenticator {
             Some(user) => self.of_user(&user),
             None => Identity {
                 name: Some(name.to_owned()),
+                user: None,
                 admin: self.config.admins.contains(name),
             },
         }

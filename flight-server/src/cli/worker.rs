@@ -80,12 +80,14 @@ pub async fn run(args: WorkerArgs) -> anyhow::Result<()> {
     let modules = open_fragments(threads, None, 0).context("this machine cannot run fragments")?;
     let config = CoreConfig {
         kind: "process",
+        threads,
         environment: environment(&args)?,
         modules,
         rewrite: nan_safe,
     };
     let peers = Arc::new(Peers::default());
-    let core = Core::new(config, Arc::clone(&peers));
+    let core =
+        Core::new(config, Arc::clone(&peers)).context("cannot start the threads of tasks")?;
     let host = HostConfig {
         rendezvous: args.coordinator.clone(),
         join,

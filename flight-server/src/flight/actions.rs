@@ -9,9 +9,10 @@ use arrow_flight::{
     },
 };
 use prost::{Message, bytes::Bytes};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{cancel, prepared, service::Shared, session_options, statement::Caller, substrait};
+use crate::status;
 
 const CANCEL_RESULT_TYPE_URL: &str =
     "type.googleapis.com/arrow.flight.protocol.sql.ActionCancelQueryResult";
@@ -120,9 +121,10 @@ pub(super) async fn run(
                 "transactions are not supported\nhint: every statement commits by itself",
             ))
         }
-        other => Err(Status::unimplemented(format!(
-            "the action \"{other}\" is not supported"
-        ))),
+        other => Err(status::bounded(
+            Code::Unimplemented,
+            format!("the action \"{other}\" is not supported"),
+        )),
     }
 }
 
@@ -152,8 +154,11 @@ fn wrapped<M: ProstMessageExt>(action: &Action) -> Result<M, Status> {
 }
 
 fn refused(action: &Action, why: &str) -> Status {
-    Status::invalid_argument(format!(
-        "the request of the action \"{}\" cannot be decoded: {why}",
-        action.r#type
-    ))
+    status::bounded(
+        Code::InvalidArgument,
+        format!(
+            "the request of the action \"{}\" cannot be decoded: {why}",
+            action.r#type
+        ),
+    )
 }

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arrow_flight::{Action, Ticket, flight_service_server::FlightServiceServer};
@@ -45,6 +45,10 @@ const DO_ACTION: &str = "/arrow.flight.protocol.FlightService/DoAction";
 const TICKET_BYTES_MAX: usize = 64 << 10;
 /// What somebody who is not known may send.
 const UNKNOWN_BYTES_MAX: usize = 64 << 10;
+/// How long they may take for it.
+const UNKNOWN_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the rest of a request that is refused is waited for.
+const HEAR_OUT: Duration = Duration::from_secs(1);
 /// Largest message a client may send.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
@@ -163,6 +167,7 @@ impl Front {
             Ok(known) => known,
             Err(status) => {
                 metrics::refused(status.code());
+                hear_out(request).await;
                 return status.into_http().map(AnswerBody::Other);
             }
         };
@@ -191,14 +196,18 @@ impl Front {
         connection: &ConnectionSession,
     ) -> Response<AnswerBody> {
         if matches!(error, AuthError::Missing) && request.uri().path() == DO_ACTION {
-            let action: Result<Action, _> = read(request, "the action", UNKNOWN_BYTES_MAX).await;
+            let action = read::<Action>(request, "the action", UNKNOWN_BYTES_MAX);
+            let action = tokio::time::timeout(UNKNOWN_PATIENCE, action).await;
             let handle = action
                 .ok()
+                .and_then(Result::ok)
                 .and_then(|action| actions::handle_to_close(&action));
             if handle.is_some_and(|handle| self.shared.handles.close_nobodys(&handle)) {
                 metrics::request("DoAction", Code::Ok);
                 return Status::ok("").into_http().map(AnswerBody::Other);
             }
+        } else {
+            hear_out(request).await;
         }
         refuse(error, connection)
     }
@@ -215,6 +224,13 @@ impl Front {
             Err(never) => match never {},
         }
     }
+}
+
+/// Some clients that still send when they are answered report a broken stream instead of the answer.
+async fn hear_out(request: Request<Incoming>) {
+    let rest = Limited::new(request.into_body(), UNKNOWN_BYTES_MAX);
+    // What it was does not matter any more, nor whether it has ended.
+    drop(tokio::time::timeout(HEAR_OUT, rest.collect()).await);
 }
 
 fn refuse(error: &AuthError, connection: &ConnectionSession) -> Response<AnswerBody> {
@@ -288,7 +304,12 @@ async fn read<M: Message + Default>(
     what: &str,
     bytes_max: usize,
 ) -> Result<M, Status> {
-    let refused = |why: String| Status::invalid_argument(format!("{what} cannot be read: {why}"));
+    let refused = |why: String| {
+        status::bounded(
+            Code::InvalidArgument,
+            format!("{what} cannot be read: {why}"),
+        )
+    };
     let body = Limited::new(request.into_body(), bytes_max).collect().await;
     let bytes = body.map_err(|e| refused(e.to_string()))?.to_bytes();
     let Some((&[compressed, a, b, c, d], message)) = bytes.split_first_chunk::<5>() else {

@@ -40,6 +40,10 @@ impl Handles {
         }
     }
 
+    pub(super) fn limits(&self) -> &FlightLimits {
+        &self.limits
+    }
+
     pub(super) fn insert(&self, handle: Handle) -> Result<Uuid, Status> {
         let mut by_id = self.by_id.lock();
         let own = by_id

@@ -8,7 +8,7 @@ use catalog::CATALOG;
 use coordinator::{IfExists, IngestTarget};
 use datafusion::common::DataFusionError;
 use futures::StreamExt;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     put::PutRows,
@@ -49,9 +49,10 @@ fn target(command: CommandStatementIngest) -> Result<IngestTarget, Status> {
         return Err(Status::invalid_argument("the ingest names no table"));
     }
     if let Some(other) = given(command.catalog).filter(|name| name != CATALOG) {
-        return Err(Status::not_found(format!(
-            "catalog \"{other}\" does not exist\nhint: the only catalog is \"{CATALOG}\""
-        )));
+        return Err(status::bounded(
+            Code::NotFound,
+            format!("catalog \"{other}\" does not exist\nhint: the only catalog is \"{CATALOG}\""),
+        ));
     }
     let unclear = |what: &str| Status::invalid_argument(format!("the ingest does not say {what}"));
     let options = command

@@ -12,7 +12,7 @@ pub struct FlightLimits {
     /// A ticket, with the answer of a command or the plan of a query. A query that was begun ahead of its ticket's use is
     /// stopped much sooner, and begins again when the ticket is used.
     pub result_idle: Duration,
-    /// Tickets of all clients; the ones longest without use go first.
+    /// Tickets of all clients; of whoever has most, the ones longest without use go first.
     pub results_max: usize,
     /// Prepared statements of one session; another is refused.
     pub prepared_per_session_max: usize,

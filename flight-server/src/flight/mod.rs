@@ -13,6 +13,7 @@ mod actions;
 mod ahead;
 mod body;
 mod cancel;
+mod claims;
 mod encode;
 mod front;
 mod gather;

@@ -66,9 +66,12 @@ impl Running {
 }
 
 impl Polls {
-    /// Stops a statement that runs; `None` where there is none of that number.
+    /// Stops a statement that runs; `None` where there is none of that number. One that has ended stays to be asked for.
     pub(super) fn cancel(&self, id: Uuid, by: &Identity) -> Option<CancelStatus> {
         let running = self.get(id, by).ok()?;
+        if running.end.borrow().is_some() {
+            return Some(CancelStatus::NotCancellable);
+        }
         self.0.lock().remove(&id);
         running.prepared.context().process().cancel.cancel();
         Some(CancelStatus::Cancelling)
@@ -86,15 +89,16 @@ impl Polls {
         });
     }
 
-    fn insert(&self, running: Arc<Running>) -> Result<Uuid, Status> {
+    /// Begins a statement, if there is room for it.
+    fn begin(&self, running: impl FnOnce() -> Running) -> Result<Uuid, Status> {
         let mut all = self.0.lock();
         if all.len() >= RUNNING_MAX {
             return Err(Status::resource_exhausted(format!(
-                "{RUNNING_MAX} statements are polled already"
+                "{RUNNING_MAX} statements are polled already\nhint: ask for the ends of some first"
             )));
         }
         let id = Uuid::new_v4();
-        all.insert(id, running);
+        all.insert(id, Arc::new(running()));
         Ok(id)
     }
 
@@ -164,18 +168,18 @@ async fn begin(
     let prepared = Arc::new(prepared);
     let (sender, end) = watch::channel(None);
     let running = Arc::clone(&prepared);
-    let task = tokio::spawn(async move {
+    let run = async move {
         let outcome = statement::run_command(None, &running).await;
         sender.send_replace(Some(outcome.map(Arc::new)));
-    });
-    let id = polls.insert(Arc::new(Running {
+    };
+    let id = polls.begin(|| Running {
         prepared,
         schema,
         descriptor,
         end,
         used: Mutex::new(Instant::now()),
-        _task: AbortOnDropHandle::new(task),
-    }))?;
+        _task: AbortOnDropHandle::new(tokio::spawn(run)),
+    })?;
     again(caller, id, tickets, polls).await
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Some clients send a schema and batches after the descriptor, some a schema without columns, and some nothing at all.
 //! Errors: `INVALID_ARGUMENT` for bytes that are no batches, also where decoding them panics; `RESOURCE_EXHAUSTED` for
-//! more values than a statement, or the server's memory, may hold.
+//! more values than a message, a statement, or the server's memory may hold.
 
 use std::panic::AssertUnwindSafe;
 
@@ -12,6 +12,7 @@ use coordinator::{Charge, Session, error_chain};
 use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::{Code, Status};
 
+use super::claims;
 use crate::status;
 
 /// Values bound to one statement, in bytes of memory.
@@ -39,6 +40,7 @@ impl PutRows {
             .chain(rest)
             // A message without a header carries a descriptor or nothing.
             .try_filter(|message| std::future::ready(!message.data_header.is_empty()))
+            .and_then(|message| std::future::ready(claims::check(&message).map(|()| message)))
             .map_err(|status| FlightError::Tonic(Box::new(status)));
         Self {
             batches: FlightRecordBatchStream::new_from_flight_data(messages),
@@ -87,16 +89,21 @@ impl PutRows {
                 _charge: charge,
             })
         });
-        all.map_err(|e| Status::invalid_argument(format!("the values cannot be used: {e}")))
+        all.map_err(|e| {
+            status::bounded(
+                Code::InvalidArgument,
+                format!("the values cannot be used: {e}"),
+            )
+        })
     }
 }
 
 fn refused(error: &FlightError) -> Status {
     match error {
         FlightError::Tonic(status) if status.code() != Code::Unknown => Status::clone(status),
-        other => Status::invalid_argument(format!(
-            "the rows cannot be decoded: {}",
-            error_chain(other)
-        )),
+        other => status::bounded(
+            Code::InvalidArgument,
+            format!("the rows cannot be decoded: {}", error_chain(other)),
+        ),
     }
 }

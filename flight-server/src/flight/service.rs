@@ -12,7 +12,7 @@ use arrow_flight::{
 };
 use futures::{Stream, StreamExt};
 use prost::{Message, bytes::Bytes};
-use tonic::{Request, Response, Status, Streaming, metadata::MetadataValue};
+use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue};
 
 use super::{
     actions,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     auth::{self, Authenticator, Origin},
-    metrics,
+    metrics, status,
 };
 
 /// What was promised to clients, and lasts from call to call.
@@ -62,14 +62,21 @@ pub(super) async fn fetch(
     ticket: &Ticket,
     shared: &Shared,
 ) -> Result<ResultBody, Status> {
-    let any = Any::decode(&*ticket.ticket)
-        .map_err(|e| Status::invalid_argument(format!("the ticket is not a protobuf Any: {e}")))?;
+    let any = Any::decode(&*ticket.ticket).map_err(|e| {
+        status::bounded(
+            Code::InvalidArgument,
+            format!("the ticket is not a protobuf Any: {e}"),
+        )
+    })?;
     let type_url = any.type_url.clone();
     let command = Command::try_from(any).map_err(|e| {
-        Status::invalid_argument(format!("the ticket \"{type_url}\" cannot be decoded: {e}"))
+        status::bounded(
+            Code::InvalidArgument,
+            format!("the ticket \"{type_url}\" cannot be decoded: {e}"),
+        )
     })?;
     if let Some(columns) = metadata::columns(&command) {
-        return metadata::fetch(caller, command, columns).await;
+        return metadata::fetch(caller, command, columns, shared.handles.limits()).await;
     }
     match command {
         Command::TicketStatementQuery(ticket) => {
@@ -78,9 +85,10 @@ pub(super) async fn fetch(
         Command::CommandPreparedStatementQuery(query) => {
             prepared::fetch(caller, &query.prepared_statement_handle, &shared.handles).await
         }
-        _ => Err(Status::unimplemented(format!(
-            "tickets of type \"{type_url}\" are not supported"
-        ))),
+        _ => Err(status::bounded(
+            Code::Unimplemented,
+            format!("tickets of type \"{type_url}\" are not supported"),
+        )),
     }
 }
 
@@ -292,11 +300,6 @@ pub(super) fn unsupported(command: &Command) -> Status {
 }
 
 fn counted<T>(rpc: &'static str, answer: Result<T, Status>) -> Result<Response<T>, Status> {
-    metrics::request(
-        rpc,
-        answer
-            .as_ref()
-            .map_or_else(Status::code, |_| tonic::Code::Ok),
-    );
+    metrics::request(rpc, answer.as_ref().map_or_else(Status::code, |_| Code::Ok));
     answer.map(Response::new)
 }

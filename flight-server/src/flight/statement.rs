@@ -16,7 +16,7 @@ use arrow_flight::{
 };
 use coordinator::{Answer, Outcome, Prepared, QueryError, Session, StatementOptions};
 use prost::Message;
-use tonic::Status;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use super::{
@@ -55,13 +55,17 @@ pub(super) fn command(descriptor: &FlightDescriptor) -> Result<Command, Status> 
         ));
     }
     let any = Any::decode(&*descriptor.cmd).map_err(|e| {
-        Status::invalid_argument(format!(
-            "the descriptor's command is not a protobuf Any: {e}"
-        ))
+        status::bounded(
+            Code::InvalidArgument,
+            format!("the descriptor's command is not a protobuf Any: {e}"),
+        )
     })?;
     let type_url = any.type_url.clone();
     Command::try_from(any).map_err(|e| {
-        Status::invalid_argument(format!("the command \"{type_url}\" cannot be decoded: {e}"))
+        status::bounded(
+            Code::InvalidArgument,
+            format!("the command \"{type_url}\" cannot be decoded: {e}"),
+        )
     })
 }
 

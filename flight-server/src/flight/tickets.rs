@@ -3,7 +3,7 @@
 //! A ticket is 128 random bits: its user may redeem it, on any connection, until all its rows have been sent. To others
 //! it is unknown.
 //! Flight promises no second time; a client whose connection broke may try again for a while. A ticket that is never
-//! redeemed expires, and the oldest go first when there are too many. They must go: a ticket keeps what its statement
+//! redeemed expires, and when there are too many, the oldest of whoever has most of them goes. They must go: a ticket keeps what its statement
 //! reads, temporary tables and the files of tables that have since been replaced.
 
 use std::{
@@ -73,6 +73,20 @@ impl Kept {
     }
 }
 
+/// The oldest of whoever has most.
+fn one_too_many(kept: &HashMap<Uuid, Kept>) -> Option<Uuid> {
+    let mut counts: HashMap<Option<&str>, usize> = HashMap::new();
+    for kept in kept.values() {
+        *counts.entry(kept.owner.name.as_deref()).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count)?.0;
+    let theirs = kept
+        .iter()
+        .filter(|(_, kept)| kept.owner.name.as_deref() == most);
+    let oldest = theirs.min_by_key(|(_, kept)| kept.used)?;
+    Some(*oldest.0)
+}
+
 #[derive(Debug)]
 pub(super) struct Tickets {
     limits: FlightLimits,
@@ -93,12 +107,9 @@ impl Tickets {
         let mut _gone = None;
         let mut kept = self.kept.lock();
         if kept.len() >= self.limits.results_max
-            && let Some(oldest) = kept
-                .iter()
-                .min_by_key(|(_, kept)| kept.used)
-                .map(|(id, _)| *id)
+            && let Some(one) = one_too_many(&kept)
         {
-            _gone = kept.remove(&oldest);
+            _gone = kept.remove(&one);
         }
         kept.insert(
             id,
@@ -179,5 +190,53 @@ impl Tickets {
             ids.iter().filter_map(|id| kept.remove(id)).collect()
         };
         drop(expired);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Schema;
+
+    use super::*;
+
+    fn user(name: &str) -> Identity {
+        Identity {
+            name: Some(name.into()),
+            user: None,
+            admin: false,
+        }
+    }
+
+    #[test]
+    fn whoever_has_most_tickets_loses_the_oldest() {
+        let tickets = Tickets::new(FlightLimits {
+            results_max: 10,
+            ..FlightLimits::default()
+        });
+        let schema = Arc::new(Schema::empty());
+        let outcome = Arc::new(Outcome {
+            schema: Arc::clone(&schema),
+            batches: Vec::new(),
+            rows_changed: None,
+        });
+        let give = |to: &Identity| {
+            tickets.give(
+                to,
+                Ticketed::Done(Arc::clone(&outcome)),
+                Arc::clone(&schema),
+            )
+        };
+        let (ada, bob) = (user("ada"), user("bob"));
+        let first = give(&ada);
+        let theirs: Vec<Uuid> = (0..20).map(|_| give(&bob)).collect();
+        assert!(tickets.redeem(first, &ada).is_some());
+        let left = theirs
+            .iter()
+            .filter(|id| tickets.redeem(**id, &bob).is_some());
+        assert_eq!(
+            left.collect::<Vec<_>>(),
+            theirs[11..].iter().collect::<Vec<_>>()
+        );
+        assert!(tickets.redeem(first, &bob).is_none());
     }
 }

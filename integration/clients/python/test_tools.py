@@ -9,6 +9,7 @@ from pyarrow import flight
 from server import WithServer
 
 # In SqlInfo and XdbcDataType.
+STATEMENT_TIMEOUT = 100
 SERVER_NAME, SERVER_VERSION, ARROW_VERSION, READ_ONLY = range(4)
 KEYWORDS, NUMERIC_FUNCTIONS, SEARCH_ESCAPE, CONVERT, ISOLATION = 508, 509, 513, 517, 560
 DATE, DECIMAL = 91, 3
@@ -53,6 +54,8 @@ class Tools(WithServer):
         self.assertIs(every[READ_ONLY], False)
         self.assertIn("SELECT", every[KEYWORDS])
         self.assertEqual(every[SEARCH_ESCAPE], "\\")
+        # Handles are forgotten half an hour after their last use.
+        self.assertEqual(every[STATEMENT_TIMEOUT], 1_800_000)
         for name in wanted:
             with self.subTest(name=name):
                 self.assertEqual(self.asked("CommandGetSqlInfo", {1: name}), [{"info_name": name, "value": every[name]}])

@@ -1,8 +1,12 @@
 //! The end of a worker, or of a statement, in mid-query: the right answer or a clean error, and nothing that stays behind.
 //!
-//! Three rounds in `make test`, 50 in `make long` (`MURRE_LONG=1`).
+//! Three rounds in `make test`, 50 in `make long` (`MURRE_LONG=1`). `-- --nocapture` shows how soon everything was gone.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use futures::TryStreamExt;
@@ -35,7 +39,7 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
     let mut client = cluster.client().await?;
     let mut beside = cluster.client().await?;
     let one_worker = sockets_with_one_worker(&mut cluster, &mut beside, dir.path()).await?;
-    let mut restarted = 0;
+    let (mut restarted, mut longest) = (0, Longest::default());
     for round in 0..rounds() {
         let running = async { rows(&mut client, LONG).await };
         let killing = async {
@@ -53,10 +57,11 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
             .log()?
             .matches("the query begins again")
             .count();
-        nothing_left(&cluster.server, &mut beside, one_worker).await?;
+        nothing_left(&cluster.server, &mut beside, one_worker, &mut longest).await?;
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
     ensure!(restarted > 0, "no query was caught in {} rounds", rounds());
+    longest.tell("after a query's end");
     Ok(())
 }
 
@@ -67,6 +72,7 @@ async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed
     let mut client = cluster.client().await?;
     let mut beside = cluster.client().await?;
     let one_worker = sockets_with_one_worker(&mut cluster, &mut beside, dir.path()).await?;
+    let mut longest = Longest::default();
     for round in 0..rounds() {
         let info = client.execute(MANY.to_owned(), None).await?;
         let ticket = info.endpoint[0].ticket.clone().context("a ticket")?;
@@ -83,10 +89,30 @@ async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed
         };
         ensure!(error.contains("w2 is lost"), "round {round}: {error}");
         drop(stream);
-        nothing_left(&cluster.server, &mut beside, one_worker).await?;
+        nothing_left(&cluster.server, &mut beside, one_worker, &mut longest).await?;
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
+    longest.tell("after a query's error");
     Ok(())
+}
+
+/// The longest that each thing was still there, over all rounds.
+#[derive(Default)]
+struct Longest(BTreeMap<&'static str, Duration>);
+
+impl Longest {
+    fn took(&mut self, what: &'static str, since: Instant) {
+        let longest = self.0.entry(what).or_default();
+        *longest = since.elapsed().max(*longest);
+    }
+
+    fn tell(&self, since: &str) {
+        eprintln!(
+            "gone at the latest, {since}, in {} rounds: {:.0?}",
+            rounds(),
+            self.0
+        );
+    }
 }
 
 /// Kills the second worker between queries; gives the server's sockets without it, and starts it again.
@@ -151,22 +177,36 @@ pub(crate) async fn no_memory_reserved(server: &Server) -> Result<()> {
 
 /// The worker that is left has no task, no memory and no stream to another one; the server has no memory, and no socket
 /// more than before.
-async fn nothing_left(server: &Server, client: &mut Client, sockets_max: usize) -> Result<()> {
+async fn nothing_left(
+    server: &Server,
+    client: &mut Client,
+    sockets_max: usize,
+    longest: &mut Longest,
+) -> Result<()> {
+    // They are looked at one after the other, so none is told to be gone sooner than it is.
+    let since = Instant::now();
     until("the worker's end", async || {
         Ok(modules_received(client).await?.len() == 1)
     })
     .await?;
+    longest.took("worker", since);
     idle(client).await?;
+    longest.took("tasks", since);
     no_memory_left(client).await?;
+    longest.took("worker's memory", since);
     until("the end of streams between workers", async || {
         Ok(counts(client, "streams_open").await? == [0])
     })
     .await?;
+    longest.took("streams", since);
     no_memory_reserved(server).await?;
+    longest.took("server's memory", since);
     until("the server's sockets", async || {
         Ok(server.sockets()? <= sockets_max)
     })
-    .await
+    .await?;
+    longest.took("sockets", since);
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 //! The messages are what clients send in a session of every kind of call; each round spoils one of them in one to four
 //! places and sends it. `MURRE_SEED` repeats a run, `MURRE_LONG=1` makes it ten minutes long instead of twenty seconds.
 //! Allowed is every status that says what is wrong with the request, and success, as some bytes carry no meaning.
+//! Calls with a spoilt token or password are never let in. Afterwards nothing is left of what the calls made.
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +13,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use arrow::{
-    array::{ArrayRef, Int64Array, RecordBatch, StringArray},
-    ipc::writer::IpcWriteOptions,
+    array::{ArrayRef, Int64Array, NullArray, RecordBatch, StringArray},
+    ipc::{CompressionType, writer::IpcWriteOptions},
 };
 use arrow_flight::{
     Action, CancelFlightInfoRequest, FlightData, FlightDescriptor, RenewFlightEndpointRequest,
@@ -29,10 +30,13 @@ use arrow_flight::{
 };
 use futures::TryStreamExt;
 use prost::Message;
-use tonic::{Code, Status};
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+};
 
 use crate::{
-    server::{Client, Server, table},
+    server::{Client, Server, http_get, table, until, update},
     substrait,
 };
 
@@ -106,7 +110,13 @@ fn spoil_bytes(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
         return;
     }
     let at = random.usize(..bytes.len());
-    match random.u8(..6) {
+    match random.u8(..7) {
+        // Lengths and offsets of Arrow's messages are such words.
+        6 if at + 16 <= bytes.len() => {
+            let word = [i64::MAX, i64::MIN, 1 << 50, 1 << 47, 1 << 33, -1, -2, 0];
+            let at = at.next_multiple_of(8);
+            bytes[at..at + 8].copy_from_slice(&word[random.usize(..word.len())].to_le_bytes());
+        }
         0 => bytes[at] ^= 1 << random.u8(..8),
         1 => bytes[at] = [0, 0xff, 0x7f, 0x80][random.usize(..4)],
         2 => bytes.truncate(at),
@@ -120,6 +130,14 @@ fn spoil_bytes(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
             bytes.drain(at..end);
         }
     }
+}
+
+/// What the calls are about.
+async fn make_tables(client: &mut Client) -> Result<()> {
+    table(client, "CREATE TEMPORARY TABLE t (a BIGINT, b VARCHAR)").await?;
+    let goods = "CREATE TEMPORARY TABLE goods (id BIGINT, name VARCHAR, price DOUBLE)";
+    table(client, goods).await?;
+    Ok(())
 }
 
 /// A call of every kind, with handles and tickets that are good.
@@ -223,10 +241,13 @@ async fn traffic(client: &mut Client) -> Result<Vec<Call>> {
             .as_any()
             .encode_to_vec(),
         ),
-        Call::Put(put(run, Some(numbers()?)).await?),
-        Call::Put(put(update.as_any().encode_to_vec(), None).await?),
-        Call::Put(put(insert_run.as_any().encode_to_vec(), Some(numbers()?)).await?),
-        Call::Put(put(ingest.as_any().encode_to_vec(), Some(words()?)).await?),
+        Call::Put(put(run.clone(), Some(numbers()?), None).await?),
+        Call::Put(put(run, Some(nulls()?), None).await?),
+        Call::Put(put(update.as_any().encode_to_vec(), None, None).await?),
+        Call::Put(put(insert_run.as_any().encode_to_vec(), Some(numbers()?), None).await?),
+        Call::Put(put(ingest.as_any().encode_to_vec(), Some(words()?), None).await?),
+        Call::Put(put(ingest.as_any().encode_to_vec(), Some(words()?), LZ4).await?),
+        Call::Put(put(ingest.as_any().encode_to_vec(), Some(words()?), ZSTD).await?),
     ])
 }
 
@@ -254,38 +275,63 @@ fn words() -> Result<RecordBatch> {
     Ok(RecordBatch::try_from_iter([("w", words), ("n", numbers)])?)
 }
 
+/// A column of no type, as of values of which each is null.
+fn nulls() -> Result<RecordBatch> {
+    let column: ArrayRef = Arc::new(NullArray::new(3));
+    Ok(RecordBatch::try_from_iter_with_nullable([(
+        "n", column, true,
+    )])?)
+}
+
+const LZ4: Option<CompressionType> = Some(CompressionType::LZ4_FRAME);
+const ZSTD: Option<CompressionType> = Some(CompressionType::ZSTD);
+
 /// The messages of a DoPut.
-async fn put(command: Vec<u8>, rows: Option<RecordBatch>) -> Result<Vec<FlightData>> {
+async fn put(
+    command: Vec<u8>,
+    rows: Option<RecordBatch>,
+    compression: Option<CompressionType>,
+) -> Result<Vec<FlightData>> {
     let descriptor = FlightDescriptor::new_cmd(command);
     let Some(rows) = rows else {
         return Ok(vec![FlightData::new().with_descriptor(descriptor)]);
     };
     let messages = FlightDataEncoderBuilder::new()
-        .with_options(IpcWriteOptions::default())
+        .with_options(IpcWriteOptions::default().try_with_compression(compression)?)
         .with_flight_descriptor(Some(descriptor))
         .build(futures::stream::iter([Ok(rows)]));
     Ok(messages.try_collect().await?)
 }
 
-/// Sends a call and reads all of its answer.
-async fn send(client: &mut Client, call: Call) -> Result<(), Status> {
+/// Sends a call and reads all of its answer. `authorization` is the header's value, if there is to be one.
+async fn send(
+    client: &mut Client,
+    call: Call,
+    authorization: Option<&MetadataValue<Ascii>>,
+) -> Result<(), Status> {
     let client = client.inner_mut();
     match call {
         Call::Info(cmd) => {
+            let descriptor = FlightDescriptor::new_cmd(cmd);
             client
-                .get_flight_info(FlightDescriptor::new_cmd(cmd))
+                .get_flight_info(request(descriptor, authorization))
                 .await?;
         }
         Call::Schema(cmd) => {
-            client.get_schema(FlightDescriptor::new_cmd(cmd)).await?;
+            let descriptor = FlightDescriptor::new_cmd(cmd);
+            client
+                .get_schema(request(descriptor, authorization))
+                .await?;
         }
         Call::Poll(cmd) => {
+            let descriptor = FlightDescriptor::new_cmd(cmd);
             client
-                .poll_flight_info(FlightDescriptor::new_cmd(cmd))
+                .poll_flight_info(request(descriptor, authorization))
                 .await?;
         }
         Call::Get(ticket) => {
-            let mut rows = client.do_get(Ticket::new(ticket)).await?.into_inner();
+            let answer = client.do_get(request(Ticket::new(ticket), authorization));
+            let mut rows = answer.await?.into_inner();
             while rows.message().await?.is_some() {}
         }
         Call::Act(name, body) => {
@@ -293,16 +339,28 @@ async fn send(client: &mut Client, call: Call) -> Result<(), Status> {
                 r#type: name.into(),
                 body: body.into(),
             };
-            let mut results = client.do_action(action).await?.into_inner();
+            let answer = client.do_action(request(action, authorization));
+            let mut results = answer.await?.into_inner();
             while results.message().await?.is_some() {}
         }
         Call::Put(messages) => {
-            let answer = client.do_put(futures::stream::iter(messages)).await?;
-            let mut results = answer.into_inner();
+            let messages = futures::stream::iter(messages);
+            let answer = client.do_put(request(messages, authorization));
+            let mut results = answer.await?.into_inner();
             while results.message().await?.is_some() {}
         }
     }
     Ok(())
+}
+
+fn request<T>(message: T, authorization: Option<&MetadataValue<Ascii>>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(value) = authorization {
+        request
+            .metadata_mut()
+            .insert("authorization", value.clone());
+    }
+    request
 }
 
 /// Whether a status says what is wrong with a request.
@@ -331,13 +389,10 @@ fn blames_the_request(code: Code) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let server = Server::start(&dir.path().join("data"))?;
-    let long = std::env::var_os("MURRE_LONG").is_some();
-    let length = Duration::from_secs(if long { 600 } else { 20 });
-    let seed = match std::env::var("MURRE_SEED") {
-        Ok(text) => text.parse()?,
-        Err(_) => 1,
-    };
+    // What clients leave behind is to go while the test can still look.
+    let forget = ["--session-timeout", "10s", "--result-timeout", "10s"];
+    let server = Server::start_with(&dir.path().join("data"), &forget)?;
+    let (length, seed) = (length(20), seed()?);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut mix: BTreeMap<(&str, String), u64> = BTreeMap::new();
     let began = Instant::now();
@@ -345,22 +400,13 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
     while began.elapsed() < length {
         // A new session now and then, as spoilt options may have changed the old one.
         let mut client = server.client().await?;
-        table(
-            &mut client,
-            "CREATE TEMPORARY TABLE t (a BIGINT, b VARCHAR)",
-        )
-        .await?;
-        table(
-            &mut client,
-            "CREATE TEMPORARY TABLE goods (id BIGINT, name VARCHAR, price DOUBLE)",
-        )
-        .await?;
+        make_tables(&mut client).await?;
         let calls = traffic(&mut client).await?;
         for _ in 0..200 {
             let mut call = calls[random.usize(..calls.len())].clone();
             spoil(&mut call, &mut random);
             let name = call.name();
-            let answer = tokio::time::timeout(ANSWER_MAX, send(&mut client, call)).await;
+            let answer = tokio::time::timeout(ANSWER_MAX, send(&mut client, call, None)).await;
             let answer =
                 answer.with_context(|| format!("seed {seed}, round {rounds}: {name} hangs"))?;
             let (code, said) = match answer {
@@ -387,7 +433,84 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
             "no {name} was {code}: {mix:?}"
         );
     }
+    // Sessions, handles and results are gone, and with them all the memory that statements and tables were charged.
+    until("nothing to be left", async || {
+        let metrics = http_get(server.http(), "/metrics")?;
+        let is_zero = |name: &str| metrics.contains(&format!("\n{name} 0\n"));
+        Ok(is_zero("flight_server_sessions") && is_zero("coordinator_memory_reserved_bytes"))
+    })
+    .await?;
     let alive = table(&mut server.client().await?, "SELECT 1 AS alive").await?;
     ensure!(alive.contains("alive"));
+    Ok(())
+}
+
+/// Of the run; ten minutes where `MURRE_LONG` is set.
+fn length(seconds: u64) -> Duration {
+    let long = std::env::var_os("MURRE_LONG").is_some();
+    Duration::from_secs(if long { 600 } else { seconds })
+}
+
+fn seed() -> Result<u64> {
+    match std::env::var("MURRE_SEED") {
+        Ok(text) => Ok(text.parse()?),
+        Err(_) => Ok(1),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_with_a_spoilt_identity_gets_data() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    make_tables(&mut client).await?;
+    let mut calls = traffic(&mut client).await?;
+    // What was prepared before there were users may be closed by anybody.
+    calls.retain(|call| call.name() != "ClosePreparedStatement");
+    update(&mut client, "CREATE USER ada PASSWORD 'correct horse'").await?;
+    let mut ada = server.client().await?;
+    ada.handshake("ada", "correct horse").await?;
+    let token = ada.token().context("no token")?.clone();
+    let (length, seed) = (length(5), seed()?);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut stranger = server.client().await?;
+    let began = Instant::now();
+    let (mut refused, mut rounds) = (0u64, 0u64);
+    while began.elapsed() < length {
+        let mut header = format!("Bearer {token}").into_bytes();
+        for _ in 0..random.usize(1..=3) {
+            spoil_bytes(&mut header, &mut random);
+        }
+        rounds += 1;
+        // Some changes are none: the scheme's case, and spaces. What cannot be a header never leaves a client.
+        let Ok(text) = String::from_utf8(header) else {
+            continue;
+        };
+        let is_same = text.split_once(' ').is_some_and(|(scheme, rest)| {
+            scheme.eq_ignore_ascii_case("bearer") && rest.trim() == token
+        });
+        let Ok(header) = MetadataValue::<Ascii>::try_from(&text) else {
+            continue;
+        };
+        if is_same {
+            continue;
+        }
+        let call = calls[random.usize(..calls.len())].clone();
+        let name = call.name();
+        let answer =
+            tokio::time::timeout(ANSWER_MAX, send(&mut stranger, call, Some(&header))).await;
+        let answer =
+            answer.with_context(|| format!("seed {seed}, round {rounds}: {name} hangs"))?;
+        let code = answer.err().map(|status| status.code());
+        ensure!(
+            code == Some(Code::Unauthenticated),
+            "seed {seed}, round {rounds}: {name} with \"{text}\" is {code:?}"
+        );
+        refused += 1;
+    }
+    eprintln!("seed {seed}, {refused} calls refused of {rounds}");
+    ensure!(refused > 100, "only {refused} of {rounds} calls went out");
+    // And the good one still is.
+    table(&mut ada, "SELECT 1 AS alive").await?;
     Ok(())
 }

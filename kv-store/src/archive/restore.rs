@@ -64,12 +64,15 @@ impl Archive {
         upto: Option<u64>,
     ) -> Result<Option<ArchiveError>, ArchiveError> {
         let from = state.last_index();
+        if upto == Some(from) {
+            return Ok(None);
+        }
         let behind = self.stretches(from).await?;
+        let is_listed = !behind.is_empty();
         match self.apply(behind, state, upto).await {
+            Ok(None) if is_listed || from == 0 => Ok(None),
             // An object that begins before may hold more. To look for it all of the log is listed, which after weeks is long.
-            Ok(Some(_)) | Err(ArchiveError::Gap { .. } | ArchiveError::Segment { .. })
-                if from > 0 =>
-            {
+            Ok(_) | Err(ArchiveError::Gap { .. } | ArchiveError::Segment { .. }) if from > 0 => {
                 let all = self.stretches(0).await?;
                 self.apply(all, state, upto).await
             }

@@ -98,15 +98,9 @@ impl Serve {
         if let Some(joining) = joining {
             joining.abort();
         }
-        close(node).await;
-        Ok(())
-    }
-}
-
-/// With nobody else using it any more, its files are closed; else the process ends, which loses nothing.
-async fn close(node: Arc<Node>) {
-    if let Some(node) = Arc::into_inner(node) {
+        // Also when connections still hold it.
         node.close().await;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -21,6 +21,8 @@ use crate::{
 
 /// A longer message has a call of its own, so that shorter ones do not wait for it, in bytes.
 const SHARED_BYTES_MAX: usize = 64 * 1024;
+/// A member that knew no shared streams is asked again after this long: it may have been replaced by a newer version.
+const SHARE_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// One of the connections to a member.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Connection {
     pub(super) address: String,
     pub(super) link: Link,
     calls: Calls,
+    /// The member is of an older version, which takes each call by itself; until when that is believed.
+    apart_until: Mutex<Option<Instant>>,
 }
 
 impl Connection {
@@ -38,6 +42,7 @@ impl Connection {
             address: address.into(),
             calls: Calls::new(link.clone(), method::CALLS),
             link,
+            apart_until: Mutex::new(None),
         }))
     }
 
@@ -53,18 +58,23 @@ impl Connection {
         A: Message + Default + Send + Sync + 'static,
     {
         let mut shared = (0..).zip(method::SHARED);
-        match shared.find(|(_, shared)| *shared == method) {
-            Some((number, _)) if message.encoded_len() <= SHARED_BYTES_MAX => {
-                match self.calls.call(number, &message, timeout).await {
-                    // A member of an older version takes each call by itself.
-                    Err(status) if status.code() == Code::Unimplemented => {
-                        self.link.unary(method, message, timeout).await
-                    }
-                    answered => answered,
+        if let Some((number, _)) = shared.find(|(_, shared)| *shared == method)
+            && message.encoded_len() <= SHARED_BYTES_MAX
+            && !self.is_apart()
+        {
+            match self.calls.call(number, &message, timeout).await {
+                Err(status) if status.code() == Code::Unimplemented => {
+                    *self.apart_until.lock() = Some(Instant::now() + SHARE_AGAIN_AFTER);
                 }
+                answered => return answered,
             }
-            _ => self.link.unary(method, message, timeout).await,
         }
+        self.link.unary(method, message, timeout).await
+    }
+
+    fn is_apart(&self) -> bool {
+        let until = *self.apart_until.lock();
+        until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -171,4 +181,76 @@ fn dial(
     (0..connections)
         .map(|_| Connection::dial(dialer, address))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        future::ready,
+        task::{Context, Poll},
+    };
+
+    use futures::{FutureExt, future::BoxFuture};
+    use tokio::net::TcpListener;
+    use tonic::{body::Body, server::NamedService, transport::server::TcpIncoming};
+
+    use super::*;
+    use crate::{
+        rpc::server::{HttpRequest, HttpResponse, unary},
+        service::messages as wire,
+    };
+
+    /// A member that knows gets and no streams of calls. Counts those that were tried.
+    #[derive(Clone, Default)]
+    struct Older(Arc<AtomicUsize>);
+
+    impl NamedService for Older {
+        const NAME: &'static str = "murre.kv.v1.Kv";
+    }
+
+    impl tower::Service<http::Request<Body>> for Older {
+        type Response = HttpResponse;
+        type Error = Infallible;
+        type Future = BoxFuture<'static, Result<HttpResponse, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: HttpRequest) -> Self::Future {
+            if request.uri().path() != method::GET {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                return ready(Ok(Status::unimplemented("not known").into_http())).boxed();
+            }
+            let get = |key: wire::Key| {
+                ready(Ok(wire::Value {
+                    value: Some(key.key),
+                    ..wire::Value::default()
+                }))
+            };
+            async move { Ok(unary(request, get).await) }.boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_that_knows_no_shared_streams_is_asked_once() {
+        let older = Older::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = tonic::transport::Server::builder().add_service(older.clone());
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+        let connection = Connection::dial(&Dialer::default(), &address).unwrap();
+        for number in 0..5_u8 {
+            let key = wire::Key {
+                key: vec![number].into(),
+                at: None,
+            };
+            let patience = Duration::from_secs(20);
+            let answer = connection.call(method::GET, key, patience).await;
+            let answer: wire::Value = answer.unwrap();
+            assert_eq!(answer.value.as_deref(), Some(&[number][..]));
+        }
+        assert_eq!(older.0.load(Ordering::Relaxed), 1);
+    }
 }

@@ -31,6 +31,10 @@ impl Batch {
         self.data.is_empty() && self.meta.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.data.len() + self.meta.len()
+    }
+
     /// In order of space and key; `None` deletes.
     pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8], Option<&[u8]>)> {
         [Space::Data, Space::Meta].into_iter().flat_map(|space| {

@@ -58,19 +58,23 @@ pub(super) fn sync_journal(folder: &Path) -> io::Result<()> {
     File::open(youngest_journal(folder)?)?.sync_data()
 }
 
-pub(super) fn youngest_journal(folder: &Path) -> io::Result<PathBuf> {
-    let mut youngest = None;
+fn youngest_journal(folder: &Path) -> io::Result<PathBuf> {
+    let youngest = journals(folder)?.pop();
+    youngest.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Oldest first.
+pub(super) fn journals(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut journals = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let number = path
             .file_name()
             .and_then(|name| name.to_str()?.strip_suffix(".jnl")?.parse::<u64>().ok());
-        if let Some(number) = number {
-            youngest = youngest.max(Some((number, path)));
-        }
+        journals.extend(number.map(|number| (number, path)));
     }
-    let (_, path) = youngest.ok_or(io::ErrorKind::NotFound)?;
-    Ok(path)
+    journals.sort();
+    Ok(journals.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Where the last of the whole batches at the beginning ends.

@@ -5,6 +5,7 @@
 //! fjall's compaction filter runs [`gc::Filter`] over the data.
 
 use std::{
+    fs::File,
     io,
     ops::{Range, RangeInclusive},
     panic::RefUnwindSafe,
@@ -16,10 +17,11 @@ use std::{
 };
 
 use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable,
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
     compaction::filter::{
         CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
     },
+    config::FilterPolicy,
 };
 use parking_lot::Mutex;
 
@@ -87,7 +89,7 @@ impl LsmEngine {
     /// Opens the engine in `folder`, making it where there is none. A torn journal is cut at its last good batch,
     /// and the second value says so: the state is then older, and the log has the rest.
     pub fn open(folder: &Path) -> Result<(Self, Option<Repair>), EngineError> {
-        settled::forget_journal(folder).map_err(|e| EngineError::storage("open", e))?;
+        settled::forget_journals(folder).map_err(|e| EngineError::storage("open", e))?;
         let gc = Arc::new(SharedGc::default());
         let (database, repair) = match open_database(folder, &gc) {
             Err(fjall::Error::JournalRecovery(_)) => {
@@ -98,9 +100,16 @@ impl LsmEngine {
         };
         let database = database.map_err(|e| EngineError::storage("open", e))?;
         let percent = fastrand::u64(MEMTABLE_PERCENT);
-        let keyspace = |name, memtable_bytes: u64| {
+        let keyspace = |name: &str, memtable_bytes: u64| {
             let memtable_bytes = memtable_bytes / 100 * percent;
-            let options = || KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+            let options = || {
+                let options = KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+                // Versions of a key are found by scanning, which asks no filter.
+                match name {
+                    DATA => options.filter_policy(FilterPolicy::disabled()),
+                    _ => options,
+                }
+            };
             database
                 .keyspace(name, options)
                 .map_err(|e| EngineError::storage("open", e))
@@ -114,6 +123,7 @@ impl LsmEngine {
             is_settled: Arc::default(),
         };
         engine.check_format()?;
+        sync_names(folder).map_err(|e| EngineError::storage("open", e))?;
         Ok((engine, repair))
     }
 
@@ -200,6 +210,17 @@ impl LsmEngine {
     }
 }
 
+/// fjall syncs the folders of keyspaces, and not the one that names them; nor does it sync where the engine's own name stands.
+/// Without them a power loss could take what the log has already forgotten.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    for names in [&*folder.join("keyspaces"), folder, parent] {
+        File::open(names)?.sync_all()?;
+    }
+    Ok(())
+}
+
 fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
     let gc = Arc::clone(gc);
     Database::builder(folder)
@@ -226,7 +247,8 @@ impl Engine for LsmEngine {
             let closed = io::Error::other("it is closed");
             return Err(EngineError::storage("write to", closed));
         }
-        let mut changes = self.database.batch().durability(Some(PersistMode::Buffer));
+        let changes = OwnedWriteBatch::with_capacity(self.database.clone(), batch.len());
+        let mut changes = changes.durability(Some(PersistMode::Buffer));
         for (space, key, value) in batch.iter() {
             match value {
                 Some(value) => changes.insert(self.keyspace(space), key, value),

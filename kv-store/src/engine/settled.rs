@@ -5,12 +5,13 @@
 //! the next opening then begins with an empty journal.
 //!
 //! ```text
-//! <engine>/SETTLED    the journal named here, of the length given here, holds nothing that is not in files
+//! <engine>/SETTLED    the journals named here, of the lengths given here, hold nothing that is not in files; the youngest last
 //! ```
 //!
 //! Invariant: nothing is written while the mark is there. It is made after the last write, and gone before fjall opens.
-//! An older program that knows no mark may have run in between, or other files have been copied over these: then the journal
-//! has another name or length, and is read as if there were no mark.
+//! An older program that knows no mark may have run in between, or other files have been copied over these: then a journal
+//! has another name or length, and all are read as if there were no mark. Older journals may have gone since: fjall removes
+//! what it does not need itself, a moment after everything is in files.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -21,7 +22,7 @@ use std::{
 
 use fjall::Keyspace;
 
-use super::{EngineError, journal_repair::youngest_journal};
+use super::{EngineError, journal_repair::journals};
 
 const MARK: &str = "SETTLED";
 /// Until what is in memory is in files. A disk that is full never gets there.
@@ -52,30 +53,54 @@ pub(super) fn settle(folder: &Path, keyspaces: &[&Keyspace]) -> Result<(), Engin
 }
 
 fn mark(folder: &Path) -> io::Result<()> {
-    let named = name_and_length(&youngest_journal(folder)?)?;
     let mut mark = File::create(folder.join(MARK))?;
-    mark.write_all(named.as_bytes())?;
+    for journal in journals(folder)? {
+        // fjall was done with it meanwhile.
+        if let Some(line) = named(&journal)? {
+            mark.write_all(line.as_bytes())?;
+        }
+    }
     mark.sync_all()?;
     File::open(folder)?.sync_all()
 }
 
-fn name_and_length(journal: &Path) -> io::Result<String> {
+/// Name and length, as a line of the mark; `None` for one that is gone.
+fn named(journal: &Path) -> io::Result<Option<String>> {
     let name = journal.file_name().unwrap_or_default().to_string_lossy();
-    Ok(format!("{name} {}\n", fs::metadata(journal)?.len()))
+    match fs::metadata(journal) {
+        Ok(metadata) => Ok(Some(format!("{name} {}\n", metadata.len()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-/// Empties the journal where nothing in it is needed. The engine is not open. A crash on the way leaves the mark, which an
-/// empty journal does not suit any more.
-pub(super) fn forget_journal(folder: &Path) -> io::Result<()> {
+/// Empties the youngest journal and removes the others where nothing in them is needed. The engine is not open. A crash on
+/// the way leaves the mark, which suits what is left or suits it not; either way nothing is lost.
+pub(super) fn forget_journals(folder: &Path) -> io::Result<()> {
     let mark = folder.join(MARK);
     if !mark.try_exists()? {
         return Ok(());
     }
-    let journal = youngest_journal(folder)?;
-    if fs::read(&mark)? == name_and_length(&journal)?.into_bytes() {
-        let journal = OpenOptions::new().write(true).open(journal)?;
-        journal.set_len(0)?;
-        journal.sync_all()?;
+    let text = fs::read(&mark)?;
+    let text = String::from_utf8_lossy(&text);
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut journals = journals(folder)?;
+    let mut suits = !journals.is_empty();
+    for journal in journals.iter().rev() {
+        let line = named(journal)?.unwrap_or_default();
+        // The youngest is the last one named; of the others any may have gone.
+        let is_youngest = Some(journal) == journals.last();
+        let at = lines.iter().rposition(|named| *named == line);
+        suits &= at.is_some_and(|at| !is_youngest || at + 1 == lines.len());
+        lines.truncate(at.unwrap_or(0));
+    }
+    if suits && let Some(youngest) = journals.pop() {
+        for older in journals {
+            fs::remove_file(older)?;
+        }
+        let youngest = OpenOptions::new().write(true).open(youngest)?;
+        youngest.set_len(0)?;
+        youngest.sync_all()?;
     }
     fs::remove_file(mark)?;
     File::open(folder)?.sync_all()

@@ -20,6 +20,7 @@
 
 mod gathering;
 mod open;
+mod pace;
 mod proposals;
 mod reads;
 mod requests;
@@ -33,14 +34,16 @@ use std::{
 };
 
 pub use open::{NodeOptions, OpenError};
+use parking_lot::Mutex;
 pub(crate) use restore::Rebuilding;
 pub use restore::{RestoreError, restore};
 use tokio::{
-    runtime::Runtime,
+    runtime::{Handle, Runtime},
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
+use self::pace::Pace;
 use crate::{
     KvError, Version,
     archive::{Archived, Progress},
@@ -57,6 +60,9 @@ use crate::{
     wal::Wal,
 };
 
+/// For what reads or writes files when the member stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A running member. Dropping it stops it like a crash would; see [`Node::close`].
 pub struct Node {
     id: u64,
@@ -72,8 +78,12 @@ pub struct Node {
     reads: mpsc::Sender<reads::Waiter>,
     /// This member leads and takes requests.
     serving: watch::Receiver<bool>,
-    /// `None` only while dropping.
-    runtime: Option<Runtime>,
+    /// Of reads of single keys for callers elsewhere.
+    pace: Pace,
+    /// Of `runtime`.
+    handle: Handle,
+    /// `None` from when the member stops.
+    runtime: Mutex<Option<Runtime>>,
     /// Its lock keeps other processes out of the folder.
     _lock: File,
 }
@@ -275,15 +285,12 @@ impl Node {
         self.metrics.text(&self.status(), num_failures)
     }
 
-    /// Runs something beside Raft, on the node's own runtime.
+    /// Runs something beside Raft, on the node's own runtime; nowhere once the member stops.
     pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let runtime = self.runtime.as_ref();
-        runtime
-            .expect("it is there until the node is dropped")
-            .spawn(task)
+        self.handle.spawn(task)
     }
 
     pub(crate) fn group(&self) -> &Group {
@@ -307,15 +314,18 @@ impl Node {
         self.group.until_stopped().await
     }
 
-    /// Stops the member and waits until its files are closed.
-    pub async fn close(mut self) {
+    /// Stops the member, whoever else holds it: what runs on its runtime ends, connections too, and calls that come later are
+    /// refused. Waits until its state needs no journal; the log and the folder's lock are let go of with the last handle.
+    /// Called twice, the second call returns at once.
+    pub async fn close(&self) {
+        let Some(runtime) = self.runtime.lock().take() else {
+            return;
+        };
         self.group.shutdown().await;
-        let (runtime, state) = (self.runtime.take(), Arc::clone(&self.state));
+        let state = Arc::clone(&self.state);
         // Waits for tasks that hold the log or the engine; not allowed on an asynchronous thread.
         let stop = move || {
-            if let Some(runtime) = runtime {
-                runtime.shutdown_timeout(Duration::from_secs(5));
-            }
+            runtime.shutdown_timeout(STOP_TIMEOUT);
             if let Err(error) = state.settle() {
                 tracing::warn!(%error, "the next opening reads the engine's journal");
             }
@@ -326,7 +336,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.runtime.get_mut().take() {
             runtime.shutdown_background();
         }
     }

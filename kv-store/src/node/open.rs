@@ -10,12 +10,13 @@ use std::{
 };
 
 use futures::FutureExt;
+use parking_lot::Mutex;
 use tokio::{
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::{mpsc, oneshot, watch},
 };
 
-use super::{Node, proposals, reads, requests, upkeep};
+use super::{Node, pace::Pace, proposals, reads, requests, upkeep};
 use crate::{
     KvError,
     archive::{self, Archive, Progress},
@@ -206,7 +207,9 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         proposals,
         reads,
         serving,
-        runtime: runtime.0.take(),
+        pace: Pace::default(),
+        handle: Handle::current(),
+        runtime: Mutex::new(runtime.0.take()),
         _lock: files.lock,
     })
 }
@@ -271,6 +274,11 @@ fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {
             "the engine's journal was torn, the log has the rest"
         );
     }
+    // The names of all that; who made the folder's own name durable is the operator.
+    at(
+        folder,
+        File::open(folder).and_then(|names| names.sync_all()),
+    )?;
     Ok(Files {
         lock,
         wal: Arc::new(wal),

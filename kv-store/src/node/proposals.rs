@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     KvError, Version,
-    engine::Reader,
     metrics::{Step, Steps},
     raft::{Committed, Group, GroupError, LeadWatch, ProposeError},
     state::State,
@@ -171,12 +170,10 @@ impl Proposer {
 
     /// A request, and those behind it that fit into the open entry.
     fn take(&mut self, first: Request) {
-        // After the last proposal that was seen to be done: an id is in it, or still with the committer.
-        let reader = self.state.reader();
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
-                Request::Commit { request, answer } => self.admit(request, &*reader, answer),
+                Request::Commit { request, answer } => self.admit(request, answer),
                 Request::Ask { id, answer } => {
                     self.waiters.ask(id, answer);
                     self.push(Command::AskOutcome { id }, 0);
@@ -199,9 +196,11 @@ impl Proposer {
         }
     }
 
-    fn admit(&mut self, request: CommitRequest, reader: &dyn Reader, answer: CommitWaiter) {
+    fn admit(&mut self, request: CommitRequest, answer: CommitWaiter) {
         let (id, num_bytes) = (request.id, request.num_bytes());
-        let known = || outcome(reader, id);
+        let state = &self.state;
+        // As of the last proposal that was seen to be done: an id is in it, or still with the committer.
+        let known = || outcome(&*state.reader(), id);
         let refused = match self.committer.admit(request, known) {
             Ok(Admission::Propose(command)) => {
                 self.waiters.commit(id, answer);

@@ -22,7 +22,7 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use openraft::{
-    errors::NetworkError,
+    errors::{NetworkError, RPCError},
     raft::{AppendEntriesRequest, StreamAppendResult},
 };
 use tokio::{
@@ -47,6 +47,9 @@ use crate::{
 /// openraft would allow as long as a heartbeat, and a follower whose disk is slower would be sent the same entries again and
 /// again.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
+/// After a member was dialled in vain. Each round of reads sends heartbeats, thousands a second under load, and without a pause
+/// each of them would dial. Shorter than between two heartbeats that are sent for nothing but to be heard.
+const AWAY_PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks at whether an answer is overdue.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Requests that the connection has not taken, at most.
@@ -68,25 +71,30 @@ where
 {
     let begin = async move {
         let mut requests = HeldCommits::new(requests);
-        // A heartbeat need not wait for the call to be accepted.
-        let first = requests.next().now_or_never();
-        let is_over = matches!(first, Some(None));
-        let first = first.flatten();
-        let call = match kept.take().and_then(Call::still_stands) {
-            Some(mut call) => {
-                first.into_iter().for_each(|request| call.send(&request));
-                call
-            }
-            None => Call::open(&link, first).await?,
+        let standing = kept.take().and_then(Call::still_stands);
+        // openraft lets requests wait when the member was not reached the last time, so none is dialled without one.
+        // A heartbeat, in turn, need not wait for the call to be accepted: it goes out with it.
+        let call = match standing {
+            Some(call) => Some(call),
+            None => match requests.next().await {
+                Some(first) => match Call::open(&link, &first).await {
+                    Err(RPCError::Unreachable(away)) => {
+                        tokio::time::sleep(AWAY_PAUSE).await;
+                        return Err(away.into());
+                    }
+                    opened => Some(opened?),
+                },
+                None => None,
+            },
         };
-        let sending = Sending {
+        let sending = call.map(|call| Sending {
             requests,
-            is_over,
+            is_over: false,
             call,
             kept,
             steps,
-        };
-        Ok::<_, RpcError>(stream::unfold(Some(sending), |sending| async {
+        });
+        Ok::<_, RpcError>(stream::unfold(sending, |sending| async {
             let mut sending = sending?;
             let Some(answer) = sending.next().await else {
                 *sending.kept = Some(sending.call);
@@ -175,13 +183,10 @@ pub(super) struct Call {
 }
 
 impl Call {
-    async fn open(link: &Link, first: Option<Request>) -> Result<Self, RpcError> {
+    async fn open(link: &Link, first: &Request) -> Result<Self, RpcError> {
         let (sender, messages) = mpsc::channel(UNSENT_MAX);
-        let mut under_way = VecDeque::new();
-        if let Some(request) = first {
-            under_way.push_back(Sent::now(&request));
-            drop(sender.try_send(convert::append(&request)));
-        }
+        let under_way = VecDeque::from([Sent::now(first)]);
+        drop(sender.try_send(convert::append(first)));
         let called = link.exchanged(rpc::raft::APPEND, ReceiverStream::new(messages));
         let answers = timeout(APPEND_TIMEOUT, called)
             .await
@@ -212,5 +217,67 @@ impl Call {
     fn is_overdue(&self) -> bool {
         let oldest = self.under_way.front();
         oldest.is_some_and(|sent| sent.at.elapsed() >= APPEND_TIMEOUT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openraft::raft::AppendEntriesRequest;
+    use tokio::{net::TcpListener, sync::oneshot};
+
+    use super::*;
+    use crate::{metrics::Metrics, raft::types::Vote, rpc::link::Dialer};
+
+    fn heartbeat() -> Request {
+        AppendEntriesRequest {
+            vote: Vote::new_committed(1, 1),
+            prev_log_id: None,
+            leader_commit: None,
+            entries: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_dialled_before_there_is_something_to_send() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        // As in a pause of openraft's, behind an error.
+        let (go_on, pause) = oneshot::channel::<()>();
+        let requests = stream::once(async move {
+            pause.await.unwrap();
+            heartbeat()
+        });
+        let link = Dialer::default().link(&address).unwrap();
+        let mut kept = None;
+        let steps = Metrics::new().steps();
+        let mut results = Box::pin(append_stream(&mut kept, link, steps, requests.boxed()));
+        // The pause is over when nobody came in all that time; that somebody comes takes microseconds.
+        let came = tokio::select! {
+            _ = results.next() => true,
+            _ = listener.accept() => true,
+            () = tokio::time::sleep(Duration::from_millis(300)) => false,
+        };
+        assert!(!came, "dialled without a request");
+        go_on.send(()).unwrap();
+        tokio::select! {
+            _ = results.next() => panic!("nobody answers here"),
+            dialled = listener.accept() => drop(dialled.unwrap()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_that_is_away_is_dialled_now_and_then_only() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let link = Dialer::default().link(&address).unwrap();
+        let requests = stream::once(async { heartbeat() }).boxed();
+        let (mut kept, steps) = (None, Metrics::new().steps());
+        let begun = Instant::now();
+        let results = append_stream(&mut kept, link, steps, requests);
+        let results: Vec<_> = results.collect().await;
+        let is_away = matches!(&results[..], [Err(RPCError::Unreachable(_))]);
+        assert!(is_away, "{results:?}");
+        assert!(begun.elapsed() >= AWAY_PAUSE);
     }
 }

@@ -1,7 +1,7 @@
 //! Short calls to one server, all in one stream: for each a message there and one back.
 //!
 //! ```text
-//! callers ──number, method, message──> stream of HTTP/2 ──> handlers, many at once
+//! callers ──number, method, message──> stream of HTTP/2 ──> handlers, many at once: [`super::answers`]
 //!         <──number, answer or status───────────────────────────┘ in the order they are done
 //! ```
 //!
@@ -11,56 +11,59 @@
 //! Invariants:
 //! - A call ends once: with its answer, with the end of the stream, or when its time is over.
 //! - A stream that ended takes no more calls; the next call begins another. Nothing is sent twice.
+//! - A call that is given up is not sent any more, or the server is told that nobody waits.
 
 use std::{collections::HashMap, future::ready, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use super::Link;
 
-/// Calls of one stream that are being answered, at most; the others wait in the connection.
-const UNDER_WAY_MAX: usize = 1024;
+/// Calls that go out at once, at most.
+const TOGETHER_MAX: usize = 256;
 
 /// Field numbers never change their meaning.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Call {
     /// The client's, to find who waits for the answer.
     #[prost(uint64, tag = "1")]
-    number: u64,
+    pub(super) number: u64,
     /// What is called, as both ends number it.
     #[prost(uint32, tag = "2")]
-    method: u32,
+    pub(super) method: u32,
     #[prost(bytes = "bytes", tag = "3")]
-    message: Bytes,
+    pub(super) message: Bytes,
     /// Nobody waits for the answer any longer, counted from the call's arrival.
     #[prost(uint32, tag = "4")]
-    timeout_millis: u32,
+    pub(super) timeout_millis: u32,
+    /// No call: nobody waits for the answer to the one of this number. An older server takes it for one whose time is over.
+    #[prost(bool, tag = "5")]
+    pub(super) is_given_up: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Answer {
     /// The call's.
     #[prost(uint64, tag = "1")]
-    number: u64,
+    pub(super) number: u64,
     #[prost(bytes = "bytes", tag = "2")]
-    message: Bytes,
+    pub(super) message: Bytes,
     /// In place of a message.
     #[prost(message, optional, tag = "3")]
-    failed: Option<Failed>,
+    pub(super) failed: Option<Failed>,
 }
 
 /// A status of gRPC.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Failed {
+pub(super) struct Failed {
     #[prost(int32, tag = "1")]
     code: i32,
     #[prost(string, tag = "2")]
@@ -109,15 +112,24 @@ struct Waiting {
     has_ended: bool,
 }
 
-/// Takes a call out when nobody waits for it any more.
+/// Gives a call up when nobody waits for it any more.
 struct Waiter<'a> {
-    waiting: &'a Mutex<Waiting>,
+    stream: &'a CallStream,
     number: u64,
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.waiting.lock().by_number.remove(&self.number);
+        let waiter = self.stream.waiting.lock().by_number.remove(&self.number);
+        if waiter.is_some() {
+            let given_up = Call {
+                number: self.number,
+                is_given_up: true,
+                ..Call::default()
+            };
+            // Where the stream has ended, so has the call.
+            drop(self.stream.sender.send(given_up));
+        }
     }
 }
 
@@ -144,7 +156,7 @@ impl Calls {
     {
         let (stream, number, answer) = self.enter();
         let waiter = Waiter {
-            waiting: &stream.waiting,
+            stream: &stream,
             number,
         };
         let call = Call {
@@ -152,6 +164,7 @@ impl Calls {
             method,
             message: message.encode_to_vec().into(),
             timeout_millis: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
+            is_given_up: false,
         };
         if stream.sender.send(call).is_err() {
             // It ended meanwhile and has told the waiter so, unless the runtime that its task was on has gone.
@@ -185,8 +198,13 @@ impl CallStream {
         let (sender, calls) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let (link, for_task) = (link.clone(), Arc::clone(&waiting));
+        let unsent = Arc::clone(&waiting);
+        // While a connection is made calls may wait, and be given up, for long.
+        let is_wanted = move |call: &Call| {
+            call.is_given_up || unsent.lock().by_number.contains_key(&call.number)
+        };
         tokio::spawn(async move {
-            let calls = UnboundedReceiverStream::new(calls);
+            let calls = together(calls).filter(move |call| ready(is_wanted(call)));
             let ended = match link.exchanged(stream, calls).await {
                 Ok(answers) => hand_out(answers, &for_task).await,
                 Err(status) => status,
@@ -217,6 +235,22 @@ impl CallStream {
     }
 }
 
+/// Who was answered together calls again together. But the first of them wakes the task that writes, which would run before
+/// the others do, and each call would be a write of its own; so it lets them go first.
+fn together(calls: mpsc::UnboundedReceiver<Call>) -> impl Stream<Item = Call> {
+    let some = stream::unfold(calls, |mut calls| async move {
+        let mut some = vec![calls.recv().await?];
+        tokio::task::yield_now().await;
+        while some.len() < TOGETHER_MAX
+            && let Ok(call) = calls.try_recv()
+        {
+            some.push(call);
+        }
+        Some((stream::iter(some), calls))
+    });
+    some.flatten()
+}
+
 /// Gives answers to who waits for them. Why there are no more.
 async fn hand_out(mut answers: Streaming<Answer>, waiting: &Mutex<Waiting>) -> Status {
     loop {
@@ -234,48 +268,4 @@ async fn hand_out(mut answers: Streaming<Answer>, waiting: &Mutex<Waiting>) -> S
             drop(waiter.send(result));
         }
     }
-}
-
-/// The server's end: answers calls by `handle`, which gets method and message.
-pub(crate) fn answered<H, F>(
-    calls: Streaming<Call>,
-    mut handle: H,
-) -> impl Stream<Item = Result<Answer, Status>> + use<H, F>
-where
-    H: FnMut(u32, Bytes) -> F,
-    F: Future<Output = Result<Bytes, Status>>,
-{
-    // The client that sent something else, or whose connection broke, begins another stream.
-    let calls = calls.scan((), |(), call| ready(call.ok()));
-    let answers = calls.map(move |call| {
-        let patience = Duration::from_millis(call.timeout_millis.into());
-        let handled = timeout(patience, handle(call.method, call.message));
-        async move {
-            let late = Status::deadline_exceeded("nobody waits for the answer any more");
-            let (message, failed) = match handled.await.unwrap_or(Err(late)) {
-                Ok(message) => (message, None),
-                Err(status) => (Bytes::new(), Some(status.into())),
-            };
-            Answer {
-                number: call.number,
-                message,
-                failed,
-            }
-        }
-    });
-    answers.buffer_unordered(UNDER_WAY_MAX).map(Ok)
-}
-
-/// Takes a message out of a call, and makes one of its answer.
-pub(crate) async fn handled<Q, A, F>(
-    message: Bytes,
-    handle: impl FnOnce(Q) -> F,
-) -> Result<Bytes, Status>
-where
-    Q: Message + Default,
-    A: Message,
-    F: Future<Output = Result<A, Status>>,
-{
-    let message = Q::decode(message).map_err(|e| Status::invalid_argument(e.to_string()))?;
-    Ok(handle(message).await?.encode_to_vec().into())
 }

@@ -1,7 +1,8 @@
 //! Messages over gRPC, without generated code: a method is a path, a request and an answer.
 //!
-//! [`Link`] calls methods, [`server`] answers them; [`calls`] is many short calls in one.
+//! [`Link`] calls methods, [`server`] answers them; [`calls`] is many short calls in one, and [`answers`] their other end.
 
+pub(crate) mod answers;
 pub(crate) mod calls;
 mod codec;
 pub(crate) mod link;

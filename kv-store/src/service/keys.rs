@@ -20,7 +20,7 @@ use crate::{
     KvError, Version,
     mvcc::selector::{RangeQuery, RangeRows},
     rpc::{
-        calls,
+        answers,
         server::{HttpRequest, HttpResponse, exchanged, streamed, unary},
     },
     txn::KeyRange,
@@ -63,7 +63,7 @@ impl Caller {
                     let caller = self.clone();
                     let handle =
                         move |method, message| caller.clone().answer_shared(method, message);
-                    ready(Ok(calls::answered(calls, handle)))
+                    ready(Ok(answers::answered(calls, handle)))
                 };
                 exchanged(request, answers).await
             }
@@ -75,7 +75,7 @@ impl Caller {
     async fn answer_shared(self, method: u32, message: Bytes) -> Result<Bytes, Status> {
         macro_rules! call {
             ($handler:ident) => {
-                calls::handled(message, |message| async move {
+                answers::handled(message, |message| async move {
                     self.$handler(message).await.map_err(|e| to_wire(&e))
                 })
                 .await
@@ -110,8 +110,9 @@ impl Caller {
                 .check_range(Action::Read, &KeyRange::point(key.clone()))?;
         }
         let at = self.version(message.at.as_ref()).await?;
+        let value = self.node.get_aside(key, at).await?;
         Ok(wire::Value {
-            value: self.node.get(&key, at)?.map(Bytes::from),
+            value: value.map(Bytes::from),
             at: version::to_wire(at),
         })
     }

@@ -1,7 +1,7 @@
 //! What a log entry does to the state. Equal states and entries give equal batches.
 
 use super::{
-    Command, Mutation, Outcome, TxnId, atomic,
+    Command, LatestId, Mutation, Outcome, TxnId, atomic,
     outcome::{self, Recorded},
 };
 use crate::{
@@ -37,7 +37,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
 }
 
-/// Adds to `batch` what the commands of entry `id` do to the state of `reader` with `batch` on top.
+/// Adds to `batch` what the commands of entry `id` do to the state of `reader` with `batch` on top. `latest` is the state's, and
+/// what else `batch` holds has passed through here with it.
 ///
 /// Also records that the entry is applied: the caller writes the batch whole.
 pub fn apply(
@@ -45,9 +46,13 @@ pub fn apply(
     batch: &mut Batch,
     id: EntryId,
     commands: &[Command],
+    latest: &mut LatestId,
 ) -> Result<Applied, EngineError> {
-    let mut applied = Applied::default();
-    let mut recorded = Recorded::default();
+    let mut applied = Applied {
+        outcomes: Vec::with_capacity(commands.len()),
+        changes: Vec::with_capacity(commands.len()),
+    };
+    let mut recorded = Recorded::new(latest);
     for (position, command) in commands.iter().enumerate() {
         let version = Version {
             epoch: 0,
@@ -73,7 +78,7 @@ pub fn apply(
                 watermark,
                 outcomes_below,
             } => {
-                std::mem::take(&mut recorded).finish(batch);
+                recorded.finish(batch);
                 outcome::forget(reader, batch, *outcomes_below)?;
                 let held = lease::oldest(&Overlay {
                     below: reader,
@@ -142,15 +147,9 @@ fn ask(
     batch: &mut Batch,
     version: Version,
     id: TxnId,
-    recorded: &mut Recorded,
+    recorded: &mut Recorded<'_>,
 ) -> Result<Outcome, EngineError> {
-    if let Some(known) = outcome::outcome(
-        &Overlay {
-            below: reader,
-            batch,
-        },
-        id,
-    )? {
+    if let Some(known) = recorded.known(reader, batch, id)? {
         return Ok(known);
     }
     let aborted = Outcome::Aborted(version);
@@ -167,22 +166,16 @@ fn commit(
     id: TxnId,
     mutations: &[Mutation],
     changes: &mut Vec<Change>,
-    recorded: &mut Recorded,
+    recorded: &mut Recorded<'_>,
 ) -> Result<Outcome, EngineError> {
-    if let Some(known) = outcome::outcome(
-        &Overlay {
-            below: reader,
-            batch,
-        },
-        id,
-    )? {
+    if let Some(known) = recorded.known(reader, batch, id)? {
         return Ok(known);
     }
     let mut commit = Commit {
         reader,
         batch,
         version,
-        written: Vec::new(),
+        written: Vec::with_capacity(mutations.len()),
     };
     for mutation in mutations {
         commit.mutate(mutation)?;

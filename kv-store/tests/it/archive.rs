@@ -256,3 +256,33 @@ async fn a_restored_store_does_not_go_on_in_the_archive_that_it_came_from() {
     let restored = Cluster::restored(&["--from", &location(own)]).await;
     assert_eq!(keys(&restored).await.len(), 20);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_begins_before_the_snapshot_and_ends_behind_it_is_found() {
+    let archive = tempfile::tempdir().unwrap();
+    let archive = archive.path();
+    // Everything is uploaded at once, in one object, when the archive can be written to.
+    std::fs::write(archive.join("log"), b"not a folder").unwrap();
+    let cluster = Cluster::start_in(uploading(archive, &[]), 1).await;
+    let client = cluster.client();
+    client.write(puts(0, 10, 100)).await.unwrap();
+    let backup = archive.join("backup");
+    let said = cluster.kv_ok(&["backup", "--json", "--to", backup.to_str().unwrap()]);
+    let (_, said) = said.split_once("\"version_index\":").unwrap();
+    let digits = said.find(|letter: char| !letter.is_ascii_digit()).unwrap();
+    let in_snapshot: u64 = said[..digits].parse().unwrap();
+    let version = client.write(puts(1, 10, 100)).await.unwrap();
+    std::fs::remove_file(archive.join("log")).unwrap();
+    until_uploaded(archive, version.index).await;
+    drop(cluster);
+    std::fs::create_dir_all(archive.join("snapshots")).unwrap();
+    let snapshot = archive.join(format!("snapshots/{in_snapshot:020}"));
+    std::fs::rename(backup, snapshot).unwrap();
+    // Nothing begins behind the snapshot.
+    let (_, only) = objects(archive, "log").remove(0);
+    let name = only.file_name().unwrap().to_str().unwrap();
+    let first: u64 = name.split('-').next().unwrap().parse().unwrap();
+    assert!(first <= in_snapshot && objects(archive, "log").len() == 1);
+    let restored = Cluster::restored(&["--from", &location(archive)]).await;
+    assert_eq!(keys(&restored).await.len(), 20);
+}

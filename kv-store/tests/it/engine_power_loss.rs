@@ -260,3 +260,111 @@ fn a_folder_of_the_format_before_is_read_and_marked() {
     let value = engine.snapshot().get(Space::Data, b"key").unwrap();
     assert_eq!(value.as_deref(), Some(&b"value"[..]));
 }
+
+/// An engine that was closed, and what it holds.
+fn closed_engine(folder: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let (engine, _) = LsmEngine::open(folder).unwrap();
+    let mut random = Random::new(5);
+    for number in 0..NUM_BATCHES {
+        engine.write(&batch(number, &mut random)).unwrap();
+    }
+    let found = contents(&engine);
+    engine.settle().unwrap();
+    found
+}
+
+fn journal_bytes(folder: &Path) -> u64 {
+    let journals = journals(folder).into_iter();
+    journals.map(|path| fs::metadata(path).unwrap().len()).sum()
+}
+
+/// Opens a copy that the power loss left like this. Whether its journals were needed.
+fn opens_with_all(
+    closed: &Path,
+    expected: &[(Vec<u8>, Vec<u8>)],
+    lose: impl FnOnce(&Path),
+) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    copy(closed, folder.path());
+    lose(folder.path());
+    let (engine, repair) = LsmEngine::open(folder.path()).unwrap();
+    assert_eq!((&contents(&engine)[..], repair), (expected, None));
+    assert!(!folder.path().join("SETTLED").exists());
+    let were_read = journal_bytes(folder.path()) > PAGE as u64;
+    // It goes on, and what it then syncs stays.
+    engine.write(&batch(99, &mut Random::new(99))).unwrap();
+    engine.persist().unwrap();
+    let after = contents(&engine);
+    drop(engine);
+    let (engine, _) = LsmEngine::open(folder.path()).unwrap();
+    assert_eq!(contents(&engine), after);
+    were_read
+}
+
+#[test]
+fn a_power_loss_while_an_engine_is_closed_or_opened_again_loses_nothing() {
+    let closed = tempfile::tempdir().unwrap();
+    let closed = closed.path();
+    let expected = closed_engine(closed);
+    let mark = fs::read(closed.join("SETTLED")).unwrap();
+    // Closing: the mark has arrived, in part, or not, and its name may be there before its bytes are.
+    for len in 0..=mark.len() {
+        let were_read = opens_with_all(closed, &expected, |folder| {
+            fs::write(folder.join("SETTLED"), &mark[..len]).unwrap();
+        });
+        assert_eq!(were_read, len < mark.len(), "{len} bytes of the mark");
+    }
+    let remove_mark = |folder: &Path| fs::remove_file(folder.join("SETTLED")).unwrap();
+    assert!(opens_with_all(closed, &expected, remove_mark));
+    // Opening: the journal is empty, and the mark is there or gone.
+    let empty_journal = |folder: &Path| {
+        let journal = journals(folder).pop().unwrap();
+        fs::write(journal, b"").unwrap();
+    };
+    assert!(!opens_with_all(closed, &expected, empty_journal));
+    let both = |folder: &Path| {
+        empty_journal(folder);
+        remove_mark(folder);
+    };
+    assert!(!opens_with_all(closed, &expected, both));
+}
+
+#[test]
+fn older_journals_of_an_engine_that_was_closed_go_as_well() {
+    let closed = tempfile::tempdir().unwrap();
+    let closed = closed.path();
+    let expected = closed_engine(closed);
+    // As if fjall had begun another journal, and not got to removing this one.
+    let youngest = journals(closed).pop().unwrap();
+    let number: u64 = youngest
+        .file_stem()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let older = youngest.clone();
+    let youngest = youngest.with_file_name(format!("{}.jnl", number + 1));
+    fs::write(&youngest, b"").unwrap();
+    let line = |path: &Path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        format!("{name} {}\n", fs::metadata(path).unwrap().len())
+    };
+    let (older_line, youngest_line) = (line(&older), line(&youngest));
+    fs::write(
+        closed.join("SETTLED"),
+        format!("{older_line}{youngest_line}"),
+    )
+    .unwrap();
+    assert!(!opens_with_all(closed, &expected, |_| {}));
+    // fjall got to it after the mark was made.
+    let remove_older = |folder: &Path| {
+        fs::remove_file(folder.join(older.file_name().unwrap())).unwrap();
+    };
+    assert!(!opens_with_all(closed, &expected, remove_older));
+    // One that the mark does not name is read, and all with it.
+    let name_youngest_only = |folder: &Path| {
+        fs::write(folder.join("SETTLED"), &youngest_line).unwrap();
+    };
+    assert!(opens_with_all(closed, &expected, name_youngest_only));
+}

@@ -13,5 +13,6 @@ mod replay;
 mod service;
 mod simulation;
 mod state_model;
+mod stopping;
 mod wal_faults;
 mod wal_power_loss;

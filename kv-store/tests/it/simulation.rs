@@ -163,3 +163,8 @@ fn mutant_a_commit_is_checked_before_others_register() {
 fn mutant_a_new_leader_keeps_its_old_conflict_map() {
     found(Mutant::KeepConflictMap);
 }
+
+#[test]
+fn mutant_an_outcome_on_record_is_not_looked_for() {
+    found(Mutant::SkipOutcomeLookup);
+}

@@ -15,8 +15,8 @@ use kv_store::{
     },
     sim::{ModelEngine, ModelMap, Random},
     txn::{
-        AtomicOp, Command, EntryOutcome, Feed, FeedError, KEYS_END, KeyRange, Mutation, Outcome,
-        TxnId, apply, decode_entry, encode_entry, last_applied, outcome, watermark,
+        AtomicOp, Command, EntryOutcome, Feed, FeedError, KEYS_END, KeyRange, LatestId, Mutation,
+        Outcome, TxnId, apply, decode_entry, encode_entry, last_applied, outcome, watermark,
     },
     wal::EntryId,
 };
@@ -216,6 +216,7 @@ impl<E: Engine> Run<E> {
         let mut batch = Batch::default();
         let mut news = Vec::new();
         let snapshot = self.engine.snapshot();
+        let mut latest = LatestId::of(&*snapshot).unwrap();
         for _ in 0..1 + random.below(3) {
             self.index += 1;
             let commands: Vec<_> = (0..random.below(4))
@@ -226,7 +227,7 @@ impl<E: Engine> Run<E> {
                 term: 7,
                 index: self.index,
             };
-            let applied = apply(&*snapshot, &mut batch, id, &commands).unwrap();
+            let applied = apply(&*snapshot, &mut batch, id, &commands, &mut latest).unwrap();
             let num_changes = self.model.changes.len();
             for (position, command) in commands.iter().enumerate() {
                 let version = Version {
@@ -442,7 +443,9 @@ fn the_engine_on_disk_answers_like_the_model_and_lets_deleted_keys_go() {
         term: 7,
         index: run.index,
     };
-    apply(&*run.engine.snapshot(), &mut batch, id, &[clear, gc]).unwrap();
+    let snapshot = run.engine.snapshot();
+    let mut latest = LatestId::of(&*snapshot).unwrap();
+    apply(&*snapshot, &mut batch, id, &[clear, gc], &mut latest).unwrap();
     run.engine.write(&batch).unwrap();
     run.model.watermark = Version::end_of_entry(run.index);
     run.collect();

@@ -19,6 +19,7 @@ use self::keys::{Keys, wide_field};
 use super::{
     builder::{Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Row},
+    hash::hash,
     memory::{StateArea, field, set_field},
     ranks,
     rows::{RowLayout, RowStore},
@@ -134,7 +135,7 @@ impl<'a> Building<'a> {
         }
         let keys = self.build.keys.iter();
         let keys: Vec<_> = keys.map(|key| values[*key].clone()).collect();
-        let hash = table::hash(f, &keys);
+        let hash = hash(f, &keys);
         let number: Local<I32> = f.let_(self.rows.rows());
         let slot: Local<I32> = f.let_(self.rows.row(number));
         f.store::<I32>(slot, 0, hash);

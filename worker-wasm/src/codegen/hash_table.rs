@@ -3,16 +3,20 @@
 //! ```text
 //! directory  capacity x u64: hash << 32 | address of the entry, 0 = free; linear probing
 //! chunk list address of each chunk of 1,024 entries, in the order of the groups
-//! entry      hash u32 | keys | null bytes | accumulators
+//! entry      keys | null bytes | accumulators
 //! ```
 //!
-//! Entries never move, and hold what a new directory is filled from, so that growing is a matter of many short calls:
-//! clear a piece, insert a piece, return MORE. Hash and layout are the same whatever facts chose the lanes.
+//! Entries never move. A larger directory is filled from the one before, which stays where it is, so growing is a matter of
+//! many short calls: clear a piece, move a piece, return MORE. No entry is read for it, and words of neighbouring slots become
+//! neighbours in the lower or the upper half of the larger directory: three streams, where filling it from the entries
+//! misses the caches for each of them.
+//! Hash and layout are the same whatever facts chose the lanes.
 //! Invariant: at the start of a block, entries for all its rows exist and half of the directory stays free.
 
 use super::{
     builder::{Function, I32, I64, Local, Value, select},
-    expr::{self, Datum, Scalar},
+    expr::{self, Datum},
+    hash::hash,
     memory::{self, StateArea, field, set_field},
     text_heap::TextHeap,
 };
@@ -32,14 +36,10 @@ const FIRST_CAPACITY: i32 = 4096;
 /// Slots of a directory that stays in a processor's own caches.
 const CACHED_CAPACITY: i32 = 32_768;
 
-/// Bytes cleared and entries inserted in one call while growing: well below 5 ms.
-const CLEAR_BYTES: i32 = 4 << 20;
-const INSERT_ENTRIES: i32 = 65_536;
-
-/// Odd, from the fractional part of the golden ratio.
-const HASH_FACTOR: i64 = 0x9e37_79b9_7f4a_7c15_u64.cast_signed();
-/// What a null hashes like, and where hashing starts.
-const HASH_SEED: i64 = 0x2545_f491_4f6c_dd1d;
+/// Bytes cleared and slots moved in one call while growing: about a millisecond each. Clearing meets pages for the first time,
+/// of which a huge one takes a virtual machine 6 ms where its host has to find it first: so less than one at a time.
+const CLEAR_BYTES: i32 = 1 << 20;
+const MOVE_SLOTS: i32 = 131_072;
 
 #[derive(Debug, Clone)]
 pub(crate) struct HashTable {
@@ -53,10 +53,13 @@ pub(crate) struct HashTable {
     chunks: u32,
     /// Entries there is memory for.
     allocated: u32,
-    /// 1 while a new directory is being filled; then how far it is cleared and filled.
+    /// 1 while a new directory is being filled; then how far it is cleared, in bytes, and how far it is filled, in slots of
+    /// the one before, which had half its capacity.
     growing: u32,
     cleared: u32,
-    inserted: u32,
+    moved: u32,
+    /// Address of the directory before; arbitrary before there was one.
+    before: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -83,10 +86,10 @@ impl Directory {
         f.set(slot, (slot.get() + 1) & self.mask);
     }
 
-    /// Puts an existing entry into the first free slot.
-    fn insert(self, f: &mut Function, entry: Local<I32>) {
-        let hash: Local<I32> = f.let_(entry.get().load::<I32>(0));
-        let slot: Local<I32> = f.let_(hash.get() & self.mask);
+    /// Puts the word of an entry that is not in it into the first free slot.
+    fn insert(self, f: &mut Function, word: Local<I64>) {
+        let hash = word.get().shr_u(32i64).to_i32();
+        let slot: Local<I32> = f.let_(hash & self.mask);
         f.block(|f, free| {
             f.repeat(|f, again| {
                 f.branch_if(free, self.address(slot).load::<I64>(0).eqz());
@@ -94,7 +97,7 @@ impl Directory {
                 f.branch(again);
             });
         });
-        f.store(self.address(slot), 0, slot_word(hash, entry));
+        f.store(self.address(slot), 0, word);
     }
 }
 
@@ -109,7 +112,7 @@ impl HashTable {
         accumulator_bytes: u32,
         state: &mut StateArea,
     ) -> (Self, u32) {
-        let mut next = 8;
+        let mut next = 0;
         let mut place = |bytes: u32| {
             next += bytes;
             next - bytes
@@ -130,7 +133,7 @@ impl HashTable {
             key.null_offset = Some(place(1));
         }
         let accumulators = next.next_multiple_of(8);
-        let fields = state.place(32);
+        let fields = state.place(36);
         let table = Self {
             keys,
             entry_bytes: (accumulators + accumulator_bytes).next_multiple_of(8),
@@ -141,7 +144,8 @@ impl HashTable {
             allocated: fields + 16,
             growing: fields + 20,
             cleared: fields + 24,
-            inserted: fields + 28,
+            moved: fields + 28,
+            before: fields + 32,
         };
         (table, accumulators)
     }
@@ -168,10 +172,14 @@ impl HashTable {
             let capacity = select::<I32>(doubled.get(), doubled, FIRST_CAPACITY);
             let capacity: Local<I32> = f.let_(capacity);
             let directory = memory::reserve_or_return(f, capacity.get() << 3);
+            // There is nothing to move into the first one.
+            let first = field(self.capacity).eqz();
+            let moved = select::<I32>(first, capacity.get().shr_u(1), 0);
+            set_field(f, self.moved, moved);
+            set_field(f, self.before, field(self.directory));
             set_field(f, self.directory, directory);
             set_field(f, self.capacity, capacity);
             set_field(f, self.cleared, 0);
-            set_field(f, self.inserted, 0);
             set_field(f, self.growing, 1);
             f.return_(Status::More as i32);
         });
@@ -190,17 +198,20 @@ impl HashTable {
                 set_field(f, self.cleared, cleared.get() + length);
                 f.return_(Status::More as i32);
             });
-            let number: Local<I32> = f.let_(field(self.inserted));
-            let left: Local<I32> = f.let_(field(self.groups) - number);
-            let length = select::<I32>(left.get().lt_u(INSERT_ENTRIES), left, INSERT_ENTRIES);
-            let end: Local<I32> = f.let_(number.get() + length);
+            let slots: Local<I32> = f.let_(field(self.capacity).shr_u(1));
+            let slot: Local<I32> = f.let_(field(self.moved));
+            let left: Local<I32> = f.let_(slots.get() - slot);
+            let length = select::<I32>(left.get().lt_u(MOVE_SLOTS), left, MOVE_SLOTS);
+            let end: Local<I32> = f.let_(slot.get() + length);
+            let before: Local<I32> = f.let_(field(self.before));
             let directory = self.directory(f);
-            f.count_up(number, end, |f| {
-                let entry = self.entry(f, number);
-                directory.insert(f, entry);
+            let word = f.local::<I64>();
+            f.count_up(slot, end, |f| {
+                f.set(word, (before.get() + (slot.get() << 3)).load::<I64>(0));
+                f.if_(word.get().ne(0i64), |f| directory.insert(f, word));
             });
-            set_field(f, self.inserted, end);
-            f.if_(end.get().lt_u(field(self.groups)), |f| {
+            set_field(f, self.moved, end);
+            f.if_(end.get().lt_u(slots), |f| {
                 f.return_(Status::More as i32);
             });
             set_field(f, self.growing, 0);
@@ -262,7 +273,6 @@ impl HashTable {
                     let number: Local<I32> = f.let_(field(self.groups));
                     let new = self.entry(f, number);
                     f.set(entry, new);
-                    f.store::<I32>(entry, 0, hash);
                     let kept: Vec<_> = keys.iter().map(|key| texts.keep_datum(f, key)).collect();
                     self.store_keys(f, entry, &kept);
                     start(f, entry);
@@ -322,37 +332,5 @@ impl HashTable {
     pub(crate) fn keys(&self, f: &mut Function, entry: Local<I32>) -> Vec<Datum> {
         let keys = self.keys.iter();
         keys.map(|key| self.load_key(f, entry, key)).collect()
-    }
-}
-
-/// 32 bits over all keys: each word is folded in by a multiplication to 128 bits whose halves are combined.
-pub(crate) fn hash(f: &mut Function, keys: &[Datum]) -> Local<I32> {
-    let hash: Local<I64> = f.let_(HASH_SEED);
-    let product = f.wide();
-    for key in keys {
-        let word = word(f, key);
-        let word = match key.null {
-            Some(null) => select::<I64>(null, HASH_SEED, word),
-            None => word,
-        };
-        f.mul_wide_u(product, hash.get() ^ word, HASH_FACTOR);
-        f.set(hash, product.lo.get() ^ product.hi);
-    }
-    f.let_(hash.get().to_i32())
-}
-
-/// A value as 64 bits: equal values of a type give equal ones in every lane.
-fn word(f: &mut Function, key: &Datum) -> Value<I64> {
-    if key.ty.is_decimal() {
-        let wide = expr::widen(f, key.value);
-        return wide.lo.get() ^ (wide.hi.get() * HASH_FACTOR);
-    }
-    if let Scalar::Text(text) = key.value {
-        return text.word(f).get();
-    }
-    match expr::order_key(f, key.value) {
-        Scalar::I32(v) => v.get().to_i64_u(),
-        Scalar::I64(v) => v.get(),
-        other => unreachable!("{other:?} is neither a number nor text"),
     }
 }

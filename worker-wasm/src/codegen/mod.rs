@@ -10,6 +10,7 @@ mod calendar;
 mod distinct;
 mod emit;
 mod expr;
+mod hash;
 mod hash_table;
 mod join;
 mod late;

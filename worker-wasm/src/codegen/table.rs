@@ -17,7 +17,7 @@
 use super::{
     builder::{Function, I32, I64, Local, Value, select},
     expr::Datum,
-    hash_table,
+    hash::hash,
     memory::field,
     ranks::{self, Ranks},
     rows::RowLayout,
@@ -30,11 +30,6 @@ pub(crate) const HASH_BYTES: u32 = 4;
 /// How rows lie in the table.
 pub(crate) fn layout(columns: &[ValueType]) -> RowLayout {
     RowLayout::new(columns, HASH_BYTES)
-}
-
-/// Hash of the keys of a row on either side.
-pub(crate) fn hash(f: &mut Function, keys: &[Datum]) -> Local<I32> {
-    hash_table::hash(f, keys)
 }
 
 /// Bloom bits of a hash, in the bits of a slot that are behind the address.

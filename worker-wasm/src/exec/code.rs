@@ -66,6 +66,15 @@ impl Code {
         }
     }
 
+    /// Whether rows may come out before the input has ended.
+    pub(super) fn gives_rows_early(&self) -> bool {
+        let pipelines = &self.modules.module().fragment().pipelines;
+        let mut reading = pipelines
+            .iter()
+            .filter(|pipeline| matches!(pipeline.source, Source::Input(_)));
+        reading.any(|pipeline| pipeline.sink == Sink::Emit)
+    }
+
     /// Whether what comes out of a pushed batch may be much less than the batch.
     pub(super) fn leaves_few(&self) -> bool {
         let pipelines = &self.modules.module().fragment().pipelines;

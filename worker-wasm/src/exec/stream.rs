@@ -70,6 +70,8 @@ pub(super) struct Run {
     partition: usize,
     /// Whether groups may come out in several parts.
     splits: bool,
+    /// Whether a batch that is pushed may give rows at once.
+    gives_early: bool,
     state: State,
     /// The part that was pushed last, whose rows may still fail.
     pushed: Option<RecordBatch>,
@@ -120,6 +122,7 @@ impl Run {
             marks,
             partition,
             splits: code.gives_states(),
+            gives_early: code.gives_rows_early(),
             state: State::Reading,
             pushed: None,
             waiting: None,
@@ -253,7 +256,10 @@ impl Run {
         if let Err(error) = pushed {
             return Err(self.explain(error).await);
         }
-        self.state = State::Pulling(Next::Read);
+        match self.gives_early {
+            true => self.state = State::Pulling(Next::Read),
+            false => self.go_on(Next::Read)?,
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! [`ir`] is what it is, [`like`] the classes of its patterns, [`rules`] its type rules, [`verifier`] what every fragment keeps; [`printer`] and [`parser`] turn
 //! it into text and back, by way of [`sexpr`].
 
+mod arrow_types;
 mod columns;
 pub mod ir;
 pub mod like;

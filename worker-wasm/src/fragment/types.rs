@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::TimeUnit;
 
 /// An Arrow type that fragments compute with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,66 +65,6 @@ const DIGITS_I32: u8 = 9;
 const DIGITS_I64: u8 = 18;
 
 impl Type {
-    /// The type of an Arrow array's values; a dictionary is what its values are.
-    pub fn from_arrow(data_type: &DataType) -> Option<Self> {
-        Some(match data_type {
-            DataType::Boolean => Self::Boolean,
-            DataType::Int8 => Self::Int8,
-            DataType::Int16 => Self::Int16,
-            DataType::Int32 => Self::Int32,
-            DataType::Int64 => Self::Int64,
-            DataType::UInt8 => Self::UInt8,
-            DataType::UInt16 => Self::UInt16,
-            DataType::UInt32 => Self::UInt32,
-            DataType::UInt64 => Self::UInt64,
-            DataType::Float32 => Self::Float32,
-            DataType::Float64 => Self::Float64,
-            DataType::Decimal128(precision, scale) => Self::Decimal {
-                precision: *precision,
-                scale: *scale,
-            },
-            DataType::Date32 => Self::Date32,
-            DataType::Timestamp(unit, zone) => Self::Timestamp(*unit, zone.clone()),
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Utf8,
-            DataType::Dictionary(_, values) => return Self::from_arrow(values),
-            _ => return None,
-        })
-    }
-
-    pub fn to_arrow(&self) -> DataType {
-        match self {
-            Self::Boolean => DataType::Boolean,
-            Self::Int8 => DataType::Int8,
-            Self::Int16 => DataType::Int16,
-            Self::Int32 => DataType::Int32,
-            Self::Int64 => DataType::Int64,
-            Self::UInt8 => DataType::UInt8,
-            Self::UInt16 => DataType::UInt16,
-            Self::UInt32 => DataType::UInt32,
-            Self::UInt64 => DataType::UInt64,
-            Self::Float32 => DataType::Float32,
-            Self::Float64 => DataType::Float64,
-            Self::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
-            Self::Date32 => DataType::Date32,
-            Self::Timestamp(unit, zone) => DataType::Timestamp(*unit, zone.clone()),
-            Self::Utf8 => DataType::Utf8View,
-        }
-    }
-
-    /// Whether a column of this type takes such an array: also a decimal in fewer bits than it has in a plan.
-    pub fn accepts(&self, data_type: &DataType) -> bool {
-        let narrow = match data_type {
-            DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-                Some(Self::Decimal {
-                    precision: *precision,
-                    scale: *scale,
-                })
-            }
-            _ => None,
-        };
-        narrow.or_else(|| Self::from_arrow(data_type)).as_ref() == Some(self)
-    }
-
     /// The range that all values have which have no more digits than the type allows.
     pub fn range(&self) -> Range {
         match self {

@@ -112,7 +112,7 @@ impl Rows {
 /// sometimes more careful than the rules, never less.
 fn check_output(types: &[ValueType], schema: &Schema) -> Result<(), Reason> {
     for (of, field) in types.iter().zip(schema.fields()) {
-        if !of.ty.accepts(field.data_type()) {
+        if !of.ty.is(field.data_type()) {
             return Err(Reason::Output {
                 column: field.name().clone(),
                 fragment: of.ty.to_string(),

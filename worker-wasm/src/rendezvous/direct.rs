@@ -66,8 +66,7 @@ pub(super) async fn dial(attempt: &Attempt, link: Link) -> Result<TlsStream<TcpS
         .map(|endpoint| stream::once(Box::pin(dial_one(*endpoint, attempt, link))))
         .collect();
     let connections = stream::select(stream::select_all(dials), Box::pin(arrived));
-    let role = terms.side.role(link);
-    first_settled(connections, role, timings.direct_max, timings.grace).await
+    first_settled(connections, terms, link, timings.direct_max, timings.grace).await
 }
 
 /// Until the peer answers, or cannot be dialled.
@@ -80,7 +79,7 @@ async fn dial_one(endpoint: SocketAddr, attempt: &Attempt, link: Link) -> Result
         let mut tcp = dialled.map_err(|_| WayError::Unreachable)?;
         let proven = match knock.knock(&mut tcp).await {
             Ok(()) => prove(tcp, terms, link).await,
-            Err(_) => Err(ProveError::TimedOut),
+            Err(source) => Err(ProveError::Knock { source }),
         };
         match proven {
             Ok(proven) => return Ok(proven),

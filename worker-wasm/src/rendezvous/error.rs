@@ -99,6 +99,8 @@ pub enum ConnectError {
     TimedOut { peer: WorkerId },
     #[error("cannot be paired with worker \"{peer}\": {refusal}")]
     NotPaired { peer: WorkerId, refusal: Refusal },
+    #[error("\"{peer}\" at the rendezvous is not the one whose certificate is expected")]
+    Another { peer: WorkerId },
     #[error("worker \"{peer}\" did not come to the rendezvous")]
     PeerAbsent { peer: WorkerId },
     #[error("no way leads to worker \"{peer}\"")]
@@ -163,15 +165,16 @@ pub enum ProveError {
         #[source]
         source: io::Error,
     },
-    #[error("cannot derive the connection's secret")]
-    Export {
+    #[error("cannot say what the connection is for")]
+    Knock {
         #[source]
-        source: rustls::Error,
+        source: WireError,
     },
-    #[error("the peer does not know the pairing's key")]
-    Key,
-    #[error("the peer does not answer")]
-    TimedOut,
+    #[error("the connection is not for this pairing")]
+    Pairing,
+    /// Or it chose another session.
+    #[error("the client does not prove that it has the pairing's key")]
+    Choice,
 }
 
 /// A message could not be sent or received.

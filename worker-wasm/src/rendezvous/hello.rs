@@ -14,13 +14,14 @@ use super::{
     wire::{Answer, Hello, Purpose, Refusal},
 };
 
-/// Dials `address` ("host:port"), says why it comes and is welcome, all within `max`. Also gives the address it reached.
+/// Dials `address` ("host:port"), says why it comes and is welcome, all within `max`. Also gives the address it reached, and
+/// the answer.
 pub(super) async fn come(
     address: &str,
     config: ClientConfig,
     purpose: Purpose,
     max: Duration,
-) -> Result<(TlsStream<TcpStream>, SocketAddr), RendezvousError> {
+) -> Result<(TlsStream<TcpStream>, SocketAddr, Answer), RendezvousError> {
     let come = timeout(max, try_come(address, config, purpose)).await;
     come.unwrap_or_else(|_| {
         let address = address.to_owned();
@@ -32,7 +33,7 @@ async fn try_come(
     address: &str,
     config: ClientConfig,
     purpose: Purpose,
-) -> Result<(TlsStream<TcpStream>, SocketAddr), RendezvousError> {
+) -> Result<(TlsStream<TcpStream>, SocketAddr, Answer), RendezvousError> {
     let named = || address.to_owned();
     let dialled = dial(address).await;
     let (tcp, reached) = dialled.map_err(|source| RendezvousError::Dial {
@@ -55,7 +56,7 @@ async fn try_come(
         .map_err(wire)?;
     let answer: Answer = frame::read(&mut tls).await.map_err(wire)?;
     match answer.refused {
-        None => Ok((tls, reached)),
+        None => Ok((tls, reached, answer)),
         Some(refusal) => Err(RendezvousError::Refused {
             address: named(),
             refusal: Refusal::try_from(refusal).unwrap_or(Refusal::Malformed),

@@ -29,6 +29,10 @@ pub struct Limits {
     pub pairing_age_max: Duration,
     /// How long one worker waits for the other at a meeting.
     pub meeting_max: Duration,
+    /// Connections that all workers together keep ready. Who gets no more of them dials when a pair needs one.
+    pub spares_max: usize,
+    /// One that is not used for this long is closed; workers replace theirs after 60 to 70 seconds.
+    pub spare_age_max: Duration,
     pub relays_max: usize,
     /// Bytes held for each direction of a relay; the writer waits when they are full.
     pub relay_buffer_bytes: usize,
@@ -47,6 +51,8 @@ impl Default for Limits {
             pairings_max: 100_000,
             pairing_age_max: Duration::from_secs(30),
             meeting_max: Duration::from_secs(5),
+            spares_max: 10_000,
+            spare_age_max: Duration::from_secs(90),
             relays_max: 10_000,
             relay_buffer_bytes: 64 * 1024,
             relay_idle_max: Duration::from_secs(300),
@@ -61,13 +67,17 @@ pub struct Timings {
     pub rendezvous_max: Duration,
     /// Dialling the peer's own address, authentication included.
     pub direct_max: Duration,
+    /// Connections to the rendezvous that a worker which cannot be dialled keeps ready for punching and relays. A pair takes
+    /// two.
+    pub spares: usize,
     /// Tries of punching for one connection, each from a fresh local port. Zero: relayed at once.
     pub punch_tries: u32,
     /// One try, from its start time, authentication included.
     pub punch_max: Duration,
     /// A relayed connection, authentication included.
     pub relay_max: Duration,
-    /// How much longer the TLS client of a dialled or punched connection waits, as the server's choice may be on its way.
+    /// How much longer the TLS server of a dialled or punched connection waits where it has answered a client, whose choice
+    /// may be on its way: more than a slow round trip, as the two disagree about the connection if it gives up before.
     pub grace: Duration,
 }
 
@@ -76,10 +86,11 @@ impl Default for Timings {
         Self {
             rendezvous_max: Duration::from_secs(10),
             direct_max: Duration::from_secs(1),
+            spares: 2,
             punch_tries: 3,
             punch_max: Duration::from_millis(400),
             relay_max: Duration::from_secs(10),
-            grace: Duration::from_millis(200),
+            grace: Duration::from_secs(1),
         }
     }
 }

@@ -9,8 +9,8 @@
 //! ```
 //! Read in this order: `names` and `secret` are the small types; `wire` is what is said to whom; `server` is the
 //! [`Rendezvous`]; `registration` a worker's place there, with [`Registration::connect`]; `connect` chooses the way of a
-//! pair, out of `direct`, `punch` and `relay`; `prove` makes a TCP connection the peer's; `reverse` turns a dialled
-//! connection round.
+//! pair, out of `direct`, `punch` and `relay`, with `knock` and `spares` for meetings; `prove` makes a TCP connection the
+//! peer's; `reverse` turns a dialled connection round.
 //!
 //! Trust: workers pin the rendezvous by the fingerprint that they were started with, and show it a token. The rendezvous
 //! gives the two workers of a pair each other's fingerprint and a key of their own. Whatever the way, the stream is TLS 1.3
@@ -39,6 +39,7 @@ mod reverse;
 mod secret;
 mod server;
 mod sockets;
+mod spares;
 mod stream;
 mod tls;
 mod watched;

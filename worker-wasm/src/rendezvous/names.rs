@@ -94,6 +94,14 @@ impl Side {
             (Side::Smaller, Link::Second) | (Side::Larger, Link::First) => Role::Client,
         }
     }
+
+    /// The connection on which this side has that role.
+    pub(super) fn link(self, role: Role) -> Link {
+        match self.role(Link::First) == role {
+            true => Link::First,
+            false => Link::Second,
+        }
+    }
 }
 
 impl Link {
@@ -126,6 +134,7 @@ mod tests {
         let (a, b) = (a.unwrap(), b.unwrap());
         for link in [Link::First, Link::Second] {
             assert_ne!(a.role(link), b.role(link));
+            assert_eq!(a.link(a.role(link)), link);
         }
         assert_eq!(a.role(Link::First), Role::Server);
         assert_eq!(b.role(Link::Second), Role::Server);

@@ -4,8 +4,18 @@
 //! From the same port the worker connects to all endpoints of the peer, and listens, as the peer's first packet may come
 //! before its own has left. A packet that a translator drops does no harm: the other direction's gets through, and TCP
 //! completes a simultaneous open from it.
+//!
+//! From the pairing to both connections, in round trips; they are punched side by side:
+//! ```text
+//! before  now
+//!   1      -    connect to the rendezvous           now there before (`spares`), else as before
+//!   1      1    knock, and hear where the peer is
+//!   1      1    simultaneous open
+//!   2.5    1.5  TLS until the server knows the client and its choice (`prove`)
+//!   5.5    3.5
+//! ```
 //! Source: Ford, Srisuresh, Kegel: "Peer-to-Peer Communication Across Network Address Translators", USENIX 2005, section
-//! 4. We differ in trying private and public endpoints at once, and in keeping the connection that the TLS server chooses.
+//! 4. We differ in trying private and public endpoints at once, and in keeping the connection that the TLS client chooses.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -76,8 +86,7 @@ async fn try_once(
         Box::pin(hear(listener, terms, link)),
     );
     sleep_until(Instant::from_std(start)).await;
-    let role = terms.side.role(link);
-    let settled = first_settled(connections, role, timings.punch_max, timings.grace).await;
+    let settled = first_settled(connections, terms, link, timings.punch_max, timings.grace).await;
     drop(tcp);
     settled
 }

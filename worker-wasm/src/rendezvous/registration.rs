@@ -35,6 +35,7 @@ use super::{
     prove::Terms,
     requests::Requests,
     secret::{PairingId, PairingKey, Token},
+    spares::Spares,
     stream::Pair,
     tls::{Fingerprint, Identity},
     wire::{self, News, Paired, Purpose, Register, Request, ToRendezvous, ToWorker},
@@ -75,6 +76,13 @@ pub struct Registration {
     _tasks: JoinSet<()>,
 }
 
+impl Drop for Registration {
+    /// Invitations that nobody has taken lead back to what they wait in.
+    fn drop(&mut self) {
+        self.shared.requests.lost();
+    }
+}
+
 /// What a worker's attempts to connect share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -87,6 +95,7 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) doorkeeper: Option<Arc<Doorkeeper>>,
     requests: Requests,
+    pub(super) spares: Spares,
 }
 
 /// One pairing, from this worker's side.
@@ -94,6 +103,8 @@ pub(super) struct Attempt {
     pub(super) shared: Arc<Shared>,
     pub(super) terms: Terms,
     pub(super) peer: WorkerId,
+    /// Of the peer's certificate, as the rendezvous says; the terms pin it.
+    fingerprint: Fingerprint,
     /// Where the peer can be dialled.
     pub(super) peer_direct: Vec<SocketAddr>,
     pub(super) since: Instant,
@@ -126,7 +137,7 @@ impl Registration {
             token: token.as_bytes().to_vec(),
             direct: announced.unwrap_or_default(),
         });
-        let (tls, reached) =
+        let (tls, reached, answer) =
             hello::come(&rendezvous, client, register, timings.rendezvous_max).await?;
         let (outbox, requests) = mpsc::channel(OUTBOX_MAX);
         let mut tasks = JoinSet::new();
@@ -147,7 +158,25 @@ impl Registration {
             counters: Arc::default(),
             doorkeeper,
             requests: Requests::new(outbox),
+            spares: Spares::default(),
         });
+        // Who can be dialled seldom punches.
+        let wanted = shared.doorkeeper.is_none() && shared.timings.spares > 0;
+        if let Some(key) = PairingKey::from_slice(&answer.spare_key).filter(|_| wanted) {
+            let shared = Arc::clone(&shared);
+            tasks.spawn(async move {
+                let Timings {
+                    spares,
+                    rendezvous_max,
+                    ..
+                } = shared.timings;
+                let keeping =
+                    shared
+                        .spares
+                        .keep(spares, shared.rendezvous, &shared.id, &key, rendezvous_max);
+                keeping.await;
+            });
+        }
         let (reader, writer) = split(tls);
         let talking = Arc::clone(&shared);
         tasks.spawn(async move {
@@ -176,6 +205,25 @@ impl Registration {
     /// Two streams to `peer`, by the best way that works for both. `peer` gets an invitation, unless it asks for this
     /// worker at the same time. Dropping the future closes whatever was opened.
     pub async fn connect(&self, peer: &WorkerId) -> Result<Pair, ConnectError> {
+        let attempt = self.ask(peer).await?;
+        Box::pin(connect::connect(&attempt)).await
+    }
+
+    /// As [`Registration::connect`], to nobody but the holder of that certificate, whoever has the name at the rendezvous.
+    pub async fn connect_to(
+        &self,
+        peer: &WorkerId,
+        pinned: Fingerprint,
+    ) -> Result<Pair, ConnectError> {
+        let attempt = self.ask(peer).await?;
+        if attempt.fingerprint != pinned {
+            return Err(ConnectError::Another { peer: peer.clone() });
+        }
+        Box::pin(connect::connect(&attempt)).await
+    }
+
+    /// The rendezvous pairs this worker with `peer`.
+    async fn ask(&self, peer: &WorkerId) -> Result<Attempt, ConnectError> {
         if *peer == self.shared.id {
             let worker = peer.clone();
             return Err(ConnectError::Itself { worker });
@@ -184,11 +232,10 @@ impl Registration {
         let answered = timeout(self.shared.timings.rendezvous_max, answer).await;
         let answered = answered.map_err(|_| ConnectError::TimedOut { peer: peer.clone() })?;
         let attempt = answered.map_err(|_| ConnectError::Lost)?;
-        let attempt = attempt.map_err(|refusal| ConnectError::NotPaired {
+        attempt.map_err(|refusal| ConnectError::NotPaired {
             peer: peer.clone(),
             refusal,
-        })?;
-        Box::pin(connect::connect(&attempt)).await
+        })
     }
 
     /// The next peer that wants to be connected; `None` when the rendezvous is lost, and this worker has to register anew.
@@ -233,13 +280,14 @@ impl Attempt {
             let side = Side::of(&shared.id, &peer)?;
             let fingerprint = Fingerprint::from_slice(&paired.peer_fingerprint)?;
             let terms = Terms::new(id, key, side, &shared.identity, fingerprint).ok()?;
-            Some((terms, peer))
+            Some((terms, peer, fingerprint))
         };
-        let (terms, peer) = read().ok_or(malformed)?;
+        let (terms, peer, fingerprint) = read().ok_or(malformed)?;
         Ok(Self {
             shared: Arc::clone(shared),
             terms,
             peer,
+            fingerprint,
             peer_direct: wire::from_text(&paired.peer_direct)?,
             since: Instant::now(),
         })

@@ -22,5 +22,5 @@ pub(super) async fn relay(attempt: &Attempt, link: Link) -> Result<TlsStream<Tcp
     let connections = stream::once(Box::pin(proven));
     // There is one connection: agreeing on it is not urgent.
     let max = timings.relay_max;
-    first_settled(connections, terms.side.role(link), max, max).await
+    first_settled(connections, terms, link, max, max).await
 }

@@ -119,6 +119,10 @@ impl Requests {
     /// be taken; an answer that nobody waits for any more is dropped.
     pub(super) fn answer(&self, number: u64, attempt: Attempt) {
         let mut state = self.state();
+        // What was read before the end may be said after it, and would be kept for nobody.
+        if state.outbox.is_none() {
+            return;
+        }
         let invitation = number == 0;
         if invitation {
             state.invitations_seen += 1;

@@ -40,6 +40,6 @@ pub async fn dial_reversed(config: ReverseConfig) -> Result<ReverseStream, Rende
         slot: slot.to_string(),
         token: token.as_bytes().to_vec(),
     });
-    let (tls, _) = hello::come(&rendezvous, client, serve, dial_max).await?;
+    let (tls, ..) = hello::come(&rendezvous, client, serve, dial_max).await?;
     Ok(ReverseStream::new(tls.into(), slot))
 }

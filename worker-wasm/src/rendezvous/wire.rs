@@ -3,12 +3,14 @@
 //! ```text
 //! over TLS      worker     Hello(Register) -> Welcome | Refused, then ToRendezvous and ToWorker both ways
 //!               function   Hello(Serve)    -> Welcome | Refused, then the turned connection's own bytes
-//! without TLS   worker     Knock           -> Met, then nothing (punch) or the peer's bytes (relay)
+//! without TLS   worker     Knock           -> a byte at once, then Met, then nothing (punch) or the peer's bytes (relay)
+//!               worker     Wait            -> a byte, then at some time a Knock as above
 //!               worker     Knock to a worker's own listener, then the bytes
 //! ```
-//! Those without TLS are sealed with the pairing's key. They hold nothing secret, and replaying one gains no more than
-//! disturbing the connection would; what follows on them is TLS between the workers. A byte that starts no TLS record
-//! comes before a knock, so one port takes both.
+//! Those without TLS are sealed with the pairing's key, or for `Wait` with one that the worker got when it registered. They
+//! hold nothing secret. A `Wait` has a number and is good once; replaying a knock gains no more than disturbing the
+//! connection would; what follows on them is TLS between the workers. A byte that starts no TLS record comes before a
+//! knock, so one port takes both.
 
 use std::net::SocketAddr;
 
@@ -25,9 +27,15 @@ use super::{
 pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 /// The first byte of a knock.
 pub(super) const KNOCK: u8 = b'M';
+/// The first byte of a connection that waits for its knock, and the answer to what follows it.
+pub(super) const WAITS: u8 = b'W';
+pub(super) const WELCOME: u8 = b'w';
+/// The rendezvous has read a knock that it knows the pairing of. Nothing follows from it but patience.
+pub(super) const HEARD: u8 = b'h';
 /// The labels of what is sealed.
 pub(super) const KNOCKS: &str = "knock";
 pub(super) const MET: &str = "met";
+pub(super) const SPARES: &str = "spare";
 
 /// Why the rendezvous does not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
@@ -101,6 +109,19 @@ pub(super) struct Answer {
     /// `None`: welcome.
     #[prost(enumeration = "Refusal", optional, tag = "1")]
     pub(super) refused: Option<i32>,
+    /// What a worker that is welcome seals [`Wait`] with; else empty.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) spare_key: Vec<u8>,
+}
+
+/// The connection that this comes on is for a knock to come.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Wait {
+    #[prost(string, tag = "1")]
+    pub(super) worker: String,
+    /// The worker's own numbers, from 1 in each registration. They come in any order.
+    #[prost(uint64, tag = "2")]
+    pub(super) number: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -191,6 +212,9 @@ pub(super) struct Knock {
     /// Microseconds that connecting to the rendezvous took.
     #[prost(uint64, tag = "7")]
     pub(super) round_trip_us: u64,
+    /// The worker takes its first knock for lost: this one has its place.
+    #[prost(bool, tag = "8")]
+    pub(super) again: bool,
 }
 
 /// The answer to a knock once both workers are there.

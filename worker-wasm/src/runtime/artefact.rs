@@ -27,7 +27,7 @@ use wasmtime::{Engine, Module};
 use crate::{
     RuntimeError,
     module::{ModuleHash, hex},
-    runtime::engine::{Baseline, Protection},
+    runtime::{baseline::Baseline, protection::Protection},
 };
 
 const MAGIC: &[u8; 8] = b"murreAR1";

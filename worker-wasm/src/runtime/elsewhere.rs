@@ -6,7 +6,9 @@ use wasmtime::Engine;
 
 use super::{
     artefact,
-    engine::{Baseline, Protection, compile, engine_config},
+    baseline::Baseline,
+    engine::{compile, engine_config},
+    protection::Protection,
 };
 use crate::{RuntimeError, module::FragmentModule};
 

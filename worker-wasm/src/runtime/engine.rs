@@ -2,7 +2,7 @@
 //!
 //! Errors: [`RuntimeError`]. Compiling takes about 1 ms per KB of wasm and thread; a [`super::artefact`] saves it.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, ProfilingStrategy, Store};
 
@@ -12,132 +12,13 @@ use crate::{
     module::FragmentModule,
     runtime::{
         artefact::{self, ArtefactCache, ArtefactKey},
+        baseline::Baseline,
         host::{self, HostState},
-        memory::{Arena, Arenas, Creator},
+        memory::{Arenas, Creator},
+        protection::Protection,
         table_files::TableFiles,
     },
 };
-
-/// Guard pages behind a memory; code generation's static offsets stay far below. wasmtime's default.
-const GUARD_BYTES: usize = 32 << 20;
-
-/// A named set of processor features that artefacts are compiled for, so that they move between hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Baseline {
-    /// AVX2, BMI, FMA, LZCNT: x86-64-v3.
-    X86_64V3,
-    /// Armv8.1 with large system extensions: Graviton 2 and later.
-    Aarch64Lse,
-}
-
-impl Baseline {
-    pub const ALL: [Self; 2] = [Self::X86_64V3, Self::Aarch64Lse];
-
-    /// The baseline of this processor family. Whether this processor has the features shows when an engine is made.
-    pub fn native() -> Self {
-        if cfg!(target_arch = "aarch64") {
-            Self::Aarch64Lse
-        } else {
-            Self::X86_64V3
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::X86_64V3 => "x86-64-v3",
-            Self::Aarch64Lse => "aarch64-lse",
-        }
-    }
-
-    fn triple(self) -> &'static str {
-        match self {
-            Self::X86_64V3 => "x86_64-unknown-linux-gnu",
-            Self::Aarch64Lse => "aarch64-unknown-linux-gnu",
-        }
-    }
-
-    /// Cranelift's names of the features.
-    fn features(self) -> &'static [&'static str] {
-        match self {
-            Self::X86_64V3 => &[
-                "has_sse3",
-                "has_ssse3",
-                "has_sse41",
-                "has_sse42",
-                "has_popcnt",
-                "has_avx",
-                "has_avx2",
-                "has_fma",
-                "has_bmi1",
-                "has_bmi2",
-                "has_lzcnt",
-            ],
-            Self::Aarch64Lse => &["has_lse"],
-        }
-    }
-}
-
-/// How guest memory is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protection {
-    /// 4 GiB of address space and guard pages per memory; loads and stores need no checks.
-    Guarded,
-    /// Small windows, every access checked: for hosts that limit address space.
-    Checked,
-}
-
-impl Protection {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Guarded => "guarded",
-            Self::Checked => "checked",
-        }
-    }
-
-    fn windows(self) -> Windows {
-        match self {
-            Self::Guarded => Windows::FULL,
-            Self::Checked => Windows::SMALL,
-        }
-    }
-
-    fn guard_bytes(self) -> usize {
-        match self {
-            Self::Guarded => GUARD_BYTES,
-            Self::Checked => 0,
-        }
-    }
-
-    /// Guarded where `memories` of them fit into the address space that the system allows, else checked, with a warning.
-    pub fn probe(memories: usize) -> Self {
-        match reserve_all(memories) {
-            Ok(()) => Self::Guarded,
-            Err(reason) => {
-                tracing::warn!(memories, %reason, "too little address space for guarded memories, accesses are checked");
-                Self::Checked
-            }
-        }
-    }
-}
-
-/// Mappings that one memory splits into: accessible and inaccessible parts of its windows, and a mapped build table.
-const MAPPINGS_PER_MEMORY: usize = 6;
-
-fn reserve_all(memories: usize) -> Result<(), String> {
-    let arenas: Result<Vec<_>, _> = (0..memories)
-        .map(|_| Arena::reserve(Windows::FULL, GUARD_BYTES))
-        .collect();
-    arenas.map_err(|e| e.to_string())?;
-    let Ok(limit) = fs::read_to_string("/proc/sys/vm/max_map_count") else {
-        return Ok(());
-    };
-    let limit: usize = limit.trim().parse().unwrap_or(usize::MAX);
-    let used = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
-    if used + memories * MAPPINGS_PER_MEMORY > limit {
-        return Err(format!("vm.max_map_count is {limit}, {used} are used"));
-    }
-    Ok(())
-}
 
 /// What the process chooses.
 #[derive(Debug)]
@@ -242,20 +123,6 @@ impl Runtime {
             code,
             cached,
         })
-    }
-
-    /// An artefact of `module` for hosts of `baseline`, this one or not, with guarded memories.
-    pub fn precompile(
-        module: &FragmentModule,
-        baseline: Baseline,
-    ) -> Result<Vec<u8>, RuntimeError> {
-        let failed = |source: wasmtime::Error| RuntimeError::Engine {
-            baseline: baseline.name(),
-            source: source.into(),
-        };
-        let config = engine_config(baseline, Protection::Guarded).map_err(failed)?;
-        let engine = Engine::new(&config).map_err(failed)?;
-        compile(&engine, module)
     }
 
     /// A memory of its own and its store: what a fragment instance starts from.

@@ -249,16 +249,16 @@ fn is_in(columns: u64, index: usize) -> bool {
         .is_some_and(|bits| bits & 1 == 1)
 }
 
-/// An array in a form that the window has for its type: decimals of any width that holds what the module expects.
+/// An array in a form that the window has for its type: numbers of any width that is copied into the expected one.
 fn unified(array: &ArrayRef, expected: &Column) -> ArrayRef {
     let wanted = expected.ty.to_arrow();
     let narrow = matches!(
         array.data_type(),
-        DataType::Decimal32(..) | DataType::Decimal64(..)
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Int32
     );
     match array.data_type() == &wanted || narrow && expected.storage() != Storage::I128 {
         true => ArrayRef::clone(array),
-        // Only text, decimals and dictionaries come in several forms, and those convert always.
+        // Only text, numbers and dictionaries come in several forms, and those convert always.
         false => cast(array, &wanted).expect("the column accepts this type"),
     }
 }

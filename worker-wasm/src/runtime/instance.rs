@@ -96,8 +96,12 @@ impl std::fmt::Debug for Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        let growing = self.growing.as_ref().map_or(0, GrowingTable::bytes);
-        self.ledger.account().shrink(growing);
+        if let Some(growing) = self.growing.take() {
+            // Where its memory stays mapped it is given back all the same, only more slowly.
+            let unmapped = self.with_arena(|arena| Ok(arena.unmap_build()));
+            drop(unmapped);
+            growing.give_up(self.ledger.hand_over());
+        }
     }
 }
 

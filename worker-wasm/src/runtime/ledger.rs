@@ -62,6 +62,25 @@ impl Ledger {
     }
 }
 
+/// Bytes of memory that are given back to their account when this goes.
+pub(super) struct Charge {
+    account: Box<dyn MemoryAccount>,
+    bytes: u64,
+}
+
+impl Charge {
+    /// Of bytes that the account carries.
+    pub(super) fn new(account: Box<dyn MemoryAccount>, bytes: u64) -> Self {
+        Self { account, bytes }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.shrink(self.bytes);
+    }
+}
+
 /// In place of an account that was given away.
 struct Closed;
 

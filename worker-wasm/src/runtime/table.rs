@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     instance::Check,
-    ledger::MemoryAccount,
+    ledger::{Charge, MemoryAccount},
     memory::Arena,
     table_files::{TableFile, TableFiles},
 };
@@ -31,7 +31,8 @@ pub struct JoinTable {
     files: Arc<TableFiles>,
     bytes: u64,
     table: Table,
-    account: Mutex<Box<dyn MemoryAccount>>,
+    /// There until the table goes. Nothing is done with it before, but threads share the table.
+    charge: Mutex<Option<Charge>>,
 }
 
 impl std::fmt::Debug for JoinTable {
@@ -45,12 +46,10 @@ impl std::fmt::Debug for JoinTable {
 
 impl Drop for JoinTable {
     fn drop(&mut self) {
-        let account = self.account.get_mut();
-        account
-            .unwrap_or_else(PoisonError::into_inner)
-            .shrink(self.bytes);
-        if let Some(file) = self.file.take() {
-            self.files.give_back(file);
+        let charge = self.charge.get_mut();
+        let charge = charge.unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(file), Some(charge)) = (self.file.take(), charge) {
+            self.files.give_back(file, charge);
         }
     }
 }
@@ -163,8 +162,14 @@ impl GrowingTable {
             files: self.files,
             bytes: self.bytes,
             table,
-            account: account.into(),
+            charge: Mutex::new(Some(Charge::new(account, self.bytes))),
         }
+    }
+
+    /// Gives back the memory of a table that will not be finished, which its builder has mapped no more.
+    pub(crate) fn give_up(self, account: Box<dyn MemoryAccount>) {
+        let charge = Charge::new(account, self.bytes);
+        self.files.give_back(self.file, charge);
     }
 }
 

@@ -2,14 +2,22 @@
 //!
 //! Making the pages of a file costs several times what filling them does, and the tables of most queries are small.
 //! What a kept file holds is left in it: whoever builds a table writes what is read of it.
+//! Giving pages back takes a fifth of a second for a gigabyte, which no query waits for: much is given back by a thread of
+//! its own. Memory is charged until it is given back.
 
 use std::{
     fs::File,
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use memfd::MemfdOptions;
+
+use super::ledger::Charge;
+
+/// So many bytes are given back by whoever has no more use for them: about 3 ms.
+const AT_ONCE_BYTES_MAX: u64 = 16 << 20;
 
 /// A memory file and its length in bytes, whole pages.
 #[derive(Debug)]
@@ -34,7 +42,14 @@ impl TableFile {
 pub(crate) struct TableFiles {
     /// Of all that are kept together.
     bytes_max: u64,
-    idle: Mutex<Vec<TableFile>>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    files: Vec<TableFile>,
+    /// Bytes of them, and of those that are still being shortened.
+    bytes: u64,
 }
 
 impl TableFiles {
@@ -48,9 +63,11 @@ impl TableFiles {
     /// The longest that is kept, or a new one.
     pub(crate) fn take(&self) -> io::Result<TableFile> {
         let mut idle = self.lock();
-        let longest = idle.iter().enumerate().max_by_key(|(_, of)| of.bytes);
+        let longest = idle.files.iter().enumerate().max_by_key(|(_, of)| of.bytes);
         if let Some(longest) = longest.map(|(index, _)| index) {
-            return Ok(idle.swap_remove(longest));
+            let file = idle.files.swap_remove(longest);
+            idle.bytes -= file.bytes;
+            return Ok(file);
         }
         let file = MemfdOptions::default().create("murre-join-table");
         let file = file.map_err(io::Error::other)?;
@@ -60,48 +77,120 @@ impl TableFiles {
         })
     }
 
-    /// Keeps a file that nobody has mapped any more, or as much of it as there is room for.
-    pub(crate) fn give_back(&self, mut file: TableFile) {
-        let mut idle = self.lock();
-        let room = self.bytes_max - idle.iter().map(|of| of.bytes).sum::<u64>();
-        if file.bytes > room {
-            // One that cannot be shortened goes.
-            match file.file.set_len(room) {
-                Ok(()) => file.bytes = room,
-                Err(_) => return,
-            }
+    /// Keeps a file that nobody has mapped any more, or as much of it as there is room for. Its memory stays charged until
+    /// the rest is given back.
+    pub(super) fn give_back(self: &Arc<Self>, file: TableFile, charge: Charge) {
+        let kept = {
+            let mut idle = self.lock();
+            let kept = file.bytes.min(self.bytes_max - idle.bytes);
+            idle.bytes += kept;
+            kept
+        };
+        if file.bytes - kept <= AT_ONCE_BYTES_MAX {
+            return self.shorten(file, kept, charge);
         }
-        if file.bytes > 0 {
-            idle.push(file);
+        let files = Arc::clone(self);
+        let thread = thread::Builder::new().name("murre-tables".to_owned());
+        if let Err(error) = thread.spawn(move || files.shorten(file, kept, charge)) {
+            // The file went with what the thread would have done.
+            tracing::warn!(%error, "no thread to give back a join table");
+            self.lock().bytes -= kept;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<TableFile>> {
+    /// Keeps the first bytes of a file, for which there is room.
+    fn shorten(&self, mut file: TableFile, kept: u64, charge: Charge) {
+        let shortened = kept == file.bytes || kept > 0 && file.file.set_len(kept).is_ok();
+        if shortened && kept > 0 {
+            file.bytes = kept;
+            self.lock().files.push(file);
+        } else {
+            // One that cannot be shortened goes.
+            drop(file);
+            self.lock().bytes -= kept;
+        }
+        drop(charge);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::mpsc::{self, Sender},
+        thread::ThreadId,
+        time::Duration,
+    };
+
     use super::*;
+    use crate::runtime::{MemoryAccount, Refused};
+
+    /// Says which thread gives how many bytes back.
+    struct Account(Sender<(ThreadId, u64)>);
+
+    impl MemoryAccount for Account {
+        fn grow(&mut self, _: u64) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn shrink(&mut self, bytes: u64) {
+            // Nobody listens in tests of something else.
+            let _ = self.0.send((thread::current().id(), bytes));
+        }
+    }
+
+    fn made(bytes: u64) -> (TableFile, Charge, mpsc::Receiver<(ThreadId, u64)>) {
+        let mut file = TableFiles::new(0).take().unwrap();
+        file.reach(bytes).unwrap();
+        let (account, given_back) = mpsc::channel();
+        let charge = Charge::new(Box::new(Account(account)), bytes);
+        (file, charge, given_back)
+    }
+
+    /// Lengths of the files that are kept, the longest first.
+    fn lengths(files: &TableFiles) -> Vec<u64> {
+        let mut lengths = Vec::new();
+        loop {
+            let file = files.take().unwrap();
+            assert_eq!(file.file.metadata().unwrap().len(), file.bytes);
+            match file.bytes {
+                0 => return lengths,
+                bytes => lengths.push(bytes),
+            }
+        }
+    }
 
     #[test]
     fn files_are_kept_up_to_a_limit_and_the_longest_is_used_first() {
-        let files = TableFiles::new(3 << 20);
-        let made = |bytes: u64| {
-            let mut file = TableFiles::new(0).take().unwrap();
-            file.reach(bytes).unwrap();
-            file
-        };
-        files.give_back(made(1 << 20));
-        files.give_back(made(4 << 20));
-        files.give_back(made(1 << 20));
-        let lengths = [(); 3].map(|()| {
-            let file = files.take().unwrap();
-            assert_eq!(file.file.metadata().unwrap().len(), file.bytes);
-            file.bytes
-        });
+        let files = Arc::new(TableFiles::new(3 << 20));
+        for bytes in [1 << 20, 4 << 20, 1 << 20] {
+            let (file, charge, _) = made(bytes);
+            files.give_back(file, charge);
+        }
         // The second was cut to what the first had left, and there was no room for the third.
-        assert_eq!(lengths, [2 << 20, 1 << 20, 0]);
+        assert_eq!(lengths(&files), [2 << 20, 1 << 20]);
+        // What was taken leaves room.
+        let (file, charge, _) = made(4 << 20);
+        files.give_back(file, charge);
+        assert_eq!(lengths(&files), [3 << 20]);
+    }
+
+    #[test]
+    fn much_memory_is_given_back_elsewhere_and_charged_until_then() {
+        let kept = 1 << 20;
+        let files = Arc::new(TableFiles::new(kept));
+        for (bytes, here) in [
+            (AT_ONCE_BYTES_MAX + kept, true),
+            (AT_ONCE_BYTES_MAX + kept + 4096, false),
+        ] {
+            let (file, charge, given_back) = made(bytes);
+            files.give_back(file, charge);
+            let (thread, charged) = given_back.recv_timeout(Duration::from_secs(60)).unwrap();
+            assert_eq!((thread == thread::current().id(), charged), (here, bytes));
+            assert_eq!(lengths(&files), [kept]);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Values of an Arrow array -> a buffer of the input window, all of a range or those of some rows, each at its row's place.
 //!
-//! Decimals go into the lane that the module expects, whatever width the array has; whether they fit is checked on the way.
+//! Numbers go into the lane that the module expects, whatever width the array has; whether decimals fit is checked on the way.
 //! Errors: the fact that a value breaks.
 
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use arrow::{
     array::{Array, ArrayRef, AsArray},
     buffer::{BooleanBuffer, NullBuffer},
-    datatypes::{DataType, Decimal32Type, Decimal64Type, Decimal128Type},
+    datatypes::{DataType, Decimal32Type, Decimal64Type, Decimal128Type, Int32Type},
 };
 
 use crate::fragment::Storage;
@@ -83,6 +83,12 @@ pub(super) fn write(
         }
         (DataType::Decimal32(..), Storage::I64) => {
             let values = array.as_primitive::<Decimal32Type>().values();
+            lanes(target, values, nulls, rows, widen_int, |value| {
+                Some(i64::from(value).to_le_bytes())
+            })
+        }
+        (DataType::Int32, Storage::I64) => {
+            let values = array.as_primitive::<Int32Type>().values();
             lanes(target, values, nulls, rows, widen_int, |value| {
                 Some(i64::from(value).to_le_bytes())
             })

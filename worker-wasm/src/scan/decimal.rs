@@ -20,17 +20,23 @@ use datafusion::{
     },
 };
 
-/// A decimal of 128 bits as one of 64.
+/// A decimal of 128 bits as one of 64, or an integer of 64 bits as one of 32. A scan of memory that is asked for it may give
+/// its column in any type that holds the values; a scan of files gives this one, and is asked for decimals alone.
 #[derive(Debug, Clone, Eq)]
-pub(super) struct Narrowed {
+pub struct Narrowed {
     input: Arc<dyn PhysicalExpr>,
     ty: DataType,
 }
 
 impl Narrowed {
-    /// `ty` has the digits and places of the input.
-    pub(super) fn new(input: Arc<dyn PhysicalExpr>, ty: DataType) -> Self {
+    /// `ty` is what [`super::narrow_type`] says of the input's; a decimal has the same digits and places.
+    pub fn new(input: Arc<dyn PhysicalExpr>, ty: DataType) -> Self {
         Self { input, ty }
+    }
+
+    /// What is narrowed.
+    pub fn input(&self) -> &Arc<dyn PhysicalExpr> {
+        &self.input
     }
 
     fn wide(&self) -> DataType {

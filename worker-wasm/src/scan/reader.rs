@@ -22,7 +22,7 @@ use datafusion::{
 };
 use futures::{FutureExt, future::BoxFuture};
 
-use super::narrow_type;
+use super::narrow_decimal;
 
 /// Readers of files some of whose columns are narrow, by name.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ fn narrowed(metadata: Arc<ParquetMetaData>, columns: &BTreeSet<String>) -> Arc<P
         return metadata;
     };
     let fields = schema.fields().iter().map(|field| {
-        let narrow = narrow_type(field.data_type()).filter(|_| columns.contains(field.name()));
+        let narrow = narrow_decimal(field.data_type()).filter(|_| columns.contains(field.name()));
         match narrow {
             Some(narrow) => field.as_ref().clone().with_data_type(narrow),
             None => field.as_ref().clone(),

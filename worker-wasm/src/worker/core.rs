@@ -1,7 +1,7 @@
 //! What a worker is, in whatever process: modules, tasks, and the calls that both answer to.
 
 use std::{
-    fmt,
+    fmt, io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,6 +28,7 @@ use super::{
     service::WorkerCalls,
     session::{PlanRewrite, TaskSessions},
     stop::{Numbered, Tasks},
+    threads::TaskThreads,
 };
 use crate::{
     exec::ModuleCache,
@@ -42,6 +43,8 @@ const MODULES_MAX: usize = 10_000;
 pub struct CoreConfig {
     /// What hosts it, for [`Description`].
     pub kind: &'static str,
+    /// Threads that tasks run on; connections are served by the caller's runtime.
+    pub threads: usize,
     /// Memory, spill files and object stores of all tasks together.
     pub environment: Arc<RuntimeEnv>,
     pub modules: Arc<ModuleCache>,
@@ -70,6 +73,7 @@ pub(super) struct Shared {
     kind: &'static str,
     pub(super) modules: Arc<ModuleStore>,
     tasks: Arc<Tasks>,
+    threads: TaskThreads,
     draining: AtomicBool,
     environment: Arc<RuntimeEnv>,
     /// Of the streams to and from other workers.
@@ -96,7 +100,10 @@ impl Shared {
 
 impl Core {
     /// `peers` are the workers that its tasks read from. Must be called within a tokio runtime.
-    pub fn new(config: CoreConfig, peers: Arc<Peers>) -> Self {
+    ///
+    /// Errors: threads that do not start.
+    pub fn new(config: CoreConfig, peers: Arc<Peers>) -> io::Result<Self> {
+        let threads = TaskThreads::start(config.threads)?;
         let modules = Arc::new(ModuleStore::new(config.modules, MODULES_MAX));
         let tasks = Arc::new(Tasks::default());
         let counters = peers.counters();
@@ -116,7 +123,7 @@ impl Core {
             async move {
                 loop {
                     tasks.ended().await;
-                    let_go(&worker, &held, || tasks.running()).await;
+                    let_go(&worker, &held).await;
                 }
             }
         });
@@ -125,12 +132,13 @@ impl Core {
             kind,
             modules,
             tasks,
+            threads,
             draining: AtomicBool::new(false),
             environment: config.environment,
             peers: counters,
             _letting_go: AbortOnDropHandle::new(letting_go),
         });
-        Self { shared, worker }
+        Ok(Self { shared, worker })
     }
 
     pub fn describe(&self) -> Description {
@@ -159,6 +167,7 @@ impl Core {
         let numbered = Numbered {
             inner: routes,
             tasks: Arc::clone(&self.shared.tasks),
+            threads: self.shared.threads.clone(),
         };
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())

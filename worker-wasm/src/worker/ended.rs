@@ -6,8 +6,9 @@
 //! dropped with such a log is never freed. So whoever has a [`Worker`] lets go of its tasks by [`let_go`].
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,44 +17,65 @@ use std::{
 use datafusion::prelude::SessionConfig;
 use datafusion_distributed::{ExecuteTaskRequest, ProducerHeadSpec, TaskKey, Worker};
 use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// As many calls as fill the log, which is worked off then.
 const CALLS: usize = 65;
 /// As many rounds as it takes where no thread is in the way, and some more.
 const EPOCHS: usize = 8;
-/// Between two attempts, at first and at last. A task that has ended may still be read from.
+/// Between two attempts, at first and at last. A task that has ended may still be read from, or be inside a call.
 const PAUSE_MIN: Duration = Duration::from_millis(5);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_millis(40);
 
-/// How many tasks of a worker are still there.
+/// The tasks of a worker that are still there.
 #[derive(Debug, Clone, Default)]
-pub struct TasksHeld(Arc<AtomicU64>);
+pub struct TasksHeld(Arc<Tasks>);
 
-impl TasksHeld {
-    /// Counts a task, as long as anything has its settings.
-    pub fn count(&self, task: &mut SessionConfig) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        task.set_extension(Arc::new(Held(Arc::clone(&self.0))));
-    }
+#[derive(Debug, Default)]
+struct Tasks {
+    latest: AtomicU64,
+    /// What says of each that it has ended.
+    held: Mutex<HashMap<u64, CancellationToken>>,
+}
 
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+impl Tasks {
+    fn held<T>(&self, act: impl FnOnce(&mut HashMap<u64, CancellationToken>) -> T) -> T {
+        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-struct Held(Arc<AtomicU64>);
+impl TasksHeld {
+    /// Counts a task, as long as anything has its settings. `ended` is cancelled when it is to go.
+    pub fn count(&self, task: &mut SessionConfig, ended: CancellationToken) {
+        let number = self.0.latest.fetch_add(1, Ordering::Relaxed);
+        self.0.held(|held| held.insert(number, ended));
+        let tasks = Arc::clone(&self.0);
+        task.set_extension(Arc::new(Held { tasks, number }));
+    }
+
+    /// How many have ended and are still there.
+    fn ended(&self) -> usize {
+        let ended = |ended: &&CancellationToken| ended.is_cancelled();
+        self.0.held(|held| held.values().filter(ended).count())
+    }
+}
+
+struct Held {
+    tasks: Arc<Tasks>,
+    number: u64,
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.tasks.held(|held| held.remove(&self.number));
     }
 }
 
-/// Returns when `worker` holds no more tasks than are `running`. Must be called within a tokio runtime.
-pub async fn let_go(worker: &Worker, held: &TasksHeld, running: impl Fn() -> u64) {
+/// Returns when `worker` holds no task that has ended. Must be called within a tokio runtime.
+pub async fn let_go(worker: &Worker, held: &TasksHeld) {
     let mut pause = PAUSE_MIN;
-    while held.get() > running() {
+    while held.ended() > 0 {
         for _ in 0..CALLS {
             // It would wait for a plan, which never comes.
             let asked = worker.execute_task(no_task()).now_or_never();
@@ -62,7 +84,7 @@ pub async fn let_go(worker: &Worker, held: &TasksHeld, running: impl Fn() -> u64
         for _ in 0..EPOCHS {
             crossbeam_epoch::pin().flush();
         }
-        if held.get() <= running() {
+        if held.ended() == 0 {
             return;
         }
         tokio::time::sleep(pause).await;

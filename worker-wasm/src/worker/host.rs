@@ -12,8 +12,8 @@ use super::{
     worker_url,
 };
 use crate::rendezvous::{
-    ConnectError, DirectListener, Identity, IdentityError, Refusal, Registration, RendezvousError,
-    Timings, WorkerConfig, WorkerId,
+    ConnectError, DirectListener, Fingerprint, Identity, IdentityError, Refusal, Registration,
+    RendezvousError, Timings, WorkerConfig, WorkerId,
 };
 
 /// Between two attempts to reach the coordinator.
@@ -80,7 +80,7 @@ pub async fn serve_coordinator(
         let place = peers.registered(Arc::clone(&registration), core.clone());
         tokio::select! {
             () = take_invitations(&registration, &peers, &core) => {}
-            () = stay_connected(&registration, &core, &connected) => {}
+            () = stay_connected(&registration, &core, config.join.fingerprint, &connected) => {}
         }
         drop(place);
         sleep(RETRY).await;
@@ -135,10 +135,18 @@ pub(super) async fn take_invitations(registration: &Registration, peers: &Arc<Pe
 }
 
 /// Answers the coordinator, and connects to it again when it was lost. Ends when the rendezvous is.
-async fn stay_connected(registration: &Registration, core: &Core, connected: &impl Fn()) {
+///
+/// The coordinator has the rendezvous's own certificate. Its name alone says nothing: whoever has the workers' token may
+/// register under it while the server has not, and the coordinator's word is code.
+async fn stay_connected(
+    registration: &Registration,
+    core: &Core,
+    pinned: Fingerprint,
+    connected: &impl Fn(),
+) {
     let coordinator = WorkerId::new(COORDINATOR).expect("the name is valid");
     loop {
-        match registration.connect(&coordinator).await {
+        match registration.connect_to(&coordinator, pinned).await {
             Ok(pair) => {
                 connected();
                 // The coordinator calls, and is not called.

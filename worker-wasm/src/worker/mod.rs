@@ -5,8 +5,8 @@
 //!      |     \---- set plan, metrics (datafusion-distributed) -> Core <--- rows --- Core of another worker
 //! ```
 //! Read in this order: [`Core`] is what a worker is, whatever host it is in; `modules` keeps its code; `session` what a task
-//! sees; `stop` how a task learns that its query has ended, and `ended` frees what it had; `service` and `messages` what is ours on the wire; [`WorkerLink`]
-//! is a worker as others call it; [`Peers`] the connections to other workers, over [`crate::rendezvous`]; `host` is
+//! sees; `threads` is where it runs; `stop` how it learns that its query has ended, and `ended` frees what it had; `service`
+//! and `messages` what is ours on the wire; [`WorkerLink`] is a worker as others call it; [`Peers`] the connections to other workers, over [`crate::rendezvous`]; `host` is
 //! [`serve_coordinator`], the life of a worker process, and `function` [`serve_invocation`], that of one call of a function.
 //!
 //! Errors: [`LinkError`] and [`HostError`]. What a task fails with goes back as the `DataFusionError` it is.
@@ -25,6 +25,7 @@ mod peers;
 mod service;
 mod session;
 mod stop;
+mod threads;
 
 pub use self::core::{Caller, Core, CoreConfig};
 pub use ended::{TasksHeld, let_go};

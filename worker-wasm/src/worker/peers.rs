@@ -10,7 +10,8 @@ use std::{
 use async_trait::async_trait;
 use datafusion::common::{DataFusionError, exec_datafusion_err};
 use datafusion_distributed::{ChannelResolver, WorkerChannel};
-use tokio::sync::Mutex;
+use tokio::{runtime::Handle, sync::Mutex};
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use super::{
@@ -18,7 +19,9 @@ use super::{
     link::{LinkError, WorkerLink},
     worker_of,
 };
-use crate::rendezvous::{Counters, Invitation, OnItsWay, Pair, Registration, WorkerId};
+use crate::rendezvous::{
+    ConnectError, Counters, Invitation, OnItsWay, Pair, Registration, WorkerId,
+};
 
 /// Locked while it is being made.
 type Slot = Arc<Mutex<Option<WorkerLink>>>;
@@ -38,17 +41,24 @@ struct Place {
     registration: Arc<Registration>,
     /// Answers on the connections that peers use.
     core: Core,
+    /// Of connections. Who reads from a peer is on the threads of tasks.
+    runtime: Handle,
 }
 
 impl Peers {
-    /// Peers are found through `registration`, and `core` answers them, until the guard is dropped; connections stay.
+    /// Peers are found through `registration`, and `core` answers them, until the guard is dropped; connections stay, and
+    /// are served by the runtime that this is called in.
     pub(super) fn registered(
         self: &Arc<Self>,
         registration: Arc<Registration>,
         core: Core,
     ) -> Registered {
         let mut place = self.place.write().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(Place { registration, core });
+        *place = Some(Place {
+            registration,
+            core,
+            runtime: Handle::current(),
+        });
         Registered(Arc::clone(self))
     }
 
@@ -88,7 +98,7 @@ impl Peers {
     }
 
     /// The connection to a peer, made if there is none.
-    async fn link(&self, peer: &WorkerId) -> Result<WorkerLink, DataFusionError> {
+    async fn link(self: &Arc<Self>, peer: &WorkerId) -> Result<WorkerLink, DataFusionError> {
         let slot = self.slot(peer);
         let mut slot = slot.lock().await;
         if let Some(link) = slot.as_ref().filter(|link| !link.is_lost()) {
@@ -103,15 +113,27 @@ impl Peers {
             worker: peer.clone(),
         };
         let place = place.ok_or_else(|| DataFusionError::External(Box::new(lost())))?;
-        let pair = place.registration.connect(peer).await;
-        let pair = pair.map_err(|error| DataFusionError::External(Box::new(error)))?;
-        tracing::debug!(%peer, way = ?pair.outgoing.way(), took = ?pair.took, "connected");
-        let link = self.adopt(pair, &place.core);
+        let Place {
+            registration,
+            core,
+            runtime,
+        } = place;
+        let (peers, wanted) = (Arc::clone(self), peer.clone());
+        // The peer is answered at once, however long this task waits for a thread of tasks.
+        let connecting = runtime.spawn(async move {
+            let pair = registration.connect(&wanted).await?;
+            tracing::debug!(peer = %wanted, way = ?pair.outgoing.way(), took = ?pair.took, "connected");
+            Ok::<_, ConnectError>(peers.adopt(pair, &core))
+        });
+        let link = AbortOnDropHandle::new(connecting).await;
+        let link = link.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let link = link.map_err(|error| DataFusionError::External(Box::new(error)))?;
         *slot = Some(link.clone());
         Ok(link)
     }
 
-    /// Answers the peer on its connection as long as that lasts, and gives ours.
+    /// Answers the peer on its connection as long as that lasts, and gives ours. Both are of the runtime that it is called
+    /// in.
     fn adopt(&self, pair: Pair, core: &Core) -> WorkerLink {
         let Pair {
             peer,
@@ -133,8 +155,8 @@ impl Peers {
 
     fn slot(&self, peer: &WorkerId) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // Workers come and go under new names: what is lost and not being made again is forgotten.
-        slots.retain(|id, slot| id == peer || !is_dead(slot));
+        // Workers come and go under new names: what is lost is forgotten, unless somebody has the slot to make it again.
+        slots.retain(|id, slot| id == peer || Arc::strong_count(slot) > 1 || !is_dead(slot));
         Arc::clone(slots.entry(peer.clone()).or_default())
     }
 }

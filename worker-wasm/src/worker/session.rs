@@ -111,8 +111,9 @@ impl WorkerSessionBuilder for TaskSessions {
         let mut builder = task.builder;
         let config = builder.config().get_or_insert_default();
         apply(config.options_mut(), &task.headers)?;
-        config.set_extension(Arc::new(self.tasks.signal(&task.headers)));
-        self.held.count(config);
+        let signal = self.tasks.signal(&task.headers);
+        self.held.count(config, signal.cancelled.clone());
+        config.set_extension(Arc::new(signal));
         let modules = Arc::clone(&self.modules) as _;
         config.set_distributed_user_codec(FragmentCodec::new(modules));
         config.set_distributed_channel_resolver(Arc::clone(&self.peers).resolver());

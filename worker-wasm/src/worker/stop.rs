@@ -13,16 +13,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tower::Service;
 
+use super::threads::TaskThreads;
 use crate::exec::StopSignal;
 
 /// The method whose request stays open. `datafusion-distributed` 3.0.
 const OPEN_WHILE_RUNNING: &str = "/CoordinatorChannel";
+/// The method that runs a task, for rows of some of its partitions. `datafusion-distributed` 3.0.
+const RUNS_TASK: &str = "/ExecuteTask";
 /// Carries the number of the task from here to its session; what a caller says there is replaced.
 const TASK: HeaderName = HeaderName::from_static("murre-task");
 
@@ -49,14 +54,21 @@ impl Tasks {
         self.ended.notified().await;
     }
 
-    /// The signal of the task that came with these headers.
+    /// The signal of the task that came with these headers: set where its request has ended already.
     pub(super) fn signal(&self, headers: &HeaderMap) -> StopSignal {
         let number = headers.get(TASK).and_then(|value| value.to_str().ok());
         let number = number.and_then(|text| text.parse().ok());
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let token = number.and_then(|number: u64| running.get(&number).cloned());
+        let cancelled = match number.and_then(|number: u64| running.get(&number)) {
+            Some(token) => token.clone(),
+            None => {
+                let ended = CancellationToken::new();
+                ended.cancel();
+                ended
+            }
+        };
         StopSignal {
-            cancelled: token.unwrap_or_default(),
+            cancelled,
             deadline: None,
         }
     }
@@ -95,22 +107,25 @@ impl Drop for Running {
     }
 }
 
-/// Numbers the tasks that `inner` is given.
+/// Numbers the tasks that `inner` is given, and has them run on their own threads.
 #[derive(Debug, Clone)]
 pub(super) struct Numbered<S> {
     pub(super) inner: S,
     pub(super) tasks: Arc<Tasks>,
+    pub(super) threads: TaskThreads,
 }
 
 impl<S, B> Service<Request<B>> for Numbered<S>
 where
-    S: Service<Request<tonic::body::Body>>,
+    S: Service<Request<tonic::body::Body>, Response = Response<tonic::body::Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -118,19 +133,32 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.headers_mut().remove(TASK);
-        if !request.uri().path().ends_with(OPEN_WHILE_RUNNING) {
-            return self.inner.call(request.map(tonic::body::Body::new));
+        let path = request.uri().path();
+        if path.ends_with(OPEN_WHILE_RUNNING) {
+            let running = self.tasks.start();
+            let number = HeaderValue::from(running.number);
+            request.headers_mut().insert(TASK, number);
+            let request = request.map(|body| {
+                tonic::body::Body::new(Watched {
+                    body: Box::pin(body),
+                    _running: running,
+                })
+            });
+            return self.inner.call(request).boxed();
         }
-        let running = self.tasks.start();
-        let number = HeaderValue::from(running.number);
-        request.headers_mut().insert(TASK, number);
-        let request = request.map(|body| {
-            tonic::body::Body::new(Watched {
-                body: Box::pin(body),
-                _running: running,
+        let is_task = path.ends_with(RUNS_TASK);
+        let answer = self.inner.call(request.map(tonic::body::Body::new));
+        if !is_task {
+            return answer.boxed();
+        }
+        // What it spawns, and it spawns all that computes, runs where it runs itself.
+        let answer = self.threads.spawn(answer);
+        let answered = async move {
+            answer.await.unwrap_or_else(|error| {
+                Ok(Status::internal(format!("the task stopped: {error}")).into_http())
             })
-        });
-        self.inner.call(request)
+        };
+        answered.boxed()
     }
 }
 

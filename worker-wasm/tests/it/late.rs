@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, AsArray, Decimal64Array, Decimal128Array, Int64Array, RecordBatch},
+    array::{
+        ArrayRef, AsArray, Decimal32Array, Decimal64Array, Decimal128Array, Int32Array, Int64Array,
+        RecordBatch,
+    },
     compute::concat_batches,
     datatypes::Int64Type,
 };
@@ -131,29 +134,46 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
 }
 
 #[test]
-fn decimals_of_64_bits_are_taken_where_a_plan_has_128() {
-    let sum =
-        "(fragment (input (column int64) (column (decimal 15 2) FACTS)) (params (param int64))
-           (pipeline (input 0) (filter (ge c0 p0)) (aggregate single (keys) (sum c1)))
+fn numbers_are_taken_in_fewer_bits_than_a_plan_has() {
+    let sum = "(fragment (input (column int64 nullable) (column (decimal 15 2) nullable FACTS)) (params (param int64))
+           (pipeline (input 0) (filter (ge c0 p0)) (aggregate single (keys) (count c0) (sum c0) (sum c1)))
            (pipeline (groups 0) (emit)))";
-    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS));
-    let wide = Decimal128Array::from_iter_values((0..ROWS).map(|row| i128::from(row - 500)));
-    let wide = wide.with_precision_and_scale(15, 2).unwrap();
-    let narrow = Decimal64Array::from_iter_values((0..ROWS).map(|row| row - 500));
-    let narrow = narrow.with_precision_and_scale(15, 2).unwrap();
-    for facts in ["", "i64", "i32"] {
-        let sum = fragment(&sum.replace("FACTS", facts));
-        for from in [0, 990] {
-            let run = |amounts: ArrayRef| {
-                let columns = [("k", Arc::clone(&keys)), ("a", amounts)];
-                let rows = RecordBatch::try_from_iter(columns).unwrap();
-                crate::support::run(&sum, &[Param::Int(from)], &[rows]).unwrap()
-            };
-            assert_eq!(
-                run(Arc::new(wide.clone())),
-                run(Arc::new(narrow.clone())),
-                "{facts}"
-            );
+    for null in [None, Some(7)] {
+        let some = |row: i64| null.is_none_or(|null| row % null != 0).then_some(row);
+        let keys = (0..ROWS).map(some);
+        let keys: [ArrayRef; 2] = [
+            Arc::new(keys.clone().collect::<Int64Array>()),
+            Arc::new(keys.map(|key| Some(key? as i32)).collect::<Int32Array>()),
+        ];
+        let amounts = (0..ROWS).map(|row| Some(some(row + 1)? - 500));
+        let wide = amounts.clone().map(|amount| amount.map(i128::from));
+        let wide: Decimal128Array = wide.collect();
+        let long: Decimal64Array = amounts.clone().collect();
+        let int: Decimal32Array = amounts.map(|amount| Some(amount? as i32)).collect();
+        let amounts: [ArrayRef; 3] = [
+            Arc::new(wide.with_precision_and_scale(15, 2).unwrap()),
+            Arc::new(long.with_precision_and_scale(15, 2).unwrap()),
+            Arc::new(int.with_precision_and_scale(9, 2).unwrap()),
+        ];
+        for facts in ["", "i64", "i32"] {
+            let sum = fragment(&sum.replace("FACTS", facts));
+            // Of many rows a range is copied, of few ones each.
+            for from in [0, 990] {
+                let given = keys.iter().flat_map(|keys| {
+                    let columns = amounts.iter().map(|amounts| {
+                        let columns = [("k", Arc::clone(keys)), ("a", Arc::clone(amounts))];
+                        let rows = RecordBatch::try_from_iter(columns).unwrap();
+                        crate::support::run(&sum, &[Param::Int(from)], &[rows]).unwrap()
+                    });
+                    columns.collect::<Vec<_>>()
+                });
+                let given: Vec<_> = given.collect();
+                assert_eq!(given.len(), 6);
+                assert!(
+                    given.iter().all(|rows| *rows == given[0]),
+                    "{facts}: {given:?}"
+                );
+            }
         }
     }
 }

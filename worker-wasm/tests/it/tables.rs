@@ -1,8 +1,11 @@
 //! Join tables as the host sees them: who pays, what stops a build, what two threads share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
@@ -42,6 +45,30 @@ fn filled(account: &Limited, rows: i64) -> Instance {
         instance.push(0, &batch, &mut go).unwrap();
     }
     instance
+}
+
+/// Far more than tables keep for the next one, or give back at once.
+const MANY_BYTES: u64 = 64 << 20;
+
+#[test]
+fn a_large_table_that_is_given_up_is_charged_until_its_memory_is_given_back() {
+    let account = Limited(u64::MAX, Arc::new(AtomicU64::new(0)));
+    let mut instance = filled(&account, 6_000_000);
+    let before = account.1.load(Ordering::Relaxed);
+    let stopped = instance.finish(0, &mut || match account.1.load(Ordering::Relaxed)
+        > before + MANY_BYTES
+    {
+        true => Err(RunError::Stopped),
+        false => Ok(()),
+    });
+    assert!(matches!(stopped, Err(RunError::Stopped)), "{stopped:?}");
+    assert_eq!(account.1.load(Ordering::Relaxed), instance.memory_bytes());
+    drop(instance);
+    let start = Instant::now();
+    while account.1.load(Ordering::Relaxed) > 0 {
+        assert!(start.elapsed() < Duration::from_secs(60), "not given back");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

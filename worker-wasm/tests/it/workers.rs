@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use worker_wasm::{
     exec::{Encoded, ModuleCache, Modules},
     rendezvous::{Registration, Token, Way, WorkerId},
@@ -15,7 +15,7 @@ use worker_wasm::{
 };
 
 use crate::{
-    rendezvous::support::{Place, invited, within},
+    rendezvous::support::{Place, invited, until, within},
     support::runtime,
 };
 
@@ -58,11 +58,12 @@ async fn serve_with(config: HostConfig, modules: Arc<ModuleCache>) -> HostError 
     let peers = Arc::new(Peers::default());
     let core = CoreConfig {
         kind: "test",
+        threads: 1,
         environment: Arc::new(RuntimeEnv::default()),
         modules,
         rewrite: Ok,
     };
-    let core = Core::new(core, Arc::clone(&peers));
+    let core = Core::new(core, Arc::clone(&peers)).unwrap();
     match serve_coordinator(core, peers, config, || ()).await {
         Ok(never) => match never {},
         Err(error) => error,
@@ -78,7 +79,7 @@ async fn link(coordinator: &Registration) -> WorkerLink {
 #[tokio::test]
 async fn a_worker_gets_each_module_once_whoever_asks() {
     let place = Place::open().await;
-    let coordinator = place.worker(COORDINATOR).await;
+    let coordinator = place.coordinator().await;
     let worker: JoinHandle<HostError> = tokio::spawn(serve(host(&place, "w")));
     let link = link(&coordinator).await;
     assert_eq!(link.way(), Way::Punched);
@@ -108,7 +109,7 @@ async fn a_worker_gets_each_module_once_whoever_asks() {
 #[tokio::test]
 async fn a_worker_compiles_nothing_even_where_its_memories_are_protected_otherwise() {
     let place = Place::open().await;
-    let coordinator = place.worker(COORDINATOR).await;
+    let coordinator = place.coordinator().await;
     for (name, protection) in [("w1", Protection::Guarded), ("w2", Protection::Checked)] {
         let config = host(&place, name);
         let worker = tokio::spawn(serve_with(config, cache_with(protection)));
@@ -125,12 +126,37 @@ async fn a_worker_compiles_nothing_even_where_its_memories_are_protected_otherwi
 #[tokio::test]
 async fn a_worker_comes_again_when_its_connection_is_lost() {
     let place = Place::open().await;
-    let coordinator = place.worker(COORDINATOR).await;
+    let coordinator = place.coordinator().await;
     let worker = tokio::spawn(serve(host(&place, "w")));
     for _ in 0..2 {
         let link = link(&coordinator).await;
         link.describe().await.unwrap();
     }
+    worker.abort();
+}
+
+#[tokio::test]
+async fn who_only_has_the_coordinators_name_is_not_served_as_one() {
+    let place = Place::open().await;
+    // It may register, as it has the token and nobody else has the name.
+    let impostor = place.worker(COORDINATOR).await;
+    let worker = tokio::spawn(serve(host(&place, "w")));
+    let mut accepting = JoinSet::new();
+    // The worker asks for the name, finds somebody else and asks again; one that it connects to it would keep.
+    for _ in 0..2 {
+        accepting.spawn(invited(&impostor).await.accept());
+    }
+    assert!(accepting.try_join_next().is_none());
+    drop(accepting);
+    drop(impostor);
+    until("the name is free", || {
+        place.rendezvous.counters().workers() == 1
+    })
+    .await;
+    let coordinator = place.coordinator().await;
+    let link = self::link(&coordinator).await;
+    let sent = link.ensure(&[modules(&cache(), PASSES)]).await;
+    assert_eq!(sent.unwrap(), 1);
     worker.abort();
 }
 

@@ -22,6 +22,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::{
+    limits::FlightLimits,
     schema::schema_bytes,
     statement::{self, Caller},
     stream::ResultBody,
@@ -65,8 +66,9 @@ pub(super) async fn fetch(
     caller: &Caller,
     command: Command,
     columns: SchemaRef,
+    limits: &FlightLimits,
 ) -> Result<ResultBody, Status> {
-    let rows = rows(caller, command, &columns).await?;
+    let rows = rows(caller, command, &columns, limits).await?;
     let outcome = Outcome {
         schema: SchemaRef::clone(&columns),
         batches: vec![rows],
@@ -79,6 +81,7 @@ async fn rows(
     caller: &Caller,
     command: Command,
     columns: &SchemaRef,
+    limits: &FlightLimits,
 ) -> Result<RecordBatch, Status> {
     let built = match command {
         Command::CommandGetCatalogs(wanted) => {
@@ -93,7 +96,7 @@ async fn rows(
             tables::KINDS.iter().for_each(|kind| builder.append(kind));
             builder.build()
         }
-        Command::CommandGetSqlInfo(wanted) => sql_info::rows(caller, wanted),
+        Command::CommandGetSqlInfo(wanted) => sql_info::rows(caller, wanted, limits),
         Command::CommandGetXdbcTypeInfo(wanted) => type_info::all().record_batch(wanted.data_type),
         _ => Ok(RecordBatch::new_empty(SchemaRef::clone(columns))),
     };

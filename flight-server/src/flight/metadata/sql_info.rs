@@ -24,11 +24,15 @@ use arrow_flight::{
         metadata::SqlInfoDataBuilder,
     },
 };
+use catalog::USER_NAME_BYTES_MAX;
 use coordinator::SubstraitVersion;
 use datafusion::sql::sqlparser::keywords::RESERVED_FOR_TABLE_ALIAS;
 
 use super::pattern::ESCAPE;
-use crate::flight::statement::{Caller, SQL_BYTES_MAX};
+use crate::flight::{
+    limits::FlightLimits,
+    statement::{Caller, SQL_BYTES_MAX},
+};
 
 /// The server's limits as SqlInfo gives them: 0 means none, or not known.
 const NO_LIMIT: i64 = 0;
@@ -77,12 +81,16 @@ fn renamed(data: &ArrayData, data_type: &DataType) -> std::result::Result<ArrayD
     builder.child_data(children?).build()
 }
 
-pub(super) fn rows(caller: &Caller, wanted: CommandGetSqlInfo) -> Result<RecordBatch> {
+pub(super) fn rows(
+    caller: &Caller,
+    wanted: CommandGetSqlInfo,
+    of_server: &FlightLimits,
+) -> Result<RecordBatch> {
     let mut builder = SqlInfoDataBuilder::new();
-    server(&mut builder);
+    server(&mut builder, of_server);
     syntax(caller, &mut builder);
     support(&mut builder);
-    limits(&mut builder);
+    limits(&mut builder, of_server);
     transactions(&mut builder);
     let rows = wanted.into_builder(&builder.build()?).build()?;
     let announced = columns();
@@ -93,7 +101,7 @@ pub(super) fn rows(caller: &Caller, wanted: CommandGetSqlInfo) -> Result<RecordB
     Ok(RecordBatch::try_new(announced, columns?)?)
 }
 
-fn server(info: &mut SqlInfoDataBuilder) {
+fn server(info: &mut SqlInfoDataBuilder, limits: &FlightLimits) {
     info.append(SqlInfo::FlightSqlServerName, "Murre");
     info.append(SqlInfo::FlightSqlServerVersion, env!("CARGO_PKG_VERSION"));
     info.append(SqlInfo::FlightSqlServerArrowVersion, arrow::ARROW_VERSION);
@@ -117,7 +125,9 @@ fn server(info: &mut SqlInfoDataBuilder) {
     info.append(SqlInfo::FlightSqlServerCancel, true);
     info.append(SqlInfo::FlightSqlServerBulkIngestion, true);
     info.append(SqlInfo::FlightSqlServerIngestTransactionsSupported, false);
-    info.append(SqlInfo::FlightSqlServerStatementTimeout, 0i32);
+    // Of the handles of prepared statements, as the specification has it, not of statements that run.
+    let handles = i32::try_from(limits.session_idle.as_millis()).unwrap_or(i32::MAX);
+    info.append(SqlInfo::FlightSqlServerStatementTimeout, handles);
     info.append(SqlInfo::FlightSqlServerTransactionTimeout, 0i32);
 }
 
@@ -219,7 +229,7 @@ fn bitmask(ordinals: &[i32]) -> i32 {
     ordinals.iter().fold(0, |mask, ordinal| mask | 1 << ordinal)
 }
 
-fn limits(info: &mut SqlInfoDataBuilder) {
+fn limits(info: &mut SqlInfoDataBuilder, limits: &FlightLimits) {
     for name in [
         SqlInfo::SqlMaxBinaryLiteralLength,
         SqlInfo::SqlMaxCharLiteralLength,
@@ -236,14 +246,17 @@ fn limits(info: &mut SqlInfoDataBuilder) {
         SqlInfo::SqlMaxProcedureNameLength,
         SqlInfo::SqlMaxCatalogNameLength,
         SqlInfo::SqlMaxRowSize,
-        SqlInfo::SqlMaxStatements,
         SqlInfo::SqlMaxTableNameLength,
         SqlInfo::SqlMaxTablesInSelect,
-        SqlInfo::SqlMaxUsernameLength,
     ] {
         info.append(name, NO_LIMIT);
     }
     info.append(SqlInfo::SqlMaxStatementLength, SQL_BYTES_MAX as i64);
+    info.append(
+        SqlInfo::SqlMaxStatements,
+        limits.prepared_per_session_max as i64,
+    );
+    info.append(SqlInfo::SqlMaxUsernameLength, USER_NAME_BYTES_MAX as i64);
 }
 
 fn transactions(info: &mut SqlInfoDataBuilder) {

@@ -8,7 +8,7 @@ use arrow_flight::sql::{
     metadata::{XdbcTypeInfo, XdbcTypeInfoData, XdbcTypeInfoDataBuilder},
 };
 
-/// The types that a CREATE TABLE can name, as CommandGetXdbcTypeInfo lists them.
+/// The types that a CREATE TABLE makes by their names (`TIMESTAMP WITH TIME ZONE` makes a plain one), as CommandGetXdbcTypeInfo lists them.
 pub(super) fn all() -> &'static XdbcTypeInfoData {
     static ALL: LazyLock<XdbcTypeInfoData> = LazyLock::new(|| {
         let mut builder = XdbcTypeInfoDataBuilder::new();

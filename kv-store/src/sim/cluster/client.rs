@@ -271,7 +271,9 @@ impl Client {
 
     fn begin(&mut self, version: Version, random: &mut Random) {
         let num_reads = 1 + random.below(3);
+        // As real ones do, they begin with the time of a clock that is a little wrong.
         let mut id = [self.id as u8; 16];
+        id[..7].copy_from_slice(&(self.began / MS + 5 * self.id as Time).to_be_bytes()[1..]);
         id[8..].copy_from_slice(&random.draw().to_be_bytes());
         let is_read_only = random.chance(25);
         let num_mutations = if is_read_only { 0 } else { 1 + random.below(3) };

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Bytes of marks cleared in one call.
-const CLEAR_BYTES: i32 = 4 << 20;
+const CLEAR_BYTES: i32 = 1 << 20;
 
 impl Lookup<'_> {
     /// In `open`: one cleared mark for each row of the table, where the join needs them.

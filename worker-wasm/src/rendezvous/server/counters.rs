@@ -9,6 +9,7 @@ use std::sync::{
 #[derive(Debug, Default)]
 pub struct RendezvousCounters {
     workers: AtomicU64,
+    spares: AtomicU64,
     pairings_total: AtomicU64,
     refused_total: AtomicU64,
     relays: AtomicU64,
@@ -20,6 +21,11 @@ impl RendezvousCounters {
     /// Workers that are registered now.
     pub fn workers(&self) -> u64 {
         self.workers.load(Relaxed)
+    }
+
+    /// Connections that workers keep ready now.
+    pub fn spares(&self) -> u64 {
+        self.spares.load(Relaxed)
     }
 
     pub fn pairings_total(&self) -> u64 {
@@ -60,6 +66,11 @@ impl RendezvousCounters {
     pub(super) fn worker_here(self: &Arc<Self>) -> Open {
         self.workers.fetch_add(1, Relaxed);
         Open(Arc::clone(self), |counters| &counters.workers)
+    }
+
+    pub(super) fn spare_here(self: &Arc<Self>) -> Open {
+        self.spares.fetch_add(1, Relaxed);
+        Open(Arc::clone(self), |counters| &counters.spares)
     }
 
     pub(super) fn relay_open(self: &Arc<Self>) -> Open {

@@ -9,6 +9,7 @@ use super::{
     Shared, meeting,
     member::{self, Membership},
     registry::SlotClaim,
+    spare::{self, Kept},
 };
 use crate::rendezvous::{
     error::WireError,
@@ -16,7 +17,7 @@ use crate::rendezvous::{
     names::{SlotId, WorkerId},
     stream::ReverseStream,
     tls::Fingerprint,
-    wire::{self, Answer, Hello, KNOCK, Purpose, Refusal, Register, Serve, TLS_HANDSHAKE},
+    wire::{self, Answer, Hello, KNOCK, Purpose, Refusal, Register, Serve, TLS_HANDSHAKE, WAITS},
 };
 
 /// Someone who has shown that they may be here.
@@ -24,6 +25,7 @@ enum Guest {
     Worker(TlsStream<TcpStream>, Membership),
     Function(TlsStream<TcpStream>, SlotClaim, SlotId),
     Visitor(TcpStream, Sealed),
+    Spare(TcpStream, Kept),
 }
 
 /// The whole life of one connection. `permit` is held while it is a stranger's.
@@ -49,6 +51,7 @@ pub(super) async fn attend(
         Guest::Worker(tls, membership) => member::serve(tls, membership, &shared).await,
         Guest::Function(tls, claim, slot) => claim.give(ReverseStream::new(tls, slot)),
         Guest::Visitor(tcp, knock) => meeting::attend(tcp, public, knock, &shared).await,
+        Guest::Spare(tcp, kept) => spare::attend(tcp, public, kept, &shared).await,
     }
 }
 
@@ -69,6 +72,11 @@ async fn greet(
             let knock = Sealed::read(&mut tcp).await?;
             Ok(Some(Guest::Visitor(tcp, knock)))
         }
+        WAITS => {
+            tcp.read_u8().await.map_err(io)?;
+            let kept = spare::admit(&Sealed::read(&mut tcp).await?, shared)?;
+            Ok(kept.map(|kept| Guest::Spare(tcp, kept)))
+        }
         _ => Err(WireError::Malformed { what: "first byte" }),
     }
 }
@@ -84,7 +92,11 @@ async fn introduce(
         None => Err(Refusal::Malformed),
     };
     let refused = admitted.as_ref().err().copied().map(i32::from);
-    frame::write(&mut tls, &Answer { refused }).await?;
+    let spare_key = match &admitted {
+        Ok(Admitted::Worker(membership)) => membership.spare_key(),
+        Ok(Admitted::Function(..)) | Err(_) => Vec::new(),
+    };
+    frame::write(&mut tls, &Answer { refused, spare_key }).await?;
     Ok(match admitted {
         Ok(Admitted::Worker(membership)) => Some(Guest::Worker(tls, membership)),
         Ok(Admitted::Function(claim, slot)) => Some(Guest::Function(tls, claim, slot)),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, sync::oneshot, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{Shared, splice::splice};
 use crate::rendezvous::{
@@ -18,7 +18,7 @@ use crate::rendezvous::{
     limits::ENDPOINTS_MAX,
     names::{Link, Side},
     secret::PairingKey,
-    wire::{self, Errand, Knock, Met, Refusal},
+    wire::{self, Errand, HEARD, Knock, Met, Refusal},
 };
 
 /// A start time is not moved by more than this, whatever a worker says about its round trip.
@@ -40,7 +40,16 @@ struct Meeting {
 #[derive(Debug)]
 pub(super) struct Venue {
     key: PairingKey,
-    waiting: Mutex<HashMap<Meeting, (Side, oneshot::Sender<Visitor>)>>,
+    waiting: Mutex<HashMap<Meeting, Waiting>>,
+}
+
+/// The one who came first.
+#[derive(Debug)]
+struct Waiting {
+    side: Side,
+    /// See [`Knock::again`].
+    again: bool,
+    second: oneshot::Sender<Visitor>,
 }
 
 /// One worker's knock, with the connection that it came on.
@@ -60,31 +69,36 @@ impl Venue {
         Self { key, waiting }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Meeting, (Side, oneshot::Sender<Visitor>)>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Meeting, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The one who waits for `side`'s worker, or a place to wait for the other. `None`: the place is taken.
-    fn meet(&self, meeting: Meeting, side: Side) -> Option<Place> {
+    fn meet(&self, meeting: Meeting, side: Side, again: bool) -> Option<Place> {
         let mut waiting = self.waiting();
         match waiting.remove(&meeting) {
-            Some((other, first)) if other != side && !first.is_closed() => {
-                return Some(Place::Second(first));
-            }
-            // Its connection is gone, or this is the same worker again: whoever came first stays if it is still there.
-            Some((other, first)) if !first.is_closed() => {
-                waiting.insert(meeting, (other, first));
+            Some(first) if first.second.is_closed() => {}
+            Some(first) if first.side != side => return Some(Place::Second(first.second)),
+            // Once only, so that who repeats a knock does not displace the one who made it.
+            Some(first) if again && !first.again => {}
+            Some(first) => {
+                waiting.insert(meeting, first);
                 return None;
             }
-            Some(_) | None => {}
+            None => {}
         }
-        waiting.retain(|_, (_, first)| !first.is_closed());
+        waiting.retain(|_, first| !first.second.is_closed());
         if waiting.len() >= WAITING_MAX {
             return None;
         }
-        let (first, second) = oneshot::channel();
-        waiting.insert(meeting, (side, first));
-        Some(Place::First(second))
+        let (second, arrival) = oneshot::channel();
+        let first = Waiting {
+            side,
+            again,
+            second,
+        };
+        waiting.insert(meeting, first);
+        Some(Place::First(arrival))
     }
 }
 
@@ -141,7 +155,9 @@ async fn try_attend(
     if !matches!(meeting.errand, Errand::Punch | Errand::Relay) {
         return Err(malformed("errand"));
     }
-    let arrival = match venue.meet(meeting, knock.side()) {
+    let told = visitor.tcp.write_u8(HEARD).await;
+    told.map_err(|source| WireError::Io { source })?;
+    let arrival = match venue.meet(meeting, knock.side(), knock.again) {
         Some(Place::First(second)) => second,
         Some(Place::Second(first)) => {
             // The first one may leave in this very moment: then both connections close.
@@ -154,8 +170,11 @@ async fn try_attend(
         other = timeout(shared.limits.meeting_max, arrival) => other,
         () = visitor.gone() => return Ok(()),
     };
-    let Ok(Ok(mut other)) = other else {
-        return refuse(visitor, &venue.key, Refusal::PeerAbsent).await;
+    let mut other = match other {
+        Ok(Ok(other)) => other,
+        // The same worker has knocked again, and no longer listens here.
+        Ok(Err(_)) => return Ok(()),
+        Err(_) => return refuse(visitor, &venue.key, Refusal::PeerAbsent).await,
     };
     match meeting.errand {
         Errand::Relay => relay(visitor, other, &venue.key, shared).await,

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_rustls::TlsStream;
 
-use super::{Shared, counters::Open};
+use super::{Shared, counters::Open, spare::Allowance};
 use crate::rendezvous::{
     error::WireError,
     frame,
@@ -50,6 +50,12 @@ impl Membership {
             shared: Arc::clone(shared),
             _open: shared.counters.worker_here(),
         })
+    }
+
+    pub(super) fn spare_key(&self) -> Vec<u8> {
+        let key = |allowance: &mut Allowance| allowance.key.as_bytes().to_vec();
+        let spares = self.shared.registry.spares(self.worker.as_str(), key);
+        spares.unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@ mod greeting;
 mod meeting;
 mod member;
 mod registry;
+mod spare;
 mod splice;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -65,6 +66,7 @@ pub(super) struct Shared {
     limits: Limits,
     counters: Arc<RendezvousCounters>,
     strangers: Arc<Semaphore>,
+    spares: Arc<Semaphore>,
     relays: Arc<Semaphore>,
 }
 
@@ -91,6 +93,7 @@ impl Rendezvous {
             registry: Registry::new(shared_token, limits.clone(), Arc::clone(&counters)),
             counters,
             strangers: Arc::new(Semaphore::new(limits.strangers_max)),
+            spares: Arc::new(Semaphore::new(limits.spares_max)),
             relays: Arc::new(Semaphore::new(limits.relays_max)),
             limits,
         });

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{counters::RendezvousCounters, meeting::Venue};
+use super::{counters::RendezvousCounters, meeting::Venue, spare::Allowance};
 use crate::rendezvous::{
     error::SlotError,
     limits::Limits,
@@ -54,6 +54,7 @@ struct Member {
     outbox: mpsc::Sender<News>,
     fingerprint: Fingerprint,
     direct: Vec<SocketAddr>,
+    spares: Allowance,
     /// Ever sent to this worker.
     invitations: u64,
     /// Of those, number and peer of the ones that a request may cross.
@@ -177,11 +178,24 @@ impl Registry {
             outbox,
             fingerprint,
             direct,
+            spares: Allowance::new(),
             invitations: 0,
             crossing: Vec::new(),
         };
         state.members.insert(worker.clone(), member);
         Ok(())
+    }
+
+    /// What `ask` has to say of a registered worker's right to spare connections.
+    pub(super) fn spares<T>(
+        &self,
+        worker: &str,
+        ask: impl FnOnce(&mut Allowance) -> T,
+    ) -> Option<T> {
+        let worker = WorkerId::new(worker)?;
+        let mut state = self.state();
+        let member = state.members.get_mut(&worker);
+        member.map(|member| ask(&mut member.spares))
     }
 
     pub(super) fn leave(&self, worker: &WorkerId) {

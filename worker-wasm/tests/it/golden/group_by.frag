@@ -141,7 +141,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 f64 i64 i64 f64 f64)
     i32.const 0
     i32.load offset=1044 align=1
     if ;; label = @1
@@ -162,9 +162,9 @@
         i32.sub
         local.set 3
         local.get 3
-        i32.const 4194304
+        i32.const 1048576
         local.get 3
-        i32.const 4194304
+        i32.const 1048576
         i32.lt_u
         select
         local.set 4
@@ -184,106 +184,102 @@
         return
       end
       i32.const 0
-      i32.load offset=1052 align=1
+      i32.load offset=1028 align=1
+      i32.const 1
+      i32.shr_u
       local.set 5
       i32.const 0
-      i32.load offset=1032 align=1
-      local.get 5
-      i32.sub
+      i32.load offset=1052 align=1
       local.set 6
       local.get 5
       local.get 6
-      i32.const 65536
+      i32.sub
+      local.set 7
       local.get 6
-      i32.const 65536
+      local.get 7
+      i32.const 131072
+      local.get 7
+      i32.const 131072
       i32.lt_u
       select
       i32.add
-      local.set 7
+      local.set 8
+      i32.const 0
+      i32.load offset=1056 align=1
+      local.set 9
       i32.const 0
       i32.load offset=1024 align=1
-      local.set 8
+      local.set 10
       i32.const 0
       i32.load offset=1028 align=1
       i32.const 1
       i32.sub
-      local.set 9
-      local.get 5
-      local.get 7
+      local.set 11
+      local.get 6
+      local.get 8
       i32.lt_u
       if ;; label = @2
         loop ;; label = @3
-          i32.const 0
-          i32.load offset=1036 align=1
-          local.get 5
-          i32.const 10
-          i32.shr_u
-          i32.const 2
-          i32.shl
-          i32.add
-          i32.load align=1
-          local.get 5
-          i32.const 1023
-          i32.and
-          i32.const 32
-          i32.mul
-          i32.add
-          local.set 10
-          local.get 10
-          i32.load align=1
-          local.set 11
-          local.get 11
           local.get 9
-          i32.and
-          local.set 12
-          block ;; label = @4
-            loop ;; label = @5
-              local.get 8
-              local.get 12
-              i32.const 3
-              i32.shl
-              i32.add
-              i64.load align=1
-              i64.eqz
-              br_if 1 (;@4;)
-              local.get 12
-              i32.const 1
-              i32.add
-              local.get 9
-              i32.and
-              local.set 12
-              br 0 (;@5;)
-            end
-          end
-          local.get 8
-          local.get 12
+          local.get 6
           i32.const 3
           i32.shl
           i32.add
-          local.get 11
-          i64.extend_i32_u
-          i64.const 32
-          i64.shl
-          local.get 10
-          i64.extend_i32_u
-          i64.or
-          i64.store align=1
-          local.get 5
+          i64.load align=1
+          local.set 12
+          local.get 12
+          i64.const 0
+          i64.ne
+          if ;; label = @4
+            local.get 12
+            i64.const 32
+            i64.shr_u
+            i32.wrap_i64
+            local.get 11
+            i32.and
+            local.set 13
+            block ;; label = @5
+              loop ;; label = @6
+                local.get 10
+                local.get 13
+                i32.const 3
+                i32.shl
+                i32.add
+                i64.load align=1
+                i64.eqz
+                br_if 1 (;@5;)
+                local.get 13
+                i32.const 1
+                i32.add
+                local.get 11
+                i32.and
+                local.set 13
+                br 0 (;@6;)
+              end
+            end
+            local.get 10
+            local.get 13
+            i32.const 3
+            i32.shl
+            i32.add
+            local.get 12
+            i64.store align=1
+          end
+          local.get 6
           i32.const 1
           i32.add
-          local.set 5
-          local.get 5
-          local.get 7
+          local.set 6
+          local.get 6
+          local.get 8
           i32.lt_u
           br_if 0 (;@3;)
         end
       end
       i32.const 0
-      local.get 7
+      local.get 8
       i32.store offset=1052 align=1
-      local.get 7
-      i32.const 0
-      i32.load offset=1032 align=1
+      local.get 8
+      local.get 5
       i32.lt_u
       if ;; label = @2
         i32.const 1
@@ -294,65 +290,65 @@
       i32.store offset=1044 align=1
     end
     i32.const 0
-    i32.load offset=1104 align=1
+    i32.load offset=1120 align=1
     i32.eqz
     if ;; label = @1
     end
     i32.const 0
-    i32.load offset=1104 align=1
-    local.set 13
+    i32.load offset=1120 align=1
+    local.set 14
     i32.const 0
     i32.load offset=64 align=1
-    local.set 15
-    local.get 15
-    i32.load align=1
     local.set 16
-    local.get 15
-    i32.load offset=32 align=1
+    local.get 16
+    i32.load align=1
     local.set 17
+    local.get 16
+    i32.load offset=32 align=1
+    local.set 18
     block ;; label = @1
       loop ;; label = @2
         local.get 0
-        local.get 13
+        local.get 14
         i32.le_u
         br_if 1 (;@1;)
         i32.const 0
         local.get 0
-        i32.store offset=1108 align=1
+        i32.store offset=1124 align=1
         i32.const 0
-        local.get 13
-        i32.store offset=1104 align=1
+        local.get 14
+        i32.store offset=1120 align=1
         i32.const 0
         i32.load offset=1036 align=1
         i32.eqz
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 18
-          local.get 18
+          local.set 19
+          local.get 19
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 18
+          local.get 19
           i32.store offset=1036 align=1
         end
         i32.const 0
         i32.load offset=1032 align=1
         i32.const 1024
         i32.add
-        local.set 19
+        local.set 20
         i32.const 0
         i32.load offset=1040 align=1
-        local.get 19
+        local.get 20
         i32.lt_u
         if ;; label = @3
-          i32.const 32768
+          i32.const 24576
           call 4
-          local.set 20
-          local.get 20
+          local.set 21
+          local.get 21
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -367,7 +363,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 20
+          local.get 21
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -378,7 +374,7 @@
         end
         i32.const 0
         i32.load offset=1028 align=1
-        local.get 19
+        local.get 20
         i32.const 1
         i32.shl
         i32.lt_u
@@ -387,46 +383,15 @@
           i32.load offset=1028 align=1
           i32.const 1
           i32.shl
-          local.set 21
-          local.get 21
-          i32.const 4096
-          local.get 21
-          select
           local.set 22
           local.get 22
-          i32.const 3
-          i32.shl
-          call 4
+          i32.const 4096
+          local.get 22
+          select
           local.set 23
           local.get 23
-          i32.eqz
-          if ;; label = @4
-            i32.const 2
-            return
-          end
-          i32.const 0
-          local.get 23
-          i32.store offset=1024 align=1
-          i32.const 0
-          local.get 22
-          i32.store offset=1028 align=1
-          i32.const 0
-          i32.const 0
-          i32.store offset=1048 align=1
-          i32.const 0
-          i32.const 0
-          i32.store offset=1052 align=1
-          i32.const 0
-          i32.const 1
-          i32.store offset=1044 align=1
-          i32.const 1
-          return
-        end
-        i32.const 0
-        i32.load offset=1056 align=1
-        i32.eqz
-        if ;; label = @3
-          i32.const 1024
+          i32.const 3
+          i32.shl
           call 4
           local.set 24
           local.get 24
@@ -435,263 +400,302 @@
             i32.const 2
             return
           end
+          i32.const 0
+          local.get 23
+          i32.const 1
+          i32.shr_u
+          i32.const 0
+          i32.const 0
+          i32.load offset=1028 align=1
+          i32.eqz
+          select
+          i32.store offset=1052 align=1
+          i32.const 0
+          i32.const 0
+          i32.load offset=1024 align=1
+          i32.store offset=1056 align=1
+          i32.const 0
           local.get 24
+          i32.store offset=1024 align=1
+          i32.const 0
+          local.get 23
+          i32.store offset=1028 align=1
+          i32.const 0
+          i32.const 0
+          i32.store offset=1048 align=1
+          i32.const 0
+          i32.const 1
+          i32.store offset=1044 align=1
+          i32.const 1
+          return
+        end
+        i32.const 0
+        i32.load offset=1072 align=1
+        i32.eqz
+        if ;; label = @3
+          i32.const 1024
+          call 4
+          local.set 25
+          local.get 25
+          i32.eqz
+          if ;; label = @4
+            i32.const 2
+            return
+          end
+          local.get 25
           i32.const 0
           i32.const 1024
           memory.fill
           i32.const 0
-          local.get 24
-          i32.store offset=1056 align=1
+          local.get 25
+          i32.store offset=1072 align=1
         end
         i32.const 0
-        i32.load offset=1056 align=1
-        local.set 25
+        i32.load offset=1072 align=1
+        local.set 26
         i32.const 0
         i32.load offset=1024 align=1
-        local.set 26
+        local.set 27
         i32.const 0
         i32.load offset=1028 align=1
         i32.const 1
         i32.sub
-        local.set 27
-        local.get 0
-        local.get 13
-        i32.sub
         local.set 28
-        local.get 13
-        local.get 28
+        local.get 0
+        local.get 14
+        i32.sub
+        local.set 29
+        local.get 14
+        local.get 29
         i32.const 1024
-        local.get 28
+        local.get 29
         i32.const 1024
         i32.lt_u
         select
         i32.add
-        local.set 29
-        local.get 13
-        local.get 29
+        local.set 30
+        local.get 14
+        local.get 30
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            local.get 13
-            local.set 14
-            local.get 16
             local.get 14
+            local.set 15
+            local.get 17
+            local.get 15
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 30
-            i32.const 0
             local.set 31
             i32.const 0
             local.set 32
             i32.const 0
-            local.set 34
-            local.get 30
-            i32.wrap_i64
             local.set 33
-            local.get 30
+            i32.const 0
+            local.set 35
+            local.get 31
+            i32.wrap_i64
+            local.set 34
+            local.get 31
             i64.const 253
             i64.gt_u
-            local.set 34
+            local.set 35
+            local.get 33
+            local.get 35
+            i32.or
+            local.set 33
             local.get 32
+            i32.const 8
+            i32.shl
             local.get 34
             i32.or
             local.set 32
-            local.get 31
-            i32.const 8
-            i32.shl
-            local.get 33
-            i32.or
-            local.set 31
-            local.get 25
-            local.get 31
+            local.get 26
+            local.get 32
             i32.const 2
             i32.shl
             i32.add
-            local.set 31
+            local.set 32
             i32.const 0
-            local.set 35
-            local.get 32
+            local.set 36
+            local.get 33
             i32.eqz
             if ;; label = @5
-              local.get 31
+              local.get 32
               i32.load align=1
-              local.set 35
+              local.set 36
             end
-            local.get 35
+            local.get 36
             i32.eqz
             if ;; label = @5
               i64.const 2685821657736338717
-              local.set 36
-              local.get 36
-              local.get 30
+              local.set 37
+              local.get 37
+              local.get 31
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
+              local.set 39
               local.set 38
+              local.get 38
+              local.get 39
+              i64.xor
               local.set 37
               local.get 37
-              local.get 38
-              i64.xor
-              local.set 36
-              local.get 36
               i32.wrap_i64
-              local.set 39
-              local.get 39
-              local.get 27
+              local.set 40
+              local.get 40
+              local.get 28
               i32.and
-              local.set 42
+              local.set 43
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 26
-                  local.get 42
+                  local.get 27
+                  local.get 43
                   i32.const 3
                   i32.shl
                   i32.add
                   i64.load align=1
-                  local.set 41
-                  local.get 41
+                  local.set 42
+                  local.get 42
                   i64.eqz
                   if ;; label = @8
                     i32.const 0
                     i32.load offset=1032 align=1
-                    local.set 43
+                    local.set 44
                     i32.const 0
                     i32.load offset=1036 align=1
-                    local.get 43
+                    local.get 44
                     i32.const 10
                     i32.shr_u
                     i32.const 2
                     i32.shl
                     i32.add
                     i32.load align=1
-                    local.get 43
+                    local.get 44
                     i32.const 1023
                     i32.and
-                    i32.const 32
+                    i32.const 24
                     i32.mul
                     i32.add
-                    local.set 44
-                    local.get 44
-                    local.set 40
-                    local.get 40
-                    local.get 39
-                    i32.store align=1
-                    local.get 40
-                    local.get 30
+                    local.set 45
+                    local.get 45
+                    local.set 41
+                    local.get 41
+                    local.get 31
+                    i64.store align=1
+                    local.get 41
+                    i64.const 0
                     i64.store offset=8 align=1
-                    local.get 40
+                    local.get 41
                     i64.const 0
                     i64.store offset=16 align=1
-                    local.get 40
-                    i64.const 0
-                    i64.store offset=24 align=1
-                    local.get 26
-                    local.get 42
+                    local.get 27
+                    local.get 43
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.get 39
+                    local.get 40
                     i64.extend_i32_u
                     i64.const 32
                     i64.shl
-                    local.get 40
+                    local.get 41
                     i64.extend_i32_u
                     i64.or
                     i64.store align=1
                     i32.const 0
-                    local.get 43
+                    local.get 44
                     i32.const 1
                     i32.add
                     i32.store offset=1032 align=1
                     br 2 (;@6;)
                   end
-                  local.get 41
+                  local.get 42
                   i64.const 32
                   i64.shr_u
                   i32.wrap_i64
-                  local.get 39
+                  local.get 40
                   i32.eq
                   if ;; label = @8
-                    local.get 41
+                    local.get 42
                     i32.wrap_i64
-                    local.set 40
+                    local.set 41
                     i32.const 1
-                    local.set 45
-                    local.get 40
-                    i64.load offset=8 align=1
                     local.set 46
-                    local.get 45
+                    local.get 41
+                    i64.load align=1
+                    local.set 47
                     local.get 46
-                    local.get 30
+                    local.get 47
+                    local.get 31
                     i64.eq
                     i32.and
-                    local.set 45
-                    local.get 45
+                    local.set 46
+                    local.get 46
                     br_if 2 (;@6;)
                   end
-                  local.get 42
+                  local.get 43
                   i32.const 1
                   i32.add
-                  local.get 27
+                  local.get 28
                   i32.and
-                  local.set 42
+                  local.set 43
                   br 0 (;@7;)
                 end
               end
-              local.get 40
-              local.set 35
-              local.get 32
+              local.get 41
+              local.set 36
+              local.get 33
               i32.eqz
               if ;; label = @6
-                local.get 31
-                local.get 35
+                local.get 32
+                local.get 36
                 i32.store align=1
               end
             end
-            local.get 35
-            i32.const 16
+            local.get 36
+            i32.const 8
             i32.add
-            local.set 47
-            local.get 17
-            local.get 14
+            local.set 48
+            local.get 18
+            local.get 15
             i32.const 8
             i32.mul
             i32.add
             f64.load align=1
-            local.set 48
-            local.get 47
-            i64.load align=1
             local.set 49
-            local.get 49
+            local.get 48
+            i64.load align=1
+            local.set 50
+            local.get 50
             i64.const 1
             i64.add
-            local.set 50
-            local.get 47
-            local.get 50
-            i64.store align=1
-            local.get 47
-            f64.load offset=8 align=1
             local.set 51
-            local.get 51
             local.get 48
-            f64.add
+            local.get 51
+            i64.store align=1
+            local.get 48
+            f64.load offset=8 align=1
             local.set 52
-            local.get 47
+            local.get 52
+            local.get 49
+            f64.add
+            local.set 53
+            local.get 48
             f64.const nan (;=NaN;)
-            local.get 52
-            local.get 52
-            local.get 52
+            local.get 53
+            local.get 53
+            local.get 53
             f64.ne
             select
             f64.store offset=8 align=1
-            local.get 13
+            local.get 14
             i32.const 1
             i32.add
-            local.set 13
-            local.get 13
-            local.get 29
+            local.set 14
+            local.get 14
+            local.get 30
             i32.lt_u
             br_if 0 (;@4;)
           end
@@ -701,7 +705,7 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1104 align=1
+    i32.store offset=1120 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -716,7 +720,7 @@
   (func (;17;) (type 17) (result i32)
     i32.const 0
     i32.const 1
-    i32.store offset=1088 align=1
+    i32.store offset=1104 align=1
     i32.const 0
     return
     unreachable
@@ -725,7 +729,7 @@
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 f64 i32 f64 i64 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -747,47 +751,47 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=1508 align=1
+      i32.store offset=1524 align=1
       i32.const 0
       local.get 1
-      i32.store offset=1504 align=1
+      i32.store offset=1520 align=1
     end
     i32.const 0
-    i32.load offset=1508 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 3
     i32.const 0
-    i32.load offset=1508 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 4
     i32.const 0
-    i32.load offset=1508 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.const 16
     i32.mul
     i32.add
     local.set 5
     i32.const 0
-    i32.load offset=1508 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.const 17
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=1508 align=1
+    i32.load offset=1524 align=1
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1520 align=1
     i32.const 18
     i32.mul
     i32.add
@@ -798,10 +802,10 @@
     i32.load offset=1032 align=1
     local.set 9
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1104 align=1
     if ;; label = @1
       i32.const 0
-      i32.load offset=1092 align=1
+      i32.load offset=1108 align=1
       local.set 10
       local.get 9
       local.get 10
@@ -833,15 +837,15 @@
           local.get 10
           i32.const 1023
           i32.and
-          i32.const 32
+          i32.const 24
           i32.mul
           i32.add
           local.set 13
           local.get 13
-          i64.load offset=8 align=1
+          i64.load align=1
           local.set 14
           local.get 13
-          i32.const 16
+          i32.const 8
           i32.add
           local.set 15
           local.get 15
@@ -924,57 +928,57 @@
       end
       i32.const 0
       local.get 12
-      i32.store offset=1092 align=1
+      i32.store offset=1108 align=1
     end
     i32.const 0
     local.get 3
-    i32.store offset=1408 align=1
-    i32.const 0
-    local.get 8
     i32.store offset=1424 align=1
     i32.const 0
-    local.get 4
+    local.get 8
     i32.store offset=1440 align=1
+    i32.const 0
+    local.get 4
+    i32.store offset=1456 align=1
     local.get 5
     local.get 8
     local.get 6
     call 5
     i32.const 0
     local.get 6
-    i32.store offset=1444 align=1
+    i32.store offset=1460 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1456 align=1
-    i32.const 0
-    local.get 7
     i32.store offset=1472 align=1
     i32.const 0
-    local.get 8
+    local.get 7
     i32.store offset=1488 align=1
     i32.const 0
     local.get 8
-    i32.store offset=1520 align=1
+    i32.store offset=1504 align=1
     i32.const 0
-    i32.load offset=1520 align=1
+    local.get 8
+    i32.store offset=1536 align=1
+    i32.const 0
+    i32.load offset=1536 align=1
     local.set 26
     i32.const 0
     i32.const 0
-    i32.store offset=1520 align=1
+    i32.store offset=1536 align=1
     i32.const 0
     local.get 26
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1408
+    i32.const 1424
     i32.store offset=28 align=1
     local.get 26
     i32.const 0
     i32.load offset=1032 align=1
     i32.const 0
-    i32.load offset=1092 align=1
+    i32.load offset=1108 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1088 align=1
+    i32.load offset=1104 align=1
     select
     i32.or
     if ;; label = @1

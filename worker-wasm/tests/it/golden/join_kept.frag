@@ -188,9 +188,9 @@
     i32.sub
     local.set 9
     local.get 9
-    i32.const 4194304
+    i32.const 1048576
     local.get 9
-    i32.const 4194304
+    i32.const 1048576
     i32.lt_u
     select
     local.set 10

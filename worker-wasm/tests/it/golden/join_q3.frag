@@ -166,58 +166,58 @@
     i64.store offset=632 align=1
     i32.const 0
     v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1152 align=1
-    i32.const 0
-    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
     v128.store offset=1168 align=1
     i32.const 0
-    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
     v128.store offset=1184 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
+    v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
     v128.store offset=1200 align=1
     i32.const 0
-    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
     v128.store offset=1216 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
+    v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
     v128.store offset=1232 align=1
     i32.const 0
-    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
     v128.store offset=1248 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
+    v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
     v128.store offset=1264 align=1
     i32.const 0
-    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
     v128.store offset=1280 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
     v128.store offset=1296 align=1
     i32.const 0
-    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
     v128.store offset=1312 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
+    v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
     v128.store offset=1328 align=1
     i32.const 0
-    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
+    v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
     v128.store offset=1344 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
     v128.store offset=1360 align=1
     i32.const 0
-    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
+    v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
     v128.store offset=1376 align=1
     i32.const 0
-    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
     v128.store offset=1392 align=1
+    i32.const 0
+    v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
+    v128.store offset=1408 align=1
     i32.const 0
     return
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=1092 align=1
     if ;; label = @1
@@ -238,9 +238,9 @@
         i32.sub
         local.set 3
         local.get 3
-        i32.const 4194304
+        i32.const 1048576
         local.get 3
-        i32.const 4194304
+        i32.const 1048576
         i32.lt_u
         select
         local.set 4
@@ -260,106 +260,102 @@
         return
       end
       i32.const 0
-      i32.load offset=1100 align=1
+      i32.load offset=1076 align=1
+      i32.const 1
+      i32.shr_u
       local.set 5
       i32.const 0
-      i32.load offset=1080 align=1
-      local.get 5
-      i32.sub
+      i32.load offset=1100 align=1
       local.set 6
       local.get 5
       local.get 6
-      i32.const 65536
+      i32.sub
+      local.set 7
       local.get 6
-      i32.const 65536
+      local.get 7
+      i32.const 131072
+      local.get 7
+      i32.const 131072
       i32.lt_u
       select
       i32.add
-      local.set 7
+      local.set 8
+      i32.const 0
+      i32.load offset=1104 align=1
+      local.set 9
       i32.const 0
       i32.load offset=1072 align=1
-      local.set 8
+      local.set 10
       i32.const 0
       i32.load offset=1076 align=1
       i32.const 1
       i32.sub
-      local.set 9
-      local.get 5
-      local.get 7
+      local.set 11
+      local.get 6
+      local.get 8
       i32.lt_u
       if ;; label = @2
         loop ;; label = @3
-          i32.const 0
-          i32.load offset=1084 align=1
-          local.get 5
-          i32.const 10
-          i32.shr_u
-          i32.const 2
-          i32.shl
-          i32.add
-          i32.load align=1
-          local.get 5
-          i32.const 1023
-          i32.and
-          i32.const 48
-          i32.mul
-          i32.add
-          local.set 10
-          local.get 10
-          i32.load align=1
-          local.set 11
-          local.get 11
           local.get 9
-          i32.and
-          local.set 12
-          block ;; label = @4
-            loop ;; label = @5
-              local.get 8
-              local.get 12
-              i32.const 3
-              i32.shl
-              i32.add
-              i64.load align=1
-              i64.eqz
-              br_if 1 (;@4;)
-              local.get 12
-              i32.const 1
-              i32.add
-              local.get 9
-              i32.and
-              local.set 12
-              br 0 (;@5;)
-            end
-          end
-          local.get 8
-          local.get 12
+          local.get 6
           i32.const 3
           i32.shl
           i32.add
-          local.get 11
-          i64.extend_i32_u
-          i64.const 32
-          i64.shl
-          local.get 10
-          i64.extend_i32_u
-          i64.or
-          i64.store align=1
-          local.get 5
+          i64.load align=1
+          local.set 12
+          local.get 12
+          i64.const 0
+          i64.ne
+          if ;; label = @4
+            local.get 12
+            i64.const 32
+            i64.shr_u
+            i32.wrap_i64
+            local.get 11
+            i32.and
+            local.set 13
+            block ;; label = @5
+              loop ;; label = @6
+                local.get 10
+                local.get 13
+                i32.const 3
+                i32.shl
+                i32.add
+                i64.load align=1
+                i64.eqz
+                br_if 1 (;@5;)
+                local.get 13
+                i32.const 1
+                i32.add
+                local.get 11
+                i32.and
+                local.set 13
+                br 0 (;@6;)
+              end
+            end
+            local.get 10
+            local.get 13
+            i32.const 3
+            i32.shl
+            i32.add
+            local.get 12
+            i64.store align=1
+          end
+          local.get 6
           i32.const 1
           i32.add
-          local.set 5
-          local.get 5
-          local.get 7
+          local.set 6
+          local.get 6
+          local.get 8
           i32.lt_u
           br_if 0 (;@3;)
         end
       end
       i32.const 0
-      local.get 7
+      local.get 8
       i32.store offset=1100 align=1
-      local.get 7
-      i32.const 0
-      i32.load offset=1080 align=1
+      local.get 8
+      local.get 5
       i32.lt_u
       if ;; label = @2
         i32.const 1
@@ -371,88 +367,88 @@
     end
     i32.const 0
     i32.load offset=1024 align=1
-    local.set 13
-    i32.const 0
-    i64.load32_s offset=1040 align=1
     local.set 14
     i32.const 0
-    i64.load offset=1056 align=1
+    i64.load32_s offset=1040 align=1
     local.set 15
-    i32.const 1024
-    local.set 16
-    local.get 16
     i32.const 0
-    i32.load offset=1488 align=1
+    i64.load offset=1056 align=1
+    local.set 16
+    i32.const 1024
+    local.set 17
+    local.get 17
+    i32.const 0
+    i32.load offset=1504 align=1
     i32.gt_u
     if ;; label = @1
-      local.get 16
+      local.get 17
       i32.const 63
       i32.add
       i32.const -64
       i32.and
-      local.set 17
-      local.get 17
+      local.set 18
+      local.get 18
       i32.const 12
       i32.mul
       call 4
-      local.set 18
-      local.get 18
+      local.set 19
+      local.get 19
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 18
-      i32.store offset=1492 align=1
+      local.get 19
+      i32.store offset=1508 align=1
       i32.const 0
-      local.get 17
-      i32.store offset=1488 align=1
+      local.get 18
+      i32.store offset=1504 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
-    local.set 19
-    local.get 19
-    local.get 19
+    local.set 20
+    local.get 20
+    local.get 20
     i32.load offset=4 align=1
     i32.add
-    local.set 20
-    local.get 19
-    i32.load offset=8 align=1
     local.set 21
-    local.get 19
-    local.get 19
+    local.get 20
+    i32.load offset=8 align=1
+    local.set 22
+    local.get 20
+    local.get 20
     i32.load offset=12 align=1
     i32.add
-    local.set 22
-    local.get 19
-    i32.load offset=16 align=1
     local.set 23
-    local.get 19
-    i64.load offset=32 align=1
+    local.get 20
+    i32.load offset=16 align=1
     local.set 24
-    local.get 19
-    i64.load offset=24 align=1
+    local.get 20
+    i64.load offset=32 align=1
     local.set 25
-    i32.const 0
-    i32.load offset=1440 align=1
+    local.get 20
+    i64.load offset=24 align=1
     local.set 26
     i32.const 0
-    i32.load offset=1444 align=1
+    i32.load offset=1456 align=1
     local.set 27
     i32.const 0
-    i32.load offset=1448 align=1
+    i32.load offset=1460 align=1
     local.set 28
     i32.const 0
+    i32.load offset=1464 align=1
     local.set 29
     i32.const 0
-    i32.load offset=1464 align=1
     local.set 30
-    i32.const 8
+    i32.const 0
+    i32.load offset=1480 align=1
     local.set 31
+    i32.const 8
+    local.set 32
     local.get 0
     i32.const 0
-    i32.load offset=1408 align=1
+    i32.load offset=1424 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -460,269 +456,269 @@
       i32.add
       i32.const -64
       i32.and
-      local.set 32
-      local.get 32
+      local.set 33
+      local.get 33
       i32.const 4
       i32.mul
       call 4
-      local.set 33
-      local.get 33
+      local.set 34
+      local.get 34
       i32.eqz
       if ;; label = @2
         i32.const 2
         return
       end
       i32.const 0
-      local.get 33
-      i32.store offset=1412 align=1
+      local.get 34
+      i32.store offset=1428 align=1
       i32.const 0
-      local.get 32
-      i32.store offset=1408 align=1
+      local.get 33
+      i32.store offset=1424 align=1
     end
     i32.const 0
-    i32.load offset=1412 align=1
+    i32.load offset=1428 align=1
     i32.const 0
-    i32.load offset=1408 align=1
+    i32.load offset=1424 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 34
-    i32.const 0
     local.set 35
     i32.const 0
-    i32.load offset=1136 align=1
+    local.set 36
+    i32.const 0
+    i32.load offset=1152 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
       i32.load offset=64 align=1
-      local.set 36
-      local.get 36
-      i32.load align=1
       local.set 37
-      local.get 36
-      i32.load offset=32 align=1
+      local.get 37
+      i32.load align=1
       local.set 38
-      local.get 36
-      i32.load offset=64 align=1
+      local.get 37
+      i32.load offset=32 align=1
       local.set 39
-      local.get 36
-      i32.load offset=96 align=1
+      local.get 37
+      i32.load offset=64 align=1
       local.set 40
+      local.get 37
+      i32.load offset=96 align=1
+      local.set 41
       i32.const 0
       i32.load offset=628 align=1
       i32.const -1
       i32.eq
-      local.set 42
+      local.set 43
       i32.const 0
       i32.const 0
       i32.load offset=628 align=1
-      local.get 42
-      select
-      local.set 43
-      i32.const 0
-      i32.load offset=1424 align=1
-      i32.const 0
       local.get 43
       select
-      local.set 35
-      local.get 43
+      local.set 44
+      i32.const 0
+      i32.load offset=1440 align=1
+      i32.const 0
+      local.get 44
+      select
+      local.set 36
+      local.get 44
       i32.const 0
       i32.eq
       if ;; label = @2
-        local.get 13
+        local.get 14
         i32x4.splat
-        local.set 44
+        local.set 45
         i32.const 0
-        local.set 41
+        local.set 42
         i32.const 0
-        local.set 35
+        local.set 36
         block ;; label = @3
           loop ;; label = @4
             local.get 0
-            local.get 41
+            local.get 42
             i32.le_u
             br_if 1 (;@3;)
-            local.get 40
             local.get 41
+            local.get 42
             i32.const 4
             i32.mul
             i32.add
             v128.load align=1
-            local.get 44
+            local.get 45
             i32x4.gt_s
-            local.get 40
             local.get 41
+            local.get 42
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=16 align=1
-            local.get 44
+            local.get 45
             i32x4.gt_s
             i16x8.narrow_i32x4_s
-            local.get 40
             local.get 41
+            local.get 42
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=32 align=1
-            local.get 44
+            local.get 45
             i32x4.gt_s
-            local.get 40
             local.get 41
+            local.get 42
             i32.const 4
             i32.mul
             i32.add
             v128.load offset=48 align=1
-            local.get 44
+            local.get 45
             i32x4.gt_s
             i16x8.narrow_i32x4_s
             i8x16.narrow_i16x8_s
             i8x16.bitmask
-            local.set 45
-            local.get 0
-            local.get 41
-            i32.sub
             local.set 46
-            local.get 45
-            i32.const 1
+            local.get 0
+            local.get 42
+            i32.sub
+            local.set 47
             local.get 46
+            i32.const 1
+            local.get 47
             i32.shl
             i32.const 1
             i32.sub
             i32.const 65535
-            local.get 46
+            local.get 47
             i32.const 16
             i32.lt_u
             select
             i32.and
-            local.set 45
-            local.get 45
+            local.set 46
+            local.get 46
             if ;; label = @5
-              local.get 34
               local.get 35
+              local.get 36
               i32.const 2
               i32.shl
               i32.add
-              local.set 47
-              local.get 45
+              local.set 48
+              local.get 46
               i32.const 0
               i32.shr_u
               i32.const 15
               i32.and
-              local.set 48
-              local.get 47
-              local.get 41
+              local.set 49
+              local.get 48
+              local.get 42
               i32x4.splat
               v128.const i32x4 0x00000000 0x00000001 0x00000002 0x00000003
               i32x4.add
-              local.get 48
-              i32.const 4
-              i32.shl
-              v128.load offset=1152 align=1
-              i8x16.swizzle
-              v128.store align=1
-              local.get 47
-              local.get 48
-              i32.popcnt
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 47
-              local.get 45
-              i32.const 4
-              i32.shr_u
-              i32.const 15
-              i32.and
-              local.set 49
-              local.get 47
-              local.get 41
-              i32x4.splat
-              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
-              i32x4.add
               local.get 49
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1168 align=1
               i8x16.swizzle
               v128.store align=1
-              local.get 47
+              local.get 48
               local.get 49
               i32.popcnt
               i32.const 2
               i32.shl
               i32.add
-              local.set 47
-              local.get 45
-              i32.const 8
+              local.set 48
+              local.get 46
+              i32.const 4
               i32.shr_u
               i32.const 15
               i32.and
               local.set 50
-              local.get 47
-              local.get 41
+              local.get 48
+              local.get 42
               i32x4.splat
-              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
+              v128.const i32x4 0x00000004 0x00000005 0x00000006 0x00000007
               i32x4.add
               local.get 50
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1168 align=1
               i8x16.swizzle
               v128.store align=1
-              local.get 47
+              local.get 48
               local.get 50
               i32.popcnt
               i32.const 2
               i32.shl
               i32.add
-              local.set 47
-              local.get 45
-              i32.const 12
+              local.set 48
+              local.get 46
+              i32.const 8
               i32.shr_u
               i32.const 15
               i32.and
               local.set 51
-              local.get 47
-              local.get 41
+              local.get 48
+              local.get 42
               i32x4.splat
-              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              v128.const i32x4 0x00000008 0x00000009 0x0000000a 0x0000000b
               i32x4.add
               local.get 51
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1168 align=1
               i8x16.swizzle
               v128.store align=1
-              local.get 47
+              local.get 48
               local.get 51
               i32.popcnt
               i32.const 2
               i32.shl
               i32.add
-              local.set 47
-              local.get 47
-              local.get 34
+              local.set 48
+              local.get 46
+              i32.const 12
+              i32.shr_u
+              i32.const 15
+              i32.and
+              local.set 52
+              local.get 48
+              local.get 42
+              i32x4.splat
+              v128.const i32x4 0x0000000c 0x0000000d 0x0000000e 0x0000000f
+              i32x4.add
+              local.get 52
+              i32.const 4
+              i32.shl
+              v128.load offset=1168 align=1
+              i8x16.swizzle
+              v128.store align=1
+              local.get 48
+              local.get 52
+              i32.popcnt
+              i32.const 2
+              i32.shl
+              i32.add
+              local.set 48
+              local.get 48
+              local.get 35
               i32.sub
               i32.const 2
               i32.shr_u
-              local.set 35
+              local.set 36
             end
-            local.get 41
+            local.get 42
             i32.const 16
             i32.add
-            local.set 41
+            local.set 42
             br 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 35
-        i32.store offset=1424 align=1
+        local.get 36
+        i32.store offset=1440 align=1
         i32.const 1
-        local.set 43
-        local.get 35
+        local.set 44
+        local.get 36
         i32.const 0
         i32.gt_u
-        local.get 42
+        local.get 43
         i32.eqz
         i32.and
         if ;; label = @3
@@ -730,13 +726,13 @@
           i64.const 1
           i64.store offset=608 align=1
           i32.const 0
-          local.get 34
+          local.get 35
           i32.store offset=616 align=1
           i32.const 0
           i32.const 4
           i32.store offset=620 align=1
           i32.const 0
-          local.get 35
+          local.get 36
           i32.store offset=624 align=1
           i32.const 4
           return
@@ -744,288 +740,288 @@
       end
     end
     i32.const 0
-    i32.load offset=1140 align=1
-    local.get 35
+    i32.load offset=1156 align=1
+    local.get 36
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1152 align=1
     select
-    local.set 52
-    i32.const 0
-    i32.load offset=1136 align=1
     local.set 53
     i32.const 0
-    i32.load offset=64 align=1
+    i32.load offset=1152 align=1
     local.set 54
-    local.get 54
-    i32.load align=1
-    local.set 55
-    local.get 54
-    i32.load offset=32 align=1
-    local.set 56
-    local.get 54
+    i32.const 0
     i32.load offset=64 align=1
+    local.set 55
+    local.get 55
+    i32.load align=1
+    local.set 56
+    local.get 55
+    i32.load offset=32 align=1
     local.set 57
-    local.get 54
-    i32.load offset=96 align=1
+    local.get 55
+    i32.load offset=64 align=1
     local.set 58
+    local.get 55
+    i32.load offset=96 align=1
+    local.set 59
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1508 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1504 align=1
     i32.const 0
     i32.mul
     i32.add
-    local.set 60
-    i32.const 0
-    i32.load offset=1456 align=1
     local.set 61
     i32.const 0
-    i32.load offset=1460 align=1
+    i32.load offset=1472 align=1
     local.set 62
+    i32.const 0
+    i32.load offset=1476 align=1
+    local.set 63
     block ;; label = @1
       loop ;; label = @2
-        local.get 61
         local.get 62
+        local.get 63
         i32.le_u
         if ;; label = @3
-          local.get 52
           local.get 53
+          local.get 54
           i32.le_u
           br_if 2 (;@1;)
-          local.get 52
           local.get 53
+          local.get 54
           i32.sub
-          local.set 63
-          local.get 53
-          local.get 63
+          local.set 64
+          local.get 54
+          local.get 64
           i32.const 1024
-          local.get 63
+          local.get 64
           i32.const 1024
           i32.lt_u
           select
           i32.add
-          local.set 64
+          local.set 65
           i32.const 0
-          local.set 61
-          local.get 25
+          local.set 62
+          local.get 26
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 53
-            local.get 64
+            local.get 54
+            local.get 65
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 34
-                local.get 53
+                local.get 35
+                local.get 54
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 59
-                local.get 55
-                local.get 59
+                local.set 60
+                local.get 56
+                local.get 60
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 65
-                local.get 65
                 local.set 66
                 local.get 66
-                local.get 24
-                i64.sub
                 local.set 67
                 local.get 67
                 local.get 25
-                i64.lt_u
+                i64.sub
                 local.set 68
-                local.get 67
-                i64.const 0
                 local.get 68
+                local.get 26
+                i64.lt_u
+                local.set 69
+                local.get 68
+                i64.const 0
+                local.get 69
                 select
-                local.set 67
-                local.get 19
-                local.get 67
+                local.set 68
+                local.get 20
+                local.get 68
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 69
-                local.get 60
+                local.set 70
                 local.get 61
+                local.get 62
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 70
-                local.get 70
-                local.get 59
+                local.set 71
+                local.get 71
+                local.get 60
                 i32.store align=1
-                local.get 61
-                local.get 69
+                local.get 62
+                local.get 70
                 i64.load offset=64 align=1
-                local.get 67
+                local.get 68
                 i64.shr_u
                 i32.wrap_i64
-                local.get 68
+                local.get 69
                 i32.and
                 i32.add
-                local.set 61
-                local.get 53
+                local.set 62
+                local.get 54
                 i32.const 1
                 i32.add
-                local.set 53
-                local.get 53
-                local.get 64
+                local.set 54
+                local.get 54
+                local.get 65
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.set 71
-            local.get 71
-            local.get 61
+            local.set 72
+            local.get 72
+            local.get 62
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 60
-                local.get 71
+                local.get 61
+                local.get 72
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 72
-                local.get 72
+                local.set 73
+                local.get 73
                 i32.load align=1
-                local.set 59
-                local.get 55
-                local.get 59
+                local.set 60
+                local.get 56
+                local.get 60
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 73
-                local.get 25
+                local.set 74
+                local.get 26
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 73
-                  local.set 76
-                  local.get 76
-                  local.get 24
-                  i64.sub
+                  local.get 74
                   local.set 77
                   local.get 77
                   local.get 25
-                  i64.lt_u
+                  i64.sub
                   local.set 78
-                  local.get 77
-                  i64.const 0
                   local.get 78
+                  local.get 26
+                  i64.lt_u
+                  local.set 79
+                  local.get 78
+                  i64.const 0
+                  local.get 79
                   select
-                  local.set 77
-                  local.get 19
-                  local.get 77
+                  local.set 78
+                  local.get 20
+                  local.get 78
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 79
-                  local.get 79
+                  local.set 80
+                  local.get 80
                   i64.load offset=64 align=1
-                  local.get 77
+                  local.get 78
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 80
-                  local.get 79
-                  i32.load offset=72 align=1
+                  local.set 81
                   local.get 80
+                  i32.load offset=72 align=1
+                  local.get 81
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 81
-                  local.get 78
-                  local.get 80
+                  local.set 82
+                  local.get 79
+                  local.get 81
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 82
-                  local.get 23
+                  local.set 83
+                  local.get 24
                   if ;; label = @8
-                    local.get 22
-                    local.get 81
+                    local.get 23
+                    local.get 82
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 83
-                    local.get 83
-                    i32.load align=1
-                    local.set 74
-                    local.get 83
-                    i32.load offset=8 align=1
                     local.set 84
-                    local.get 19
                     local.get 84
-                    local.get 74
-                    local.get 82
+                    i32.load align=1
+                    local.set 75
+                    local.get 84
+                    i32.load offset=8 align=1
+                    local.set 85
+                    local.get 20
+                    local.get 85
+                    local.get 75
+                    local.get 83
                     select
                     i32.add
-                    local.set 75
-                    local.get 19
-                    local.get 74
-                    i32.add
-                    local.set 74
-                  else
+                    local.set 76
                     local.get 20
-                    local.get 81
+                    local.get 75
+                    i32.add
+                    local.set 75
+                  else
+                    local.get 21
+                    local.get 82
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 74
-                    local.get 74
+                    local.set 75
+                    local.get 75
                     i32.const 24
                     i32.add
-                    local.get 74
-                    local.get 82
+                    local.get 75
+                    local.get 83
                     select
-                    local.set 75
+                    local.set 76
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 85
-                  local.get 85
-                  local.get 73
+                  local.set 86
+                  local.get 86
+                  local.get 74
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
+                  local.set 88
                   local.set 87
+                  local.get 87
+                  local.get 88
+                  i64.xor
                   local.set 86
                   local.get 86
-                  local.get 87
-                  i64.xor
-                  local.set 85
-                  local.get 85
                   i32.wrap_i64
-                  local.set 88
+                  local.set 89
+                  local.get 23
+                  local.get 89
                   local.get 22
-                  local.get 88
-                  local.get 21
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 89
-                  local.get 89
-                  i64.load offset=8 align=1
                   local.set 90
+                  local.get 90
+                  i64.load offset=8 align=1
+                  local.set 91
                   i64.const 1
-                  local.get 88
+                  local.get 89
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1033,7 +1029,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 88
+                  local.get 89
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1043,185 +1039,185 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 91
-                  local.get 89
-                  i32.load align=1
-                  local.set 74
-                  local.get 89
-                  i32.load offset=8 align=1
                   local.set 92
-                  local.get 19
-                  local.get 92
-                  local.get 74
                   local.get 90
+                  i32.load align=1
+                  local.set 75
+                  local.get 90
+                  i32.load offset=8 align=1
+                  local.set 93
+                  local.get 20
+                  local.get 93
+                  local.get 75
                   local.get 91
+                  local.get 92
                   i64.and
-                  local.get 91
+                  local.get 92
                   i64.eq
                   select
                   i32.add
-                  local.set 75
-                  local.get 19
-                  local.get 74
+                  local.set 76
+                  local.get 20
+                  local.get 75
                   i32.add
-                  local.set 74
+                  local.set 75
                 end
-                local.get 72
-                local.get 74
-                i32.store offset=4 align=1
-                local.get 72
+                local.get 73
                 local.get 75
+                i32.store offset=4 align=1
+                local.get 73
+                local.get 76
                 i32.store offset=8 align=1
-                local.get 71
+                local.get 72
                 i32.const 1
                 i32.add
-                local.set 71
-                local.get 71
-                local.get 61
+                local.set 72
+                local.get 72
+                local.get 62
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 53
-            local.get 64
+            local.get 54
+            local.get 65
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 34
-                local.get 53
+                local.get 35
+                local.get 54
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.set 59
-                local.get 55
-                local.get 59
+                local.set 60
+                local.get 56
+                local.get 60
                 i32.const 8
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 93
-                local.get 25
+                local.set 94
+                local.get 26
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 93
-                  local.set 96
-                  local.get 96
-                  local.get 24
-                  i64.sub
+                  local.get 94
                   local.set 97
                   local.get 97
                   local.get 25
-                  i64.lt_u
+                  i64.sub
                   local.set 98
-                  local.get 97
-                  i64.const 0
                   local.get 98
+                  local.get 26
+                  i64.lt_u
+                  local.set 99
+                  local.get 98
+                  i64.const 0
+                  local.get 99
                   select
-                  local.set 97
-                  local.get 19
-                  local.get 97
+                  local.set 98
+                  local.get 20
+                  local.get 98
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 99
-                  local.get 99
+                  local.set 100
+                  local.get 100
                   i64.load offset=64 align=1
-                  local.get 97
+                  local.get 98
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 100
-                  local.get 99
-                  i32.load offset=72 align=1
+                  local.set 101
                   local.get 100
+                  i32.load offset=72 align=1
+                  local.get 101
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 101
-                  local.get 98
-                  local.get 100
+                  local.set 102
+                  local.get 99
+                  local.get 101
                   i64.const 0
                   i64.lt_s
                   i32.and
-                  local.set 102
-                  local.get 23
+                  local.set 103
+                  local.get 24
                   if ;; label = @8
-                    local.get 22
-                    local.get 101
+                    local.get 23
+                    local.get 102
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 103
-                    local.get 103
-                    i32.load align=1
-                    local.set 94
-                    local.get 103
-                    i32.load offset=8 align=1
                     local.set 104
-                    local.get 19
                     local.get 104
-                    local.get 94
-                    local.get 102
+                    i32.load align=1
+                    local.set 95
+                    local.get 104
+                    i32.load offset=8 align=1
+                    local.set 105
+                    local.get 20
+                    local.get 105
+                    local.get 95
+                    local.get 103
                     select
                     i32.add
-                    local.set 95
-                    local.get 19
-                    local.get 94
-                    i32.add
-                    local.set 94
-                  else
+                    local.set 96
                     local.get 20
-                    local.get 101
+                    local.get 95
+                    i32.add
+                    local.set 95
+                  else
+                    local.get 21
+                    local.get 102
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 94
-                    local.get 94
+                    local.set 95
+                    local.get 95
                     i32.const 24
                     i32.add
-                    local.get 94
-                    local.get 102
+                    local.get 95
+                    local.get 103
                     select
-                    local.set 95
+                    local.set 96
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 105
-                  local.get 105
-                  local.get 93
+                  local.set 106
+                  local.get 106
+                  local.get 94
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
+                  local.set 108
                   local.set 107
+                  local.get 107
+                  local.get 108
+                  i64.xor
                   local.set 106
                   local.get 106
-                  local.get 107
-                  i64.xor
-                  local.set 105
-                  local.get 105
                   i32.wrap_i64
-                  local.set 108
+                  local.set 109
+                  local.get 23
+                  local.get 109
                   local.get 22
-                  local.get 108
-                  local.get 21
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 109
-                  local.get 109
-                  i64.load offset=8 align=1
                   local.set 110
+                  local.get 110
+                  i64.load offset=8 align=1
+                  local.set 111
                   i64.const 1
-                  local.get 108
+                  local.get 109
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1229,7 +1225,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 108
+                  local.get 109
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1239,81 +1235,81 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 111
-                  local.get 109
-                  i32.load align=1
-                  local.set 94
-                  local.get 109
-                  i32.load offset=8 align=1
                   local.set 112
-                  local.get 19
-                  local.get 112
-                  local.get 94
                   local.get 110
+                  i32.load align=1
+                  local.set 95
+                  local.get 110
+                  i32.load offset=8 align=1
+                  local.set 113
+                  local.get 20
+                  local.get 113
+                  local.get 95
                   local.get 111
+                  local.get 112
                   i64.and
-                  local.get 111
+                  local.get 112
                   i64.eq
                   select
                   i32.add
-                  local.set 95
-                  local.get 19
-                  local.get 94
+                  local.set 96
+                  local.get 20
+                  local.get 95
                   i32.add
-                  local.set 94
+                  local.set 95
                 end
-                local.get 60
                 local.get 61
+                local.get 62
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 113
-                local.get 113
-                local.get 59
+                local.set 114
+                local.get 114
+                local.get 60
                 i32.store align=1
-                local.get 113
-                local.get 94
+                local.get 114
+                local.get 95
                 i32.store offset=4 align=1
-                local.get 113
-                local.get 95
+                local.get 114
+                local.get 96
                 i32.store offset=8 align=1
-                local.get 61
-                local.get 94
+                local.get 62
                 local.get 95
+                local.get 96
                 i32.lt_u
                 i32.add
-                local.set 61
-                local.get 53
+                local.set 62
+                local.get 54
                 i32.const 1
                 i32.add
-                local.set 53
-                local.get 53
-                local.get 64
+                local.set 54
+                local.get 54
+                local.get 65
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
           i32.const 0
-          local.set 62
+          local.set 63
           i32.const 0
           i32.const 0
-          i32.store offset=1480 align=1
+          i32.store offset=1496 align=1
         end
         i32.const 0
+        local.get 54
+        i32.store offset=1152 align=1
+        i32.const 0
         local.get 53
-        i32.store offset=1136 align=1
-        i32.const 0
-        local.get 52
-        i32.store offset=1140 align=1
-        i32.const 0
-        local.get 61
-        i32.store offset=1456 align=1
+        i32.store offset=1156 align=1
         i32.const 0
         local.get 62
-        i32.store offset=1460 align=1
+        i32.store offset=1472 align=1
         i32.const 0
-        i32.load offset=1480 align=1
+        local.get 63
+        i32.store offset=1476 align=1
+        i32.const 0
+        i32.load offset=1496 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -1321,54 +1317,54 @@
         i32.eq
         i32.eqz
         i32.and
-        local.get 61
+        local.get 62
         i32.const 0
         i32.gt_u
         i32.and
         if ;; label = @3
           i32.const 0
-          local.get 30
-          i32.store offset=1464 align=1
-          i32.const 0
-          local.get 26
-          i32.store offset=1440 align=1
+          local.get 31
+          i32.store offset=1480 align=1
           i32.const 0
           local.get 27
-          i32.store offset=1444 align=1
+          i32.store offset=1456 align=1
           i32.const 0
           local.get 28
-          i32.store offset=1448 align=1
+          i32.store offset=1460 align=1
+          i32.const 0
+          local.get 29
+          i32.store offset=1464 align=1
           i32.const 0
           i32.const 1
-          i32.store offset=1480 align=1
+          i32.store offset=1496 align=1
           i32.const 0
           i64.const 6
           i64.store offset=608 align=1
           i32.const 0
-          local.get 60
+          local.get 61
           i32.store offset=616 align=1
           i32.const 0
           i32.const 12
           i32.store offset=620 align=1
           i32.const 0
-          local.get 61
+          local.get 62
           i32.store offset=624 align=1
           i32.const 4
           return
         end
         i32.const 0
-        local.get 30
-        i32.store offset=1464 align=1
-        i32.const 0
-        local.get 26
-        i32.store offset=1440 align=1
+        local.get 31
+        i32.store offset=1480 align=1
         i32.const 0
         local.get 27
-        i32.store offset=1444 align=1
+        i32.store offset=1456 align=1
         i32.const 0
         local.get 28
-        i32.store offset=1448 align=1
-        local.get 31
+        i32.store offset=1460 align=1
+        i32.const 0
+        local.get 29
+        i32.store offset=1464 align=1
+        local.get 32
         i32.eqz
         if ;; label = @3
           i32.const 1
@@ -1380,31 +1376,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 114
-          local.get 114
+          local.set 115
+          local.get 115
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 114
+          local.get 115
           i32.store offset=1084 align=1
         end
         i32.const 0
         i32.load offset=1080 align=1
         i32.const 1024
         i32.add
-        local.set 115
+        local.set 116
         i32.const 0
         i32.load offset=1088 align=1
-        local.get 115
+        local.get 116
         i32.lt_u
         if ;; label = @3
-          i32.const 49152
+          i32.const 40960
           call 4
-          local.set 116
-          local.get 116
+          local.set 117
+          local.get 117
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1419,7 +1415,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 116
+          local.get 117
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1430,7 +1426,7 @@
         end
         i32.const 0
         i32.load offset=1076 align=1
-        local.get 115
+        local.get 116
         i32.const 1
         i32.shl
         i32.lt_u
@@ -1439,18 +1435,18 @@
           i32.load offset=1076 align=1
           i32.const 1
           i32.shl
-          local.set 117
-          local.get 117
-          i32.const 4096
-          local.get 117
-          select
           local.set 118
           local.get 118
+          i32.const 4096
+          local.get 118
+          select
+          local.set 119
+          local.get 119
           i32.const 3
           i32.shl
           call 4
-          local.set 119
-          local.get 119
+          local.set 120
+          local.get 120
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1458,16 +1454,27 @@
           end
           i32.const 0
           local.get 119
+          i32.const 1
+          i32.shr_u
+          i32.const 0
+          i32.const 0
+          i32.load offset=1076 align=1
+          i32.eqz
+          select
+          i32.store offset=1100 align=1
+          i32.const 0
+          i32.const 0
+          i32.load offset=1072 align=1
+          i32.store offset=1104 align=1
+          i32.const 0
+          local.get 120
           i32.store offset=1072 align=1
           i32.const 0
-          local.get 118
+          local.get 119
           i32.store offset=1076 align=1
           i32.const 0
           i32.const 0
           i32.store offset=1096 align=1
-          i32.const 0
-          i32.const 0
-          i32.store offset=1100 align=1
           i32.const 0
           i32.const 1
           i32.store offset=1092 align=1
@@ -1476,374 +1483,371 @@
         end
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 120
+        local.set 121
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 121
+        local.set 122
         i32.const 1024
-        local.set 29
-        local.get 31
+        local.set 30
+        local.get 32
         i32.const 1
         i32.sub
-        local.set 31
+        local.set 32
         block ;; label = @3
           loop ;; label = @4
-            local.get 61
             local.get 62
+            local.get 63
             i32.le_u
             br_if 1 (;@3;)
-            local.get 60
-            local.get 62
+            local.get 61
+            local.get 63
             i32.const 12
             i32.mul
             i32.add
-            local.set 122
-            local.get 30
+            local.set 123
+            local.get 31
             i32.eqz
             if ;; label = @5
-              local.get 29
+              local.get 30
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 122
+              local.get 123
               i32.load offset=4 align=1
-              local.set 26
-              local.get 122
-              i32.load offset=8 align=1
               local.set 27
-              i32.const 0
+              local.get 123
+              i32.load offset=8 align=1
               local.set 28
+              i32.const 0
+              local.set 29
             end
-            local.get 122
+            local.get 123
             i32.load align=1
-            local.set 59
-            local.get 55
-            local.get 59
+            local.set 60
+            local.get 56
+            local.get 60
             i32.const 8
             i32.mul
             i32.add
             i64.load align=1
-            local.set 123
+            local.set 124
             block ;; label = @5
               loop ;; label = @6
+                local.get 28
                 local.get 27
-                local.get 26
                 i32.le_u
                 br_if 1 (;@5;)
-                local.get 30
+                local.get 31
                 i32.const 1
                 i32.eq
                 if ;; label = @7
                   i32.const 0
-                  local.set 30
+                  local.set 31
                 end
-                local.get 30
+                local.get 31
                 i32.eqz
                 if ;; label = @7
-                  local.get 29
+                  local.get 30
                   i32.const 0
                   i32.le_s
                   if ;; label = @8
                     i32.const 1
-                    local.set 30
+                    local.set 31
                     br 5 (;@3;)
                   end
-                  local.get 29
+                  local.get 30
                   i32.const 1
                   i32.sub
-                  local.set 29
+                  local.set 30
                 end
                 i32.const 1
-                local.set 124
-                local.get 26
-                i64.load offset=16 align=1
                 local.set 125
-                local.get 124
+                local.get 27
+                i64.load offset=16 align=1
+                local.set 126
                 local.get 125
-                local.get 123
+                local.get 126
+                local.get 124
                 i64.eq
                 i32.and
-                local.set 124
-                local.get 124
+                local.set 125
+                local.get 125
                 if ;; label = @7
-                  local.get 55
-                  local.get 59
+                  local.get 56
+                  local.get 60
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 126
-                  local.get 26
-                  i32.load offset=4 align=1
                   local.set 127
-                  local.get 26
-                  i32.load offset=8 align=1
+                  local.get 27
+                  i32.load offset=4 align=1
                   local.set 128
+                  local.get 27
+                  i32.load offset=8 align=1
+                  local.set 129
                   i64.const 2685821657736338717
-                  local.set 129
-                  local.get 129
-                  local.get 126
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 131
                   local.set 130
                   local.get 130
-                  local.get 131
-                  i64.xor
-                  local.set 129
-                  local.get 129
                   local.get 127
-                  i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
+                  local.set 132
                   local.set 131
+                  local.get 131
+                  local.get 132
+                  i64.xor
                   local.set 130
                   local.get 130
-                  local.get 131
-                  i64.xor
-                  local.set 129
-                  local.get 129
                   local.get 128
                   i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
+                  local.set 132
                   local.set 131
+                  local.get 131
+                  local.get 132
+                  i64.xor
                   local.set 130
                   local.get 130
-                  local.get 131
-                  i64.xor
-                  local.set 129
                   local.get 129
-                  i32.wrap_i64
+                  i64.extend_i32_u
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
                   local.set 132
+                  local.set 131
+                  local.get 131
                   local.get 132
-                  local.get 121
+                  i64.xor
+                  local.set 130
+                  local.get 130
+                  i32.wrap_i64
+                  local.set 133
+                  local.get 133
+                  local.get 122
                   i32.and
-                  local.set 135
+                  local.set 136
                   block ;; label = @8
                     loop ;; label = @9
-                      local.get 120
-                      local.get 135
+                      local.get 121
+                      local.get 136
                       i32.const 3
                       i32.shl
                       i32.add
                       i64.load align=1
-                      local.set 134
-                      local.get 134
+                      local.set 135
+                      local.get 135
                       i64.eqz
                       if ;; label = @10
                         i32.const 0
                         i32.load offset=1080 align=1
-                        local.set 136
+                        local.set 137
                         i32.const 0
                         i32.load offset=1084 align=1
-                        local.get 136
+                        local.get 137
                         i32.const 10
                         i32.shr_u
                         i32.const 2
                         i32.shl
                         i32.add
                         i32.load align=1
-                        local.get 136
+                        local.get 137
                         i32.const 1023
                         i32.and
-                        i32.const 48
+                        i32.const 40
                         i32.mul
                         i32.add
-                        local.set 137
-                        local.get 137
-                        local.set 133
-                        local.get 133
-                        local.get 132
-                        i32.store align=1
-                        local.get 133
-                        local.get 126
-                        i64.store offset=8 align=1
-                        local.get 133
+                        local.set 138
+                        local.get 138
+                        local.set 134
+                        local.get 134
                         local.get 127
-                        i32.store offset=16 align=1
-                        local.get 133
+                        i64.store align=1
+                        local.get 134
                         local.get 128
-                        i32.store offset=24 align=1
-                        local.get 133
+                        i32.store offset=8 align=1
+                        local.get 134
+                        local.get 129
+                        i32.store offset=16 align=1
+                        local.get 134
+                        i64.const 0
+                        i64.store offset=24 align=1
+                        local.get 134
                         i64.const 0
                         i64.store offset=32 align=1
-                        local.get 133
-                        i64.const 0
-                        i64.store offset=40 align=1
-                        local.get 120
-                        local.get 135
+                        local.get 121
+                        local.get 136
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.get 132
+                        local.get 133
                         i64.extend_i32_u
                         i64.const 32
                         i64.shl
-                        local.get 133
+                        local.get 134
                         i64.extend_i32_u
                         i64.or
                         i64.store align=1
                         i32.const 0
-                        local.get 136
+                        local.get 137
                         i32.const 1
                         i32.add
                         i32.store offset=1080 align=1
                         br 2 (;@8;)
                       end
-                      local.get 134
+                      local.get 135
                       i64.const 32
                       i64.shr_u
                       i32.wrap_i64
-                      local.get 132
+                      local.get 133
                       i32.eq
                       if ;; label = @10
-                        local.get 134
+                        local.get 135
                         i32.wrap_i64
-                        local.set 133
+                        local.set 134
                         i32.const 1
-                        local.set 138
-                        local.get 133
-                        i64.load offset=8 align=1
                         local.set 139
-                        local.get 138
-                        local.get 139
-                        local.get 126
-                        i64.eq
-                        i32.and
-                        local.set 138
-                        local.get 133
-                        i32.load offset=16 align=1
+                        local.get 134
+                        i64.load align=1
                         local.set 140
-                        local.get 138
+                        local.get 139
                         local.get 140
                         local.get 127
-                        i32.eq
+                        i64.eq
                         i32.and
-                        local.set 138
-                        local.get 133
-                        i32.load offset=24 align=1
+                        local.set 139
+                        local.get 134
+                        i32.load offset=8 align=1
                         local.set 141
-                        local.get 138
+                        local.get 139
                         local.get 141
                         local.get 128
                         i32.eq
                         i32.and
-                        local.set 138
-                        local.get 138
+                        local.set 139
+                        local.get 134
+                        i32.load offset=16 align=1
+                        local.set 142
+                        local.get 139
+                        local.get 142
+                        local.get 129
+                        i32.eq
+                        i32.and
+                        local.set 139
+                        local.get 139
                         br_if 2 (;@8;)
                       end
-                      local.get 135
+                      local.get 136
                       i32.const 1
                       i32.add
-                      local.get 121
+                      local.get 122
                       i32.and
-                      local.set 135
+                      local.set 136
                       br 0 (;@9;)
                     end
                   end
-                  local.get 133
-                  i32.const 32
+                  local.get 134
+                  i32.const 24
                   i32.add
-                  local.set 142
-                  local.get 56
-                  local.get 59
-                  i32.const 8
-                  i32.mul
-                  i32.add
-                  i64.load align=1
                   local.set 143
                   local.get 57
-                  local.get 59
+                  local.get 60
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
                   local.set 144
-                  i64.const 100
+                  local.get 58
+                  local.get 60
+                  i32.const 8
+                  i32.mul
+                  i32.add
+                  i64.load align=1
                   local.set 145
-                  local.get 14
-                  local.get 145
-                  i64.mul
+                  i64.const 100
                   local.set 146
+                  local.get 15
                   local.get 146
-                  local.get 146
-                  i64.const 63
-                  i64.shr_s
-                  local.set 148
+                  i64.mul
                   local.set 147
-                  local.get 144
-                  local.get 144
+                  local.get 147
+                  local.get 147
                   i64.const 63
                   i64.shr_s
-                  local.set 150
                   local.set 149
-                  local.get 147
+                  local.set 148
+                  local.get 145
+                  local.get 145
+                  i64.const 63
+                  i64.shr_s
+                  local.set 151
+                  local.set 150
                   local.get 148
                   local.get 149
                   local.get 150
+                  local.get 151
                   i64.sub128
+                  local.set 153
                   local.set 152
-                  local.set 151
-                  local.get 143
-                  local.get 143
+                  local.get 144
+                  local.get 144
                   i64.const 63
                   i64.shr_s
+                  local.set 155
                   local.set 154
-                  local.set 153
-                  local.get 153
-                  local.get 151
-                  i64.mul_wide_u
-                  local.set 158
-                  local.set 157
-                  local.get 157
-                  local.get 158
                   local.get 154
-                  local.get 151
-                  i64.mul
-                  i64.add
-                  local.get 153
+                  local.get 152
+                  i64.mul_wide_u
+                  local.set 159
+                  local.set 158
+                  local.get 158
+                  local.get 159
+                  local.get 155
                   local.get 152
                   i64.mul
                   i64.add
+                  local.get 154
+                  local.get 153
+                  i64.mul
+                  i64.add
+                  local.set 157
                   local.set 156
-                  local.set 155
-                  local.get 142
+                  local.get 143
                   i64.load align=1
-                  local.get 142
+                  local.get 143
                   i64.load offset=8 align=1
-                  local.set 160
-                  local.set 159
-                  local.get 159
-                  local.get 160
-                  local.get 155
-                  local.get 156
-                  i64.add128
-                  local.set 162
                   local.set 161
-                  local.get 142
+                  local.set 160
+                  local.get 160
                   local.get 161
-                  i64.store align=1
-                  local.get 142
+                  local.get 156
+                  local.get 157
+                  i64.add128
+                  local.set 163
+                  local.set 162
+                  local.get 143
                   local.get 162
+                  i64.store align=1
+                  local.get 143
+                  local.get 163
                   i64.store offset=8 align=1
                 end
-                local.get 26
+                local.get 27
                 i32.const 24
                 i32.add
-                local.set 26
+                local.set 27
                 br 0 (;@6;)
               end
             end
-            local.get 62
+            local.get 63
             i32.const 1
             i32.add
-            local.set 62
+            local.set 63
             br 0 (;@4;)
           end
         end
@@ -1852,19 +1856,19 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1136 align=1
+    i32.store offset=1152 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1456 align=1
+    i32.store offset=1472 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1460 align=1
+    i32.store offset=1476 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1464 align=1
+    i32.store offset=1480 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1468 align=1
+    i32.store offset=1484 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1877,15 +1881,15 @@
     unreachable
   )
   (func (;17;) (type 17) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
     i32.const 0
-    i32.load offset=2368 align=1
+    i32.load offset=2384 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1472 align=1
+      i32.store offset=1488 align=1
       i32.const 0
       i32.load offset=1092 align=1
       if ;; label = @2
@@ -1906,9 +1910,9 @@
           i32.sub
           local.set 2
           local.get 2
-          i32.const 4194304
+          i32.const 1048576
           local.get 2
-          i32.const 4194304
+          i32.const 1048576
           i32.lt_u
           select
           local.set 3
@@ -1928,106 +1932,102 @@
           return
         end
         i32.const 0
-        i32.load offset=1100 align=1
+        i32.load offset=1076 align=1
+        i32.const 1
+        i32.shr_u
         local.set 4
         i32.const 0
-        i32.load offset=1080 align=1
-        local.get 4
-        i32.sub
+        i32.load offset=1100 align=1
         local.set 5
         local.get 4
         local.get 5
-        i32.const 65536
+        i32.sub
+        local.set 6
         local.get 5
-        i32.const 65536
+        local.get 6
+        i32.const 131072
+        local.get 6
+        i32.const 131072
         i32.lt_u
         select
         i32.add
-        local.set 6
+        local.set 7
+        i32.const 0
+        i32.load offset=1104 align=1
+        local.set 8
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 7
+        local.set 9
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 8
-        local.get 4
-        local.get 6
+        local.set 10
+        local.get 5
+        local.get 7
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            i32.const 0
-            i32.load offset=1084 align=1
-            local.get 4
-            i32.const 10
-            i32.shr_u
-            i32.const 2
-            i32.shl
-            i32.add
-            i32.load align=1
-            local.get 4
-            i32.const 1023
-            i32.and
-            i32.const 48
-            i32.mul
-            i32.add
-            local.set 9
-            local.get 9
-            i32.load align=1
-            local.set 10
-            local.get 10
             local.get 8
-            i32.and
-            local.set 11
-            block ;; label = @5
-              loop ;; label = @6
-                local.get 7
-                local.get 11
-                i32.const 3
-                i32.shl
-                i32.add
-                i64.load align=1
-                i64.eqz
-                br_if 1 (;@5;)
-                local.get 11
-                i32.const 1
-                i32.add
-                local.get 8
-                i32.and
-                local.set 11
-                br 0 (;@6;)
-              end
-            end
-            local.get 7
-            local.get 11
+            local.get 5
             i32.const 3
             i32.shl
             i32.add
-            local.get 10
-            i64.extend_i32_u
-            i64.const 32
-            i64.shl
-            local.get 9
-            i64.extend_i32_u
-            i64.or
-            i64.store align=1
-            local.get 4
+            i64.load align=1
+            local.set 11
+            local.get 11
+            i64.const 0
+            i64.ne
+            if ;; label = @5
+              local.get 11
+              i64.const 32
+              i64.shr_u
+              i32.wrap_i64
+              local.get 10
+              i32.and
+              local.set 12
+              block ;; label = @6
+                loop ;; label = @7
+                  local.get 9
+                  local.get 12
+                  i32.const 3
+                  i32.shl
+                  i32.add
+                  i64.load align=1
+                  i64.eqz
+                  br_if 1 (;@6;)
+                  local.get 12
+                  i32.const 1
+                  i32.add
+                  local.get 10
+                  i32.and
+                  local.set 12
+                  br 0 (;@7;)
+                end
+              end
+              local.get 9
+              local.get 12
+              i32.const 3
+              i32.shl
+              i32.add
+              local.get 11
+              i64.store align=1
+            end
+            local.get 5
             i32.const 1
             i32.add
-            local.set 4
-            local.get 4
-            local.get 6
+            local.set 5
+            local.get 5
+            local.get 7
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 6
+        local.get 7
         i32.store offset=1100 align=1
-        local.get 6
-        i32.const 0
-        i32.load offset=1080 align=1
+        local.get 7
+        local.get 4
         i32.lt_u
         if ;; label = @3
           i32.const 1
@@ -2039,523 +2039,523 @@
       end
       i32.const 0
       i32.load offset=1024 align=1
-      local.set 12
-      i32.const 0
-      i64.load32_s offset=1040 align=1
       local.set 13
       i32.const 0
-      i64.load offset=1056 align=1
+      i64.load32_s offset=1040 align=1
       local.set 14
       i32.const 0
-      i32.load offset=96 align=1
+      i64.load offset=1056 align=1
       local.set 15
-      local.get 15
-      local.get 15
+      i32.const 0
+      i32.load offset=96 align=1
+      local.set 16
+      local.get 16
+      local.get 16
       i32.load offset=4 align=1
       i32.add
-      local.set 16
-      local.get 15
-      i32.load offset=8 align=1
       local.set 17
-      local.get 15
-      local.get 15
+      local.get 16
+      i32.load offset=8 align=1
+      local.set 18
+      local.get 16
+      local.get 16
       i32.load offset=12 align=1
       i32.add
-      local.set 18
-      local.get 15
-      i32.load offset=16 align=1
       local.set 19
-      local.get 15
-      i64.load offset=32 align=1
+      local.get 16
+      i32.load offset=16 align=1
       local.set 20
-      local.get 15
-      i64.load offset=24 align=1
+      local.get 16
+      i64.load offset=32 align=1
       local.set 21
-      i32.const 0
-      i32.load offset=1440 align=1
+      local.get 16
+      i64.load offset=24 align=1
       local.set 22
       i32.const 0
-      i32.load offset=1444 align=1
+      i32.load offset=1456 align=1
       local.set 23
       i32.const 0
-      i32.load offset=1448 align=1
+      i32.load offset=1460 align=1
       local.set 24
       i32.const 0
+      i32.load offset=1464 align=1
       local.set 25
       i32.const 0
-      i32.load offset=1464 align=1
       local.set 26
-      i32.const 8
+      i32.const 0
+      i32.load offset=1480 align=1
       local.set 27
+      i32.const 8
+      local.set 28
       i32.const 0
       i32.const 1
-      i32.store offset=2368 align=1
+      i32.store offset=2384 align=1
     end
     i32.const 0
-    i32.load offset=2368 align=1
+    i32.load offset=2384 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1120 align=1
+      i32.store offset=1136 align=1
       i32.const 0
       i32.const 2
-      i32.store offset=2368 align=1
+      i32.store offset=2384 align=1
     end
     i32.const 0
-    i32.load offset=2368 align=1
+    i32.load offset=2384 align=1
     i32.const 2
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=1568 align=1
+      i32.load offset=1584 align=1
       if ;; label = @2
         i32.const 0
-        i32.load offset=1568 align=1
+        i32.load offset=1584 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1512 align=1
+          i32.load offset=1528 align=1
           i32.const 0
-          i32.load offset=1508 align=1
+          i32.load offset=1524 align=1
           i32.const 0
-          i32.load offset=1580 align=1
+          i32.load offset=1596 align=1
           select
-          local.set 28
-          i32.const 0
-          i32.load offset=1572 align=1
           local.set 29
-          local.get 28
-          local.get 29
-          i32.sub
+          i32.const 0
+          i32.load offset=1588 align=1
           local.set 30
           local.get 29
           local.get 30
-          i32.const 65536
+          i32.sub
+          local.set 31
           local.get 30
+          local.get 31
+          i32.const 65536
+          local.get 31
           i32.const 65536
           i32.lt_u
           select
           i32.add
-          local.set 31
-          local.get 29
-          local.get 31
+          local.set 32
+          local.get 30
+          local.get 32
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1580 align=1
+              i32.load offset=1596 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1536 align=1
-                local.get 29
+                i32.load offset=1552 align=1
+                local.get 30
                 i32.const 28
                 i32.mul
                 i32.add
                 i32.load offset=24 align=1
-                local.set 32
+                local.set 33
               else
                 i32.const 0
-                i32.load offset=1504 align=1
-                local.get 29
+                i32.load offset=1520 align=1
+                local.get 30
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 29
+                local.get 30
                 i32.const 1023
                 i32.and
                 i32.const 64
                 i32.mul
                 i32.add
-                local.set 32
+                local.set 33
               end
               i32.const 0
-              i32.load offset=1536 align=1
-              local.get 29
+              i32.load offset=1552 align=1
+              local.get 30
               i32.const 28
               i32.mul
               i32.add
-              local.set 33
+              local.set 34
+              local.get 34
               local.get 33
-              local.get 32
               i64.load align=1
               i64.store align=1
+              local.get 34
               local.get 33
-              local.get 32
               i64.load offset=8 align=1
               i64.store offset=8 align=1
+              local.get 34
               local.get 33
-              local.get 32
               i64.load offset=16 align=1
               i64.store offset=16 align=1
+              local.get 34
               local.get 33
-              local.get 32
               i32.store offset=24 align=1
-              local.get 29
+              local.get 30
               i32.const 1
               i32.add
-              local.set 29
-              local.get 29
-              local.get 31
+              local.set 30
+              local.get 30
+              local.get 32
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 31
-          i32.store offset=1572 align=1
-          local.get 31
-          local.get 28
+          local.get 32
+          i32.store offset=1588 align=1
+          local.get 32
+          local.get 29
           i32.lt_u
           if ;; label = @4
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1512 align=1
+          i32.load offset=1528 align=1
           i32.const 28
           i32.mul
-          local.set 34
+          local.set 35
           i32.const 0
-          i32.load offset=1540 align=1
-          local.get 34
+          i32.load offset=1556 align=1
+          local.get 35
           i32.add
           i32.const 0
-          i32.load offset=1536 align=1
-          local.get 34
+          i32.load offset=1552 align=1
+          local.get 35
           i32.add
           i32.const 0
-          i32.load offset=1508 align=1
+          i32.load offset=1524 align=1
           i32.const 28
           i32.mul
-          local.get 34
+          local.get 35
           i32.sub
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1544 align=1
+          i32.store offset=1560 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1548 align=1
+          i32.store offset=1564 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1552 align=1
+          i32.store offset=1568 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1556 align=1
+          i32.store offset=1572 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1568 align=1
+          i32.store offset=1584 align=1
         end
         i32.const 0
-        i32.load offset=1512 align=1
+        i32.load offset=1528 align=1
         i32.const 28
         i32.mul
-        local.set 35
-        i32.const 0
-        i32.load offset=1536 align=1
         local.set 36
         i32.const 0
-        i32.load offset=1540 align=1
+        i32.load offset=1552 align=1
         local.set 37
         i32.const 0
-        i32.load offset=1552 align=1
+        i32.load offset=1556 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1556 align=1
+        i32.load offset=1568 align=1
         local.set 39
-        i32.const 2097152
-        local.set 42
         i32.const 0
-        i32.load offset=1544 align=1
+        i32.load offset=1572 align=1
+        local.set 40
+        i32.const 2097152
         local.set 43
         i32.const 0
-        i32.load offset=1548 align=1
+        i32.load offset=1560 align=1
         local.set 44
+        i32.const 0
+        i32.load offset=1564 align=1
+        local.set 45
         block ;; label = @3
           block ;; label = @4
             loop ;; label = @5
-              local.get 35
-              local.get 43
+              local.get 36
+              local.get 44
               i32.le_u
               br_if 2 (;@3;)
-              local.get 35
-              local.get 44
+              local.get 36
+              local.get 45
               i32.le_u
               if ;; label = @6
+                local.get 38
+                local.set 46
                 local.get 37
-                local.set 45
-                local.get 36
+                local.set 38
+                local.get 46
                 local.set 37
-                local.get 45
-                local.set 36
-                local.get 43
+                local.get 44
                 i32.const 1
                 i32.shl
-                local.set 43
-                i32.const 0
                 local.set 44
                 i32.const 0
-                local.set 38
-                local.get 43
+                local.set 45
+                i32.const 0
                 local.set 39
+                local.get 44
+                local.set 40
                 br 1 (;@5;)
               end
+              local.get 45
               local.get 44
-              local.get 43
               i32.add
-              local.get 35
+              local.get 36
+              local.get 45
               local.get 44
-              local.get 43
               i32.add
-              local.get 35
-              i32.lt_u
-              select
-              local.set 40
-              local.get 40
-              local.get 43
-              i32.add
-              local.get 35
-              local.get 40
-              local.get 43
-              i32.add
-              local.get 35
+              local.get 36
               i32.lt_u
               select
               local.set 41
-              local.get 39
               local.get 41
-              local.get 39
+              local.get 44
+              i32.add
+              local.get 36
               local.get 41
+              local.get 44
+              i32.add
+              local.get 36
               i32.lt_u
               select
-              local.set 39
+              local.set 42
+              local.get 40
+              local.get 42
+              local.get 40
+              local.get 42
+              i32.lt_u
+              select
+              local.set 40
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 38
-                  local.get 40
-                  i32.lt_u
                   local.get 39
                   local.get 41
+                  i32.lt_u
+                  local.get 40
+                  local.get 42
                   i32.lt_u
                   i32.and
                   i32.eqz
                   br_if 1 (;@6;)
-                  local.get 42
+                  local.get 43
                   i32.const 0
                   i32.le_s
                   br_if 3 (;@4;)
-                  local.get 36
-                  local.get 38
-                  i32.add
-                  local.set 46
-                  local.get 36
+                  local.get 37
                   local.get 39
                   i32.add
                   local.set 47
                   local.get 37
-                  local.get 38
+                  local.get 40
                   i32.add
+                  local.set 48
+                  local.get 38
                   local.get 39
                   i32.add
                   local.get 40
+                  i32.add
+                  local.get 41
                   i32.sub
-                  local.set 48
-                  local.get 47
-                  i64.load align=1
-                  local.get 46
-                  i64.load align=1
-                  i64.lt_u
-                  local.get 47
-                  i64.load align=1
-                  local.get 46
-                  i64.load align=1
-                  i64.eq
-                  local.get 47
-                  i64.load offset=8 align=1
-                  local.get 46
-                  i64.load offset=8 align=1
-                  i64.lt_u
-                  local.get 47
-                  i64.load offset=8 align=1
-                  local.get 46
-                  i64.load offset=8 align=1
-                  i64.eq
-                  local.get 47
-                  i64.load offset=16 align=1
-                  local.get 46
-                  i64.load offset=16 align=1
-                  i64.lt_u
-                  i32.and
-                  i32.or
-                  i32.and
-                  i32.or
                   local.set 49
+                  local.get 48
+                  i64.load align=1
                   local.get 47
-                  local.get 46
-                  local.get 49
-                  select
+                  i64.load align=1
+                  i64.lt_u
+                  local.get 48
+                  i64.load align=1
+                  local.get 47
+                  i64.load align=1
+                  i64.eq
+                  local.get 48
+                  i64.load offset=8 align=1
+                  local.get 47
+                  i64.load offset=8 align=1
+                  i64.lt_u
+                  local.get 48
+                  i64.load offset=8 align=1
+                  local.get 47
+                  i64.load offset=8 align=1
+                  i64.eq
+                  local.get 48
+                  i64.load offset=16 align=1
+                  local.get 47
+                  i64.load offset=16 align=1
+                  i64.lt_u
+                  i32.and
+                  i32.or
+                  i32.and
+                  i32.or
                   local.set 50
                   local.get 48
+                  local.get 47
                   local.get 50
+                  select
+                  local.set 51
+                  local.get 49
+                  local.get 51
                   i64.load align=1
                   i64.store align=1
-                  local.get 48
-                  local.get 50
+                  local.get 49
+                  local.get 51
                   i64.load offset=8 align=1
                   i64.store offset=8 align=1
-                  local.get 48
-                  local.get 50
+                  local.get 49
+                  local.get 51
                   i64.load offset=16 align=1
                   i64.store offset=16 align=1
-                  local.get 48
-                  local.get 50
+                  local.get 49
+                  local.get 51
                   i32.load offset=24 align=1
                   i32.store offset=24 align=1
-                  local.get 49
+                  local.get 50
                   i32.const 28
                   i32.mul
-                  local.set 51
+                  local.set 52
+                  local.get 40
+                  local.get 52
+                  i32.add
+                  local.set 40
                   local.get 39
-                  local.get 51
+                  i32.const 28
+                  local.get 52
+                  i32.sub
                   i32.add
                   local.set 39
-                  local.get 38
-                  i32.const 28
-                  local.get 51
-                  i32.sub
-                  i32.add
-                  local.set 38
-                  local.get 42
+                  local.get 43
                   i32.const 28
                   i32.sub
-                  local.set 42
+                  local.set 43
                   br 0 (;@7;)
                 end
               end
-              local.get 40
-              local.get 38
-              i32.sub
-              local.set 52
               local.get 41
               local.get 39
               i32.sub
               local.set 53
-              local.get 52
-              local.get 53
-              i32.add
+              local.get 42
+              local.get 40
+              i32.sub
               local.set 54
+              local.get 53
               local.get 54
+              i32.add
+              local.set 55
+              local.get 55
               i32.const 0
-              local.get 42
-              local.get 42
+              local.get 43
+              local.get 43
               i32.const 0
               i32.le_s
               select
-              local.get 54
+              local.get 55
               i32.const 0
-              local.get 42
-              local.get 42
+              local.get 43
+              local.get 43
               i32.const 0
               i32.le_s
               select
               i32.lt_u
               select
-              local.set 55
-              local.get 37
+              local.set 56
               local.get 38
-              i32.add
               local.get 39
               i32.add
               local.get 40
+              i32.add
+              local.get 41
               i32.sub
-              local.get 36
-              local.get 38
+              local.get 37
               local.get 39
-              local.get 52
+              local.get 40
+              local.get 53
               select
               i32.add
-              local.get 55
+              local.get 56
               memory.copy
-              local.get 42
-              local.get 55
+              local.get 43
+              local.get 56
               i32.sub
-              local.set 42
-              local.get 52
+              local.set 43
+              local.get 53
               if ;; label = @6
-                local.get 38
-                local.get 55
-                i32.add
-                local.set 38
-              else
                 local.get 39
-                local.get 55
+                local.get 56
                 i32.add
                 local.set 39
+              else
+                local.get 40
+                local.get 56
+                i32.add
+                local.set 40
               end
+              local.get 56
               local.get 55
-              local.get 54
               i32.lt_u
               br_if 1 (;@4;)
-              local.get 42
+              local.get 43
               i32.const 64
               i32.sub
-              local.set 42
-              local.get 41
-              local.set 44
-              local.get 44
-              local.set 38
-              local.get 44
-              local.get 43
-              i32.add
+              local.set 43
+              local.get 42
+              local.set 45
+              local.get 45
               local.set 39
+              local.get 45
+              local.get 44
+              i32.add
+              local.set 40
               br 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 36
-          i32.store offset=1536 align=1
-          i32.const 0
           local.get 37
-          i32.store offset=1540 align=1
-          i32.const 0
-          local.get 38
           i32.store offset=1552 align=1
           i32.const 0
-          local.get 39
+          local.get 38
           i32.store offset=1556 align=1
           i32.const 0
-          local.get 43
-          i32.store offset=1544 align=1
+          local.get 39
+          i32.store offset=1568 align=1
+          i32.const 0
+          local.get 40
+          i32.store offset=1572 align=1
           i32.const 0
           local.get 44
-          i32.store offset=1548 align=1
+          i32.store offset=1560 align=1
+          i32.const 0
+          local.get 45
+          i32.store offset=1564 align=1
           i32.const 1
           return
         end
         i32.const 0
-        local.get 36
-        i32.store offset=1536 align=1
-        i32.const 0
         local.get 37
-        i32.store offset=1540 align=1
-        i32.const 0
-        local.get 38
         i32.store offset=1552 align=1
         i32.const 0
-        local.get 39
+        local.get 38
         i32.store offset=1556 align=1
         i32.const 0
-        local.get 43
-        i32.store offset=1544 align=1
+        local.get 39
+        i32.store offset=1568 align=1
+        i32.const 0
+        local.get 40
+        i32.store offset=1572 align=1
         i32.const 0
         local.get 44
-        i32.store offset=1548 align=1
+        i32.store offset=1560 align=1
+        i32.const 0
+        local.get 45
+        i32.store offset=1564 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -2565,74 +2565,74 @@
         i64.lt_u
         select
         i32.wrap_i64
-        local.set 56
-        local.get 56
         local.set 57
+        local.get 57
+        local.set 58
         i32.const 0
-        i32.load offset=1512 align=1
-        local.get 56
+        i32.load offset=1528 align=1
+        local.get 57
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1512 align=1
-          local.set 57
+          i32.load offset=1528 align=1
+          local.set 58
         end
         i32.const 0
-        local.get 57
-        i32.store offset=1512 align=1
+        local.get 58
+        i32.store offset=1528 align=1
+        i32.const 0
+        local.get 58
+        i32.store offset=1588 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1584 align=1
         i32.const 0
         local.get 57
-        i32.store offset=1572 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1568 align=1
-        i32.const 0
-        local.get 56
         i32.const 0
         i32.ne
-        i32.store offset=1580 align=1
-        local.get 56
+        i32.store offset=1596 align=1
+        local.get 57
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1572 align=1
+          i32.store offset=1588 align=1
         end
       end
       i32.const 0
       i32.load offset=1024 align=1
-      local.set 58
-      i32.const 0
-      i64.load32_s offset=1040 align=1
       local.set 59
       i32.const 0
-      i64.load offset=1056 align=1
+      i64.load32_s offset=1040 align=1
       local.set 60
-      i32.const 32
+      i32.const 0
+      i64.load offset=1056 align=1
       local.set 61
-      i32.const 1024
+      i32.const 32
       local.set 62
+      i32.const 1024
+      local.set 63
       block ;; label = @2
         loop ;; label = @3
           i32.const 0
           i32.load offset=1080 align=1
           i32.const 0
-          i32.load offset=1124 align=1
+          i32.load offset=1140 align=1
           i32.sub
           i32.const 0
           i32.const 0
-          i32.load offset=1120 align=1
+          i32.load offset=1136 align=1
           select
           i32.eqz
           br_if 1 (;@2;)
-          local.get 61
+          local.get 62
           i32.eqz
           if ;; label = @4
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1508 align=1
+          i32.load offset=1524 align=1
           i32.const 0
           i64.load offset=1056 align=1
           i64.const 268435456
@@ -2647,83 +2647,62 @@
           i32.const 8192
           i32.add
           i32.const 0
-          i32.load offset=1580 align=1
+          i32.load offset=1596 align=1
           select
-          local.set 63
-          local.get 63
+          local.set 64
+          local.get 64
           i32.const 0
-          i32.load offset=1512 align=1
+          i32.load offset=1528 align=1
           i32.const 1024
           i32.add
           i32.lt_u
           if ;; label = @4
             i32.const 0
-            i32.load offset=1508 align=1
-            local.set 64
+            i32.load offset=1524 align=1
+            local.set 65
             i32.const 0
-            i32.load offset=1576 align=1
-            local.get 64
+            i32.load offset=1592 align=1
+            local.get 65
             i32.lt_u
             if ;; label = @5
-              local.get 64
+              local.get 65
               i32.const 28
               i32.mul
-              local.set 65
-              local.get 65
+              local.set 66
+              local.get 66
               i32.const 1
               i32.shl
               call 4
-              local.set 66
-              local.get 66
+              local.set 67
+              local.get 67
               i32.eqz
               if ;; label = @6
                 i32.const 2
                 return
               end
               i32.const 0
-              local.get 66
-              i32.store offset=1536 align=1
+              local.get 67
+              i32.store offset=1552 align=1
               i32.const 0
+              local.get 67
               local.get 66
-              local.get 65
               i32.add
-              i32.store offset=1540 align=1
+              i32.store offset=1556 align=1
               i32.const 0
-              local.get 64
-              i32.store offset=1576 align=1
+              local.get 65
+              i32.store offset=1592 align=1
             end
             i32.const 0
             i32.const 1
-            i32.store offset=1568 align=1
+            i32.store offset=1584 align=1
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1504 align=1
+          i32.load offset=1520 align=1
           i32.eqz
           if ;; label = @4
             i32.const 262144
-            call 4
-            local.set 67
-            local.get 67
-            i32.eqz
-            if ;; label = @5
-              i32.const 2
-              return
-            end
-            i32.const 0
-            local.get 67
-            i32.store offset=1504 align=1
-          end
-          i32.const 0
-          i32.load offset=1508 align=1
-          i32.const 0
-          i32.load offset=1512 align=1
-          i32.const 1024
-          i32.add
-          i32.lt_u
-          if ;; label = @4
-            i32.const 65536
             call 4
             local.set 68
             local.get 68
@@ -2733,30 +2712,51 @@
               return
             end
             i32.const 0
-            i32.load offset=1504 align=1
+            local.get 68
+            i32.store offset=1520 align=1
+          end
+          i32.const 0
+          i32.load offset=1524 align=1
+          i32.const 0
+          i32.load offset=1528 align=1
+          i32.const 1024
+          i32.add
+          i32.lt_u
+          if ;; label = @4
+            i32.const 65536
+            call 4
+            local.set 69
+            local.get 69
+            i32.eqz
+            if ;; label = @5
+              i32.const 2
+              return
+            end
             i32.const 0
-            i32.load offset=1508 align=1
+            i32.load offset=1520 align=1
+            i32.const 0
+            i32.load offset=1524 align=1
             i32.const 10
             i32.shr_u
             i32.const 2
             i32.shl
             i32.add
-            local.get 68
+            local.get 69
             i32.store align=1
             i32.const 0
             i32.const 0
-            i32.load offset=1508 align=1
+            i32.load offset=1524 align=1
             i32.const 1024
             i32.add
-            i32.store offset=1508 align=1
+            i32.store offset=1524 align=1
           end
           i32.const 0
-          local.set 69
+          local.set 70
           i32.const 0
-          i32.load offset=1580 align=1
+          i32.load offset=1596 align=1
           if ;; label = @4
             i32.const 0
-            i32.load offset=1536 align=1
+            i32.load offset=1552 align=1
             i32.const 0
             i64.load offset=1056 align=1
             i64.const 268435456
@@ -2771,159 +2771,159 @@
             i32.const 28
             i32.mul
             i32.add
-            local.set 69
+            local.set 70
           end
           i32.const 0
           i32.load offset=1080 align=1
-          local.set 70
+          local.set 71
           i32.const 0
-          i32.load offset=1120 align=1
+          i32.load offset=1136 align=1
           if ;; label = @4
             i32.const 0
-            i32.load offset=1124 align=1
-            local.set 71
-            local.get 70
-            local.get 71
-            i32.sub
+            i32.load offset=1140 align=1
             local.set 72
             local.get 71
             local.get 72
-            local.get 62
+            i32.sub
+            local.set 73
             local.get 72
-            local.get 62
+            local.get 73
+            local.get 63
+            local.get 73
+            local.get 63
             i32.lt_u
             select
             i32.add
-            local.set 73
-            local.get 71
-            local.get 73
+            local.set 74
+            local.get 72
+            local.get 74
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 i32.const 0
                 i32.load offset=1084 align=1
-                local.get 71
+                local.get 72
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 71
+                local.get 72
                 i32.const 1023
                 i32.and
-                i32.const 48
+                i32.const 40
                 i32.mul
                 i32.add
-                local.set 74
-                local.get 74
-                i64.load offset=8 align=1
                 local.set 75
-                local.get 74
-                i32.load offset=16 align=1
-                local.set 76
-                local.get 74
-                i32.load offset=24 align=1
-                local.set 77
-                local.get 74
-                i32.const 32
-                i32.add
-                local.set 78
-                local.get 78
+                local.get 75
                 i64.load align=1
-                local.get 78
-                i64.load offset=8 align=1
-                local.set 80
+                local.set 76
+                local.get 75
+                i32.load offset=8 align=1
+                local.set 77
+                local.get 75
+                i32.load offset=16 align=1
+                local.set 78
+                local.get 75
+                i32.const 24
+                i32.add
                 local.set 79
-                i32.const 0
+                local.get 79
+                i64.load align=1
+                local.get 79
+                i64.load offset=8 align=1
                 local.set 81
-                local.get 81
+                local.set 80
+                i32.const 0
+                local.set 82
+                local.get 82
                 i32.eqz
                 i64.extend_i32_u
-                local.set 82
+                local.set 83
                 i64.const 0
-                local.get 80
+                local.get 81
                 i64.const -9223372036854775808
                 i64.xor
                 i64.const -1
                 i64.xor
-                local.get 81
-                select
-                local.set 83
                 local.get 82
-                i64.const 63
-                i64.shl
-                local.get 83
-                i64.const 1
-                i64.shr_u
-                i64.or
+                select
                 local.set 84
                 local.get 83
-                i64.const 1
-                i64.and
-                local.set 85
-                i64.const 0
-                local.get 79
-                i64.const -1
-                i64.xor
-                local.get 81
-                select
-                local.set 86
-                local.get 85
                 i64.const 63
                 i64.shl
-                local.get 86
+                local.get 84
                 i64.const 1
                 i64.shr_u
                 i64.or
-                local.set 87
-                local.get 86
+                local.set 85
+                local.get 84
                 i64.const 1
                 i64.and
+                local.set 86
+                i64.const 0
+                local.get 80
+                i64.const -1
+                i64.xor
+                local.get 82
+                select
+                local.set 87
+                local.get 86
+                i64.const 63
+                i64.shl
+                local.get 87
+                i64.const 1
+                i64.shr_u
+                i64.or
                 local.set 88
-                local.get 76
+                local.get 87
+                i64.const 1
+                i64.and
+                local.set 89
+                local.get 77
                 i64.extend_i32_u
                 i64.const 4294967295
                 i64.and
                 i64.const 2147483648
                 i64.xor
-                local.set 89
-                local.get 88
+                local.set 90
+                local.get 89
                 i64.const 32
                 i64.shl
-                local.get 89
-                i64.or
-                local.set 90
                 local.get 90
+                i64.or
+                local.set 91
+                local.get 91
                 i64.const 31
                 i64.shl
-                local.set 91
-                i32.const 1
                 local.set 92
-                local.get 69
+                i32.const 1
+                local.set 93
+                local.get 70
                 if ;; label = @7
-                  local.get 84
-                  local.get 69
+                  local.get 85
+                  local.get 70
                   i64.load align=1
                   i64.lt_u
-                  local.get 84
-                  local.get 69
+                  local.get 85
+                  local.get 70
                   i64.load align=1
                   i64.eq
-                  local.get 87
-                  local.get 69
+                  local.get 88
+                  local.get 70
                   i64.load offset=8 align=1
                   i64.lt_u
-                  local.get 87
-                  local.get 69
+                  local.get 88
+                  local.get 70
                   i64.load offset=8 align=1
                   i64.eq
-                  local.get 91
-                  local.get 69
+                  local.get 92
+                  local.get 70
                   i64.load offset=16 align=1
                   i64.lt_u
-                  local.get 91
-                  local.get 69
+                  local.get 92
+                  local.get 70
                   i64.load offset=16 align=1
                   i64.eq
                   i32.const 0
@@ -2933,588 +2933,588 @@
                   i32.or
                   i32.and
                   i32.or
-                  local.set 92
-                end
-                local.get 92
-                if ;; label = @7
-                  i32.const 0
-                  i32.load offset=1512 align=1
                   local.set 93
+                end
+                local.get 93
+                if ;; label = @7
                   i32.const 0
-                  i32.load offset=1580 align=1
+                  i32.load offset=1528 align=1
+                  local.set 94
+                  i32.const 0
+                  i32.load offset=1596 align=1
                   if ;; label = @8
                     i32.const 0
-                    i32.load offset=1536 align=1
-                    local.get 93
+                    i32.load offset=1552 align=1
+                    local.get 94
                     i32.const 28
                     i32.mul
                     i32.add
                     i32.load offset=24 align=1
-                    local.set 94
+                    local.set 95
                   else
                     i32.const 0
-                    i32.load offset=1504 align=1
-                    local.get 93
+                    i32.load offset=1520 align=1
+                    local.get 94
                     i32.const 10
                     i32.shr_u
                     i32.const 2
                     i32.shl
                     i32.add
                     i32.load align=1
-                    local.get 93
+                    local.get 94
                     i32.const 1023
                     i32.and
                     i32.const 64
                     i32.mul
                     i32.add
-                    local.set 94
+                    local.set 95
                   end
-                  local.get 94
-                  local.get 84
+                  local.get 95
+                  local.get 85
                   i64.store align=1
-                  local.get 94
-                  local.get 87
+                  local.get 95
+                  local.get 88
                   i64.store offset=8 align=1
-                  local.get 94
-                  local.get 91
+                  local.get 95
+                  local.get 92
                   i64.store offset=16 align=1
-                  local.get 94
-                  local.get 75
-                  i64.store offset=32 align=1
-                  local.get 94
+                  local.get 95
                   local.get 76
-                  i32.store offset=24 align=1
-                  local.get 94
+                  i64.store offset=32 align=1
+                  local.get 95
                   local.get 77
+                  i32.store offset=24 align=1
+                  local.get 95
+                  local.get 78
                   i32.store offset=28 align=1
-                  local.get 94
-                  local.get 79
-                  i64.store offset=40 align=1
-                  local.get 94
+                  local.get 95
                   local.get 80
-                  i64.store offset=48 align=1
-                  local.get 94
+                  i64.store offset=40 align=1
+                  local.get 95
                   local.get 81
+                  i64.store offset=48 align=1
+                  local.get 95
+                  local.get 82
                   i32.store8 offset=56
                   i32.const 0
-                  local.get 93
+                  local.get 94
                   i32.const 1
                   i32.add
-                  i32.store offset=1512 align=1
+                  i32.store offset=1528 align=1
                 end
-                local.get 71
+                local.get 72
                 i32.const 1
                 i32.add
-                local.set 71
-                local.get 71
-                local.get 73
+                local.set 72
+                local.get 72
+                local.get 74
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
             i32.const 0
-            local.get 73
-            i32.store offset=1124 align=1
+            local.get 74
+            i32.store offset=1140 align=1
           end
-          local.get 61
+          local.get 62
           i32.const 1
           i32.sub
-          local.set 61
+          local.set 62
           br 0 (;@3;)
         end
       end
       i32.const 0
-      i32.load offset=1584 align=1
+      i32.load offset=1600 align=1
       i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1568 align=1
+        i32.load offset=1584 align=1
         i32.eqz
         if ;; label = @3
           i32.const 0
-          i32.load offset=1508 align=1
-          local.set 95
+          i32.load offset=1524 align=1
+          local.set 96
           i32.const 0
-          i32.load offset=1576 align=1
-          local.get 95
+          i32.load offset=1592 align=1
+          local.get 96
           i32.lt_u
           if ;; label = @4
-            local.get 95
+            local.get 96
             i32.const 28
             i32.mul
-            local.set 96
-            local.get 96
+            local.set 97
+            local.get 97
             i32.const 1
             i32.shl
             call 4
-            local.set 97
-            local.get 97
+            local.set 98
+            local.get 98
             i32.eqz
             if ;; label = @5
               i32.const 2
               return
             end
             i32.const 0
-            local.get 97
-            i32.store offset=1536 align=1
+            local.get 98
+            i32.store offset=1552 align=1
             i32.const 0
+            local.get 98
             local.get 97
-            local.get 96
             i32.add
-            i32.store offset=1540 align=1
+            i32.store offset=1556 align=1
             i32.const 0
-            local.get 95
-            i32.store offset=1576 align=1
+            local.get 96
+            i32.store offset=1592 align=1
           end
           i32.const 0
           i32.const 1
-          i32.store offset=1568 align=1
+          i32.store offset=1584 align=1
         end
         i32.const 0
-        i32.load offset=1568 align=1
+        i32.load offset=1584 align=1
         i32.const 1
         i32.eq
         if ;; label = @3
           i32.const 0
-          i32.load offset=1512 align=1
+          i32.load offset=1528 align=1
           i32.const 0
-          i32.load offset=1508 align=1
+          i32.load offset=1524 align=1
           i32.const 0
-          i32.load offset=1580 align=1
+          i32.load offset=1596 align=1
           select
-          local.set 98
-          i32.const 0
-          i32.load offset=1572 align=1
           local.set 99
-          local.get 98
-          local.get 99
-          i32.sub
+          i32.const 0
+          i32.load offset=1588 align=1
           local.set 100
           local.get 99
           local.get 100
-          i32.const 65536
+          i32.sub
+          local.set 101
           local.get 100
+          local.get 101
+          i32.const 65536
+          local.get 101
           i32.const 65536
           i32.lt_u
           select
           i32.add
-          local.set 101
-          local.get 99
-          local.get 101
+          local.set 102
+          local.get 100
+          local.get 102
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1580 align=1
+              i32.load offset=1596 align=1
               if ;; label = @6
                 i32.const 0
-                i32.load offset=1536 align=1
-                local.get 99
+                i32.load offset=1552 align=1
+                local.get 100
                 i32.const 28
                 i32.mul
                 i32.add
                 i32.load offset=24 align=1
-                local.set 102
+                local.set 103
               else
                 i32.const 0
-                i32.load offset=1504 align=1
-                local.get 99
+                i32.load offset=1520 align=1
+                local.get 100
                 i32.const 10
                 i32.shr_u
                 i32.const 2
                 i32.shl
                 i32.add
                 i32.load align=1
-                local.get 99
+                local.get 100
                 i32.const 1023
                 i32.and
                 i32.const 64
                 i32.mul
                 i32.add
-                local.set 102
+                local.set 103
               end
               i32.const 0
-              i32.load offset=1536 align=1
-              local.get 99
+              i32.load offset=1552 align=1
+              local.get 100
               i32.const 28
               i32.mul
               i32.add
-              local.set 103
+              local.set 104
+              local.get 104
               local.get 103
-              local.get 102
               i64.load align=1
               i64.store align=1
+              local.get 104
               local.get 103
-              local.get 102
               i64.load offset=8 align=1
               i64.store offset=8 align=1
+              local.get 104
               local.get 103
-              local.get 102
               i64.load offset=16 align=1
               i64.store offset=16 align=1
+              local.get 104
               local.get 103
-              local.get 102
               i32.store offset=24 align=1
-              local.get 99
+              local.get 100
               i32.const 1
               i32.add
-              local.set 99
-              local.get 99
-              local.get 101
+              local.set 100
+              local.get 100
+              local.get 102
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 101
-          i32.store offset=1572 align=1
-          local.get 101
-          local.get 98
+          local.get 102
+          i32.store offset=1588 align=1
+          local.get 102
+          local.get 99
           i32.lt_u
           if ;; label = @4
             i32.const 1
             return
           end
           i32.const 0
-          i32.load offset=1512 align=1
+          i32.load offset=1528 align=1
           i32.const 28
           i32.mul
-          local.set 104
+          local.set 105
           i32.const 0
-          i32.load offset=1540 align=1
-          local.get 104
+          i32.load offset=1556 align=1
+          local.get 105
           i32.add
           i32.const 0
-          i32.load offset=1536 align=1
-          local.get 104
+          i32.load offset=1552 align=1
+          local.get 105
           i32.add
           i32.const 0
-          i32.load offset=1508 align=1
+          i32.load offset=1524 align=1
           i32.const 28
           i32.mul
-          local.get 104
+          local.get 105
           i32.sub
           memory.copy
           i32.const 0
           i32.const 28
-          i32.store offset=1544 align=1
+          i32.store offset=1560 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1548 align=1
+          i32.store offset=1564 align=1
           i32.const 0
           i32.const 0
-          i32.store offset=1552 align=1
+          i32.store offset=1568 align=1
           i32.const 0
           i32.const 28
-          i32.store offset=1556 align=1
+          i32.store offset=1572 align=1
           i32.const 0
           i32.const 2
-          i32.store offset=1568 align=1
+          i32.store offset=1584 align=1
         end
         i32.const 0
-        i32.load offset=1512 align=1
+        i32.load offset=1528 align=1
         i32.const 28
         i32.mul
-        local.set 105
-        i32.const 0
-        i32.load offset=1536 align=1
         local.set 106
         i32.const 0
-        i32.load offset=1540 align=1
+        i32.load offset=1552 align=1
         local.set 107
         i32.const 0
-        i32.load offset=1552 align=1
+        i32.load offset=1556 align=1
         local.set 108
         i32.const 0
-        i32.load offset=1556 align=1
+        i32.load offset=1568 align=1
         local.set 109
-        i32.const 2097152
-        local.set 112
         i32.const 0
-        i32.load offset=1544 align=1
+        i32.load offset=1572 align=1
+        local.set 110
+        i32.const 2097152
         local.set 113
         i32.const 0
-        i32.load offset=1548 align=1
+        i32.load offset=1560 align=1
         local.set 114
+        i32.const 0
+        i32.load offset=1564 align=1
+        local.set 115
         block ;; label = @3
           block ;; label = @4
             loop ;; label = @5
-              local.get 105
-              local.get 113
+              local.get 106
+              local.get 114
               i32.le_u
               br_if 2 (;@3;)
-              local.get 105
-              local.get 114
+              local.get 106
+              local.get 115
               i32.le_u
               if ;; label = @6
+                local.get 108
+                local.set 116
                 local.get 107
-                local.set 115
-                local.get 106
+                local.set 108
+                local.get 116
                 local.set 107
-                local.get 115
-                local.set 106
-                local.get 113
+                local.get 114
                 i32.const 1
                 i32.shl
-                local.set 113
-                i32.const 0
                 local.set 114
                 i32.const 0
-                local.set 108
-                local.get 113
+                local.set 115
+                i32.const 0
                 local.set 109
+                local.get 114
+                local.set 110
                 br 1 (;@5;)
               end
+              local.get 115
               local.get 114
-              local.get 113
               i32.add
-              local.get 105
+              local.get 106
+              local.get 115
               local.get 114
-              local.get 113
               i32.add
-              local.get 105
-              i32.lt_u
-              select
-              local.set 110
-              local.get 110
-              local.get 113
-              i32.add
-              local.get 105
-              local.get 110
-              local.get 113
-              i32.add
-              local.get 105
+              local.get 106
               i32.lt_u
               select
               local.set 111
-              local.get 109
               local.get 111
-              local.get 109
+              local.get 114
+              i32.add
+              local.get 106
               local.get 111
+              local.get 114
+              i32.add
+              local.get 106
               i32.lt_u
               select
-              local.set 109
+              local.set 112
+              local.get 110
+              local.get 112
+              local.get 110
+              local.get 112
+              i32.lt_u
+              select
+              local.set 110
               block ;; label = @6
                 loop ;; label = @7
-                  local.get 108
-                  local.get 110
-                  i32.lt_u
                   local.get 109
                   local.get 111
+                  i32.lt_u
+                  local.get 110
+                  local.get 112
                   i32.lt_u
                   i32.and
                   i32.eqz
                   br_if 1 (;@6;)
-                  local.get 112
+                  local.get 113
                   i32.const 0
                   i32.le_s
                   br_if 3 (;@4;)
-                  local.get 106
-                  local.get 108
-                  i32.add
-                  local.set 116
-                  local.get 106
+                  local.get 107
                   local.get 109
                   i32.add
                   local.set 117
                   local.get 107
-                  local.get 108
+                  local.get 110
                   i32.add
+                  local.set 118
+                  local.get 108
                   local.get 109
                   i32.add
                   local.get 110
+                  i32.add
+                  local.get 111
                   i32.sub
-                  local.set 118
-                  local.get 117
-                  i64.load align=1
-                  local.get 116
-                  i64.load align=1
-                  i64.lt_u
-                  local.get 117
-                  i64.load align=1
-                  local.get 116
-                  i64.load align=1
-                  i64.eq
-                  local.get 117
-                  i64.load offset=8 align=1
-                  local.get 116
-                  i64.load offset=8 align=1
-                  i64.lt_u
-                  local.get 117
-                  i64.load offset=8 align=1
-                  local.get 116
-                  i64.load offset=8 align=1
-                  i64.eq
-                  local.get 117
-                  i64.load offset=16 align=1
-                  local.get 116
-                  i64.load offset=16 align=1
-                  i64.lt_u
-                  i32.and
-                  i32.or
-                  i32.and
-                  i32.or
                   local.set 119
+                  local.get 118
+                  i64.load align=1
                   local.get 117
-                  local.get 116
-                  local.get 119
-                  select
+                  i64.load align=1
+                  i64.lt_u
+                  local.get 118
+                  i64.load align=1
+                  local.get 117
+                  i64.load align=1
+                  i64.eq
+                  local.get 118
+                  i64.load offset=8 align=1
+                  local.get 117
+                  i64.load offset=8 align=1
+                  i64.lt_u
+                  local.get 118
+                  i64.load offset=8 align=1
+                  local.get 117
+                  i64.load offset=8 align=1
+                  i64.eq
+                  local.get 118
+                  i64.load offset=16 align=1
+                  local.get 117
+                  i64.load offset=16 align=1
+                  i64.lt_u
+                  i32.and
+                  i32.or
+                  i32.and
+                  i32.or
                   local.set 120
                   local.get 118
+                  local.get 117
                   local.get 120
+                  select
+                  local.set 121
+                  local.get 119
+                  local.get 121
                   i64.load align=1
                   i64.store align=1
-                  local.get 118
-                  local.get 120
+                  local.get 119
+                  local.get 121
                   i64.load offset=8 align=1
                   i64.store offset=8 align=1
-                  local.get 118
-                  local.get 120
+                  local.get 119
+                  local.get 121
                   i64.load offset=16 align=1
                   i64.store offset=16 align=1
-                  local.get 118
-                  local.get 120
+                  local.get 119
+                  local.get 121
                   i32.load offset=24 align=1
                   i32.store offset=24 align=1
-                  local.get 119
+                  local.get 120
                   i32.const 28
                   i32.mul
-                  local.set 121
+                  local.set 122
+                  local.get 110
+                  local.get 122
+                  i32.add
+                  local.set 110
                   local.get 109
-                  local.get 121
+                  i32.const 28
+                  local.get 122
+                  i32.sub
                   i32.add
                   local.set 109
-                  local.get 108
-                  i32.const 28
-                  local.get 121
-                  i32.sub
-                  i32.add
-                  local.set 108
-                  local.get 112
+                  local.get 113
                   i32.const 28
                   i32.sub
-                  local.set 112
+                  local.set 113
                   br 0 (;@7;)
                 end
               end
-              local.get 110
-              local.get 108
-              i32.sub
-              local.set 122
               local.get 111
               local.get 109
               i32.sub
               local.set 123
-              local.get 122
-              local.get 123
-              i32.add
+              local.get 112
+              local.get 110
+              i32.sub
               local.set 124
+              local.get 123
               local.get 124
+              i32.add
+              local.set 125
+              local.get 125
               i32.const 0
-              local.get 112
-              local.get 112
+              local.get 113
+              local.get 113
               i32.const 0
               i32.le_s
               select
-              local.get 124
+              local.get 125
               i32.const 0
-              local.get 112
-              local.get 112
+              local.get 113
+              local.get 113
               i32.const 0
               i32.le_s
               select
               i32.lt_u
               select
-              local.set 125
-              local.get 107
+              local.set 126
               local.get 108
-              i32.add
               local.get 109
               i32.add
               local.get 110
+              i32.add
+              local.get 111
               i32.sub
-              local.get 106
-              local.get 108
+              local.get 107
               local.get 109
-              local.get 122
+              local.get 110
+              local.get 123
               select
               i32.add
-              local.get 125
+              local.get 126
               memory.copy
-              local.get 112
-              local.get 125
+              local.get 113
+              local.get 126
               i32.sub
-              local.set 112
-              local.get 122
+              local.set 113
+              local.get 123
               if ;; label = @6
-                local.get 108
-                local.get 125
-                i32.add
-                local.set 108
-              else
                 local.get 109
-                local.get 125
+                local.get 126
                 i32.add
                 local.set 109
+              else
+                local.get 110
+                local.get 126
+                i32.add
+                local.set 110
               end
+              local.get 126
               local.get 125
-              local.get 124
               i32.lt_u
               br_if 1 (;@4;)
-              local.get 112
+              local.get 113
               i32.const 64
               i32.sub
-              local.set 112
-              local.get 111
-              local.set 114
-              local.get 114
-              local.set 108
-              local.get 114
-              local.get 113
-              i32.add
+              local.set 113
+              local.get 112
+              local.set 115
+              local.get 115
               local.set 109
+              local.get 115
+              local.get 114
+              i32.add
+              local.set 110
               br 0 (;@5;)
             end
           end
           i32.const 0
-          local.get 106
-          i32.store offset=1536 align=1
-          i32.const 0
           local.get 107
-          i32.store offset=1540 align=1
-          i32.const 0
-          local.get 108
           i32.store offset=1552 align=1
           i32.const 0
-          local.get 109
+          local.get 108
           i32.store offset=1556 align=1
           i32.const 0
-          local.get 113
-          i32.store offset=1544 align=1
+          local.get 109
+          i32.store offset=1568 align=1
+          i32.const 0
+          local.get 110
+          i32.store offset=1572 align=1
           i32.const 0
           local.get 114
-          i32.store offset=1548 align=1
+          i32.store offset=1560 align=1
+          i32.const 0
+          local.get 115
+          i32.store offset=1564 align=1
           i32.const 1
           return
         end
         i32.const 0
-        local.get 106
-        i32.store offset=1536 align=1
-        i32.const 0
         local.get 107
-        i32.store offset=1540 align=1
-        i32.const 0
-        local.get 108
         i32.store offset=1552 align=1
         i32.const 0
-        local.get 109
+        local.get 108
         i32.store offset=1556 align=1
         i32.const 0
-        local.get 113
-        i32.store offset=1544 align=1
+        local.get 109
+        i32.store offset=1568 align=1
+        i32.const 0
+        local.get 110
+        i32.store offset=1572 align=1
         i32.const 0
         local.get 114
-        i32.store offset=1548 align=1
+        i32.store offset=1560 align=1
+        i32.const 0
+        local.get 115
+        i32.store offset=1564 align=1
         i32.const 0
         i64.load offset=1056 align=1
         i64.const 268435456
@@ -3524,46 +3524,46 @@
         i64.lt_u
         select
         i32.wrap_i64
-        local.set 126
-        local.get 126
         local.set 127
+        local.get 127
+        local.set 128
         i32.const 0
-        i32.load offset=1512 align=1
-        local.get 126
+        i32.load offset=1528 align=1
+        local.get 127
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          i32.load offset=1512 align=1
-          local.set 127
+          i32.load offset=1528 align=1
+          local.set 128
         end
         i32.const 0
-        local.get 127
-        i32.store offset=1512 align=1
+        local.get 128
+        i32.store offset=1528 align=1
+        i32.const 0
+        local.get 128
+        i32.store offset=1588 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1584 align=1
         i32.const 0
         local.get 127
-        i32.store offset=1572 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1568 align=1
-        i32.const 0
-        local.get 126
         i32.const 0
         i32.ne
-        i32.store offset=1580 align=1
-        local.get 126
+        i32.store offset=1596 align=1
+        local.get 127
         i32.eqz
         if ;; label = @3
           i32.const 0
           i32.const 0
-          i32.store offset=1572 align=1
+          i32.store offset=1588 align=1
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1584 align=1
+        i32.store offset=1600 align=1
       end
       i32.const 0
       i32.const 3
-      i32.store offset=2368 align=1
+      i32.store offset=2384 align=1
     end
     i32.const 0
     return
@@ -3573,7 +3573,7 @@
     (local i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -3595,10 +3595,10 @@
       end
       i32.const 0
       local.get 2
-      i32.store offset=2036 align=1
+      i32.store offset=2052 align=1
       i32.const 0
       local.get 1
-      i32.store offset=2032 align=1
+      i32.store offset=2048 align=1
     end
     i32.const 0
     i32.load offset=1024 align=1
@@ -3610,49 +3610,49 @@
     i64.load offset=1056 align=1
     local.set 5
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 6
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 8
     i32.mul
     i32.add
     local.set 7
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 24
     i32.mul
     i32.add
     local.set 8
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 25
     i32.mul
     i32.add
     local.set 9
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 26
     i32.mul
     i32.add
     local.set 10
     i32.const 0
-    i32.load offset=2036 align=1
+    i32.load offset=2052 align=1
     i32.const 0
-    i32.load offset=2032 align=1
+    i32.load offset=2048 align=1
     i32.const 30
     i32.mul
     i32.add
@@ -3660,17 +3660,17 @@
     i32.const 0
     local.set 12
     i32.const 0
-    i32.load offset=1512 align=1
+    i32.load offset=1528 align=1
     i32.const 0
-    i32.load offset=1588 align=1
+    i32.load offset=1604 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1584 align=1
+    i32.load offset=1600 align=1
     select
     local.set 13
     i32.const 0
-    i32.load offset=1588 align=1
+    i32.load offset=1604 align=1
     local.set 14
     local.get 14
     local.get 13
@@ -3687,7 +3687,7 @@
     if ;; label = @1
       loop ;; label = @2
         i32.const 0
-        i32.load offset=1536 align=1
+        i32.load offset=1552 align=1
         local.get 14
         i32.const 28
         i32.mul
@@ -3773,62 +3773,62 @@
     end
     i32.const 0
     local.get 15
-    i32.store offset=1588 align=1
+    i32.store offset=1604 align=1
     i32.const 0
     local.get 6
-    i32.store offset=1904 align=1
-    i32.const 0
-    local.get 12
     i32.store offset=1920 align=1
     i32.const 0
-    local.get 7
+    local.get 12
     i32.store offset=1936 align=1
+    i32.const 0
+    local.get 7
+    i32.store offset=1952 align=1
     local.get 8
     local.get 12
     local.get 9
     call 5
     i32.const 0
     local.get 9
-    i32.store offset=1940 align=1
+    i32.store offset=1956 align=1
     i32.const 0
     local.get 12
-    i32.store offset=1952 align=1
-    i32.const 0
-    local.get 10
     i32.store offset=1968 align=1
     i32.const 0
-    local.get 12
+    local.get 10
     i32.store offset=1984 align=1
     i32.const 0
-    local.get 11
+    local.get 12
     i32.store offset=2000 align=1
     i32.const 0
-    local.get 12
+    local.get 11
     i32.store offset=2016 align=1
     i32.const 0
     local.get 12
-    i32.store offset=2048 align=1
+    i32.store offset=2032 align=1
     i32.const 0
-    i32.load offset=2048 align=1
+    local.get 12
+    i32.store offset=2064 align=1
+    i32.const 0
+    i32.load offset=2064 align=1
     local.set 27
     i32.const 0
     i32.const 0
-    i32.store offset=2048 align=1
+    i32.store offset=2064 align=1
     i32.const 0
     local.get 27
     i32.store offset=24 align=1
     i32.const 0
-    i32.const 1904
+    i32.const 1920
     i32.store offset=28 align=1
     local.get 27
     i32.const 0
-    i32.load offset=1512 align=1
+    i32.load offset=1528 align=1
     i32.const 0
-    i32.load offset=1588 align=1
+    i32.load offset=1604 align=1
     i32.sub
     i32.const 0
     i32.const 0
-    i32.load offset=1584 align=1
+    i32.load offset=1600 align=1
     select
     i32.or
     if ;; label = @1

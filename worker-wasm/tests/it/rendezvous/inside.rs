@@ -23,7 +23,7 @@ use worker_wasm::rendezvous::{
 
 use super::{
     network::PUBLIC,
-    support::{LONG, patient},
+    support::{LONG, patient, ready},
 };
 
 /// The test that plays a part, for the test binary's command line.
@@ -111,7 +111,7 @@ async fn be_worker(words: &[String], go: oneshot::Receiver<()>) {
         }
     };
     let timings = match way.as_str() {
-        "punch" => patient(),
+        "punch" => ready(),
         // What cannot work need not be tried for long.
         _ => Timings {
             punch_tries: 2,

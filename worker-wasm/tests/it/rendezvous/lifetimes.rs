@@ -1,10 +1,12 @@
 //! What is dropped is gone: tasks end, sockets close.
 
+use std::sync::Arc;
+
 use tokio::{net::TcpListener, runtime::Handle};
 use worker_wasm::rendezvous::{DirectListener, Registration, RendezvousError, Way, WorkerConfig};
 
 use super::support::{
-    Place, check_closed, check_pair, invited, loopback, pair, relaying, until, within,
+    Place, check_closed, check_pair, invited, loopback, name, pair, relaying, until, within,
 };
 
 fn tasks() -> usize {
@@ -97,6 +99,27 @@ async fn a_connect_that_is_dropped_closes_what_it_dialled() {
     assert_eq!(tasks(), before);
     drop((a, b));
     until("the end of the workers", || tasks() == before_workers).await;
+}
+
+#[tokio::test]
+async fn a_registration_that_nobody_has_takes_waiting_invitations_with_it() {
+    let place = Place::open().await;
+    let (a, b) = (place.worker("a").await, place.worker("b").await);
+    let counters = b.counters();
+    let before = tasks();
+    let asked = async { until("both knocks", || tasks() == before + 2).await };
+    tokio::select! {
+        connected = a.connect(b.id()) => panic!("connected: {connected:?}"),
+        () = asked => {}
+    }
+    // Said to b after a's invitation, so that one waits now.
+    let refused = within("an answer", b.connect(&name("nobody"))).await;
+    assert!(refused.is_err());
+    drop((a, b));
+    until("the end of what b had", || {
+        Arc::strong_count(&counters) == 1
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod namespaces;
 mod network;
 mod protocol;
 mod relays;
+mod spares;
 pub(crate) mod support;
 mod ways;

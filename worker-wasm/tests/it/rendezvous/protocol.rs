@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use worker_wasm::rendezvous::{
     ConnectError, Identity, Limits, Refusal, Registration, RendezvousError, ReverseConfig,
-    SlotError, SlotId, Token, WorkerConfig, dial_reversed,
+    SlotError, SlotId, Token, Way, WorkerConfig, dial_reversed,
 };
 
-use super::support::{LONG, Place, check_closed, invited, name, within};
+use super::support::{LONG, Place, check_closed, check_pair, invited, name, within};
 
 async fn refused(config: WorkerConfig) -> Refusal {
     let opened = within("an answer", Registration::open(config)).await;
@@ -88,6 +88,31 @@ async fn a_rendezvous_with_another_certificate_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_name_with_another_certificate_is_not_connected() {
+    let place = Place::open().await;
+    let config = place.config("b");
+    let pinned = config.identity.fingerprint();
+    let (a, b) = (
+        place.worker("a").await,
+        Registration::open(config).await.unwrap(),
+    );
+    let other = Identity::generate().unwrap().fingerprint();
+    let connected = within("an answer", a.connect_to(b.id(), other)).await;
+    assert!(
+        matches!(connected, Err(ConnectError::Another { .. })),
+        "{connected:?}"
+    );
+    drop(invited(&b).await);
+    let (at_a, at_b) = within("a pair", async {
+        tokio::join!(a.connect_to(b.id(), pinned), async {
+            invited(&b).await.accept().await
+        })
+    })
+    .await;
+    check_pair(&mut at_a.unwrap(), &mut at_b.unwrap(), Way::Punched).await;
+}
+
+#[tokio::test]
 async fn nobody_is_paired_with_a_stranger_or_with_itself() {
     let place = Place::open().await;
     let a = place.worker("a").await;
@@ -151,11 +176,17 @@ async fn what_is_no_greeting_is_cut_off() {
     let too_long = [b'M', 0, 0, 0x10, 0x01];
     let unknown_pairing = [b"M\0\0\0\x12\x0a\x10".as_slice(), &[7; 16], &[0; 32]].concat();
     let no_pairing = [b"M\0\0\0\0".as_slice(), &[0; 32]].concat();
+    // Of a worker that is there, and of none.
+    let _a = place.worker("a").await;
+    let [wait_of_a, wait_of_b] =
+        [b'a', b'b'].map(|name| [b"W\0\0\0\x03\x0a\x01".as_slice(), &[name], &[0; 32]].concat());
     for greeting in [
         b"GET / HTTP/1.1\r\n\r\n".as_slice(),
         &too_long,
         &unknown_pairing,
         &no_pairing,
+        &wait_of_a,
+        &wait_of_b,
     ] {
         let mut tcp = TcpStream::connect(place.rendezvous.address())
             .await

@@ -7,9 +7,12 @@ use tokio::{
     net::TcpListener,
     time::{sleep, timeout},
 };
-use worker_wasm::rendezvous::{
-    DirectListener, Identity, Invitation, Limits, Pair, PeerStream, Registration, Rendezvous,
-    RendezvousConfig, Timings, Token, Way, WorkerConfig, WorkerId,
+use worker_wasm::{
+    rendezvous::{
+        DirectListener, Identity, Invitation, Limits, Pair, PeerStream, Registration, Rendezvous,
+        RendezvousConfig, Timings, Token, Way, WorkerConfig, WorkerId,
+    },
+    worker::COORDINATOR,
 };
 
 /// What happens at all happens far sooner.
@@ -43,10 +46,19 @@ pub(crate) fn patient() -> Timings {
     Timings {
         rendezvous_max: LONG,
         direct_max: 10 * LONG,
+        spares: 0,
         punch_tries: 3,
         punch_max: Duration::from_secs(20),
         relay_max: LONG,
         grace: Duration::from_secs(10),
+    }
+}
+
+/// Keeps connections ready for one pair.
+pub(crate) fn ready() -> Timings {
+    Timings {
+        spares: 2,
+        ..patient()
     }
 }
 
@@ -61,6 +73,7 @@ pub(crate) fn relaying() -> Timings {
 pub(crate) struct Place {
     pub(crate) rendezvous: Rendezvous,
     pub(crate) token: Token,
+    identity: Identity,
 }
 
 impl Place {
@@ -74,14 +87,19 @@ impl Place {
 
     pub(crate) async fn with(limits: Limits) -> Self {
         let token = Token::generate();
+        let identity = Identity::generate().unwrap();
         let config = RendezvousConfig {
             listen: loopback(),
-            identity: Identity::generate().unwrap(),
+            identity: identity.clone(),
             shared_token: Some(token.clone()),
             limits,
         };
         let rendezvous = Rendezvous::listen(config).await.unwrap();
-        Self { rendezvous, token }
+        Self {
+            rendezvous,
+            token,
+            identity,
+        }
     }
 
     pub(crate) fn config(&self, id: &str) -> WorkerConfig {
@@ -105,6 +123,15 @@ impl Place {
         let config = WorkerConfig {
             timings,
             ..self.config(id)
+        };
+        Registration::open(config).await.unwrap()
+    }
+
+    /// The server's own place at its rendezvous, as workers know it.
+    pub(crate) async fn coordinator(&self) -> Registration {
+        let config = WorkerConfig {
+            identity: self.identity.clone(),
+            ..self.config(COORDINATOR)
         };
         Registration::open(config).await.unwrap()
     }

@@ -7,7 +7,7 @@ use worker_wasm::rendezvous::{
     DirectListener, Registration, Timings, Way, WayCounts, WorkerConfig,
 };
 
-use super::support::{Place, check_pair, loopback, pair, patient, relaying, within};
+use super::support::{Place, check_pair, loopback, pair, patient, ready, relaying, until, within};
 
 fn counts(worker: &Registration, way: Way) -> WayCounts {
     worker.counters().of(way)
@@ -56,6 +56,44 @@ async fn workers_that_do_not_listen_punch() {
     assert_eq!(counted, expected);
     assert_eq!(counts(&a, Way::Relayed), WayCounts::default());
     assert_eq!(place.rendezvous.counters().relays_total(), 0);
+}
+
+#[tokio::test]
+async fn connections_that_are_ready_are_used_once_and_replaced() {
+    let place = Place::open().await;
+    let there = place.rendezvous.counters();
+    for timings in [
+        ready(),
+        Timings {
+            punch_tries: 0,
+            ..ready()
+        },
+    ] {
+        let way = match timings.punch_tries {
+            0 => Way::Relayed,
+            _ => Way::Punched,
+        };
+        let (a, b) = (
+            place.worker_with("a", timings.clone()).await,
+            place.worker_with("b", timings.clone()).await,
+        );
+        for _ in 0..5 {
+            until("two spares of each", || there.spares() == 4).await;
+            let (mut at_a, mut at_b) = pair(&a, &b).await;
+            check_pair(&mut at_a, &mut at_b, way).await;
+        }
+        // One of the two has none ready.
+        until("two spares of each", || there.spares() == 4).await;
+        let none = Timings {
+            spares: 0,
+            ..timings
+        };
+        let c = place.worker_with("c", none).await;
+        let (mut at_a, mut at_c) = pair(&a, &c).await;
+        check_pair(&mut at_a, &mut at_c, way).await;
+        drop((a, b, c));
+        until("the end of all spares", || there.spares() == 0).await;
+    }
 }
 
 #[tokio::test]

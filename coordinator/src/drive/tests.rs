@@ -1,0 +1,73 @@
+use arrow::{array::RecordBatch, datatypes::Schema};
+use catalog::{DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore};
+use futures::{StreamExt, TryStreamExt};
+
+use super::*;
+use crate::{Answer, Engine, EngineConfig, Session, StatementOptions, WorkersKind};
+
+/// With one thread, and a mebibyte of memory.
+pub(crate) fn engine(data: &std::path::Path) -> Arc<Engine> {
+    let folder = DataFolder::open(data).unwrap();
+    let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk)).unwrap();
+    let secrets = Arc::new(Secrets::open(&folder.secrets()).unwrap());
+    let objects = ObjectStores::new(secrets, tokio::runtime::Handle::current());
+    let users = Arc::new(Users::open(&folder.users()).unwrap());
+    let config = EngineConfig {
+        threads: 1,
+        memory_limit_bytes: 1 << 20,
+        spill_limit_bytes: 0,
+        spill_folder: folder.spill(),
+        module_folder: None,
+        module_cache_bytes: 0,
+        metadata_cache_bytes: 0,
+        statistics_cache_bytes: 0,
+        slow_query: None,
+        statement_timeout: None,
+        workers: WorkersKind::Embedded,
+    };
+    Engine::open(config, Arc::new(store), Arc::new(objects), users).unwrap()
+}
+
+/// What a statement gives, at its end.
+pub(crate) async fn run(session: &Arc<Session>, sql: &str) -> Result<Vec<RecordBatch>, QueryError> {
+    let prepared = session.prepare(sql, StatementOptions::default()).await?;
+    match prepared.run(None).await? {
+        Answer::Rows(rows) => rows.try_collect().await,
+        Answer::Done(outcome) => Ok(outcome.batches),
+    }
+}
+
+#[tokio::test]
+async fn a_driver_that_panics_is_an_error_and_counts_as_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir.path().join("data"));
+    let ctx = engine
+        .session()
+        .begin("SELECT 1", &StatementOptions::default());
+    let ctx = ctx.unwrap();
+    let (sender, batches) = mpsc::channel(1);
+    let driver = async move {
+        let _held = sender;
+        panic!("the driver's test");
+    };
+    let stop = CancellationToken::new();
+    let counted = Arc::new(AtomicBool::new(false));
+    let lane = engine.lane();
+    let mut rows = BatchStream {
+        schema: Arc::new(Schema::empty()),
+        batches,
+        driver: Some(engine.spawn_in(lane, driver)),
+        lane,
+        counted: Arc::clone(&counted),
+        stop: stop.clone(),
+        _stop: stop.drop_guard(),
+        ctx,
+    };
+    let failed = metrics::queries("failed");
+    let error = rows.next().await.unwrap().unwrap_err();
+    assert!(matches!(error, QueryError::Internal { .. }), "{error}");
+    // Counters are the process's: other tests' statements fail beside this one. What is counted here is not counted as cancelled by the drop.
+    assert!(metrics::queries("failed") > failed);
+    assert!(counted.load(Ordering::Acquire));
+    assert!(rows.next().await.is_none());
+}

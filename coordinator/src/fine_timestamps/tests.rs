@@ -1,0 +1,124 @@
+use std::collections::BTreeSet;
+
+use arrow::{
+    array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray},
+    datatypes::Int64Type,
+};
+use futures::TryStreamExt;
+
+use crate::{
+    Answer, Session, StatementOptions,
+    drive::tests::{engine, run},
+};
+
+use super::*;
+
+fn numbers(rows: &[RecordBatch]) -> BTreeSet<i64> {
+    let numbers = rows.iter().flat_map(|batch| {
+        let column = batch.column(0).as_primitive::<Int64Type>();
+        column.values().to_vec()
+    });
+    numbers.collect()
+}
+
+async fn with_values(session: &Arc<Session>, sql: &str, micros: &[i64]) -> BTreeSet<i64> {
+    let options = StatementOptions::default();
+    let statement = Arc::new(session.statement(sql, options.clone()).await.unwrap());
+    let values = micros.iter().enumerate().map(|(index, micros)| {
+        let value: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![*micros]));
+        (index.to_string(), value)
+    });
+    let values = RecordBatch::try_from_iter(values).unwrap();
+    let prepared = session.prepare_with(&statement, Some(values), options);
+    let Answer::Rows(rows) = prepared.await.unwrap().run(None).await.unwrap() else {
+        panic!("a query gives rows")
+    };
+    numbers(&rows.try_collect::<Vec<_>>().await.unwrap())
+}
+
+/// Rows 1, 2 and 3 are at -1, 0 and 1 ms of 1970, on the days before and of its beginning; row 4 is NULL.
+async fn session(dir: &std::path::Path) -> Arc<Session> {
+    let session = engine(dir).session();
+    let sql = "CREATE TEMPORARY TABLE t AS SELECT n, \
+        arrow_cast(ms, 'Timestamp(Millisecond, None)') AS ts, arrow_cast(arrow_cast(d, 'Int32'), 'Date32') AS day \
+        FROM (VALUES (1, -1, -1), (2, 0, 0), (3, 1, 1), (4, NULL, NULL)) AS v (n, ms, d)";
+    run(&session, sql).await.unwrap();
+    session
+}
+
+#[tokio::test]
+async fn a_day_is_compared_with_a_time_of_the_day() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(&dir.path().join("data")).await;
+    let noon = 12 * 3_600_000_000;
+    for (condition, found) in [
+        ("day < ?", &[1, 2][..]),
+        ("day >= ?", &[3]),
+        ("day = ?", &[]),
+        ("? > day", &[1, 2]),
+    ] {
+        let sql = format!("SELECT n FROM t WHERE {condition}");
+        let found: BTreeSet<i64> = found.iter().copied().collect();
+        assert_eq!(with_values(&session, &sql, &[noon]).await, found, "{sql}");
+    }
+    assert_eq!(
+        with_values(&session, "SELECT n FROM t WHERE day = ?", &[0]).await,
+        [2].into()
+    );
+    let sql = "SELECT n FROM t WHERE day BETWEEN ? AND ?";
+    assert_eq!(with_values(&session, sql, &[-noon, noon]).await, [2].into());
+}
+
+#[tokio::test]
+async fn what_falls_between_two_values_is_compared_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(&dir.path().join("data")).await;
+    // Half a millisecond after 1970, and before it.
+    let written = "TIMESTAMP '1970-01-01T00:00:00.0005'";
+    let text = "'1970-01-01T00:00:00.0005'";
+    let sum = "TIMESTAMP '1970-01-01' + INTERVAL '500 microseconds'";
+    let before = "TIMESTAMP '1969-12-31T23:59:59.9995'";
+    for (condition, found) in [
+        ("ts < {}", &[1, 2][..]),
+        ("ts <= {}", &[1, 2]),
+        ("ts > {}", &[3]),
+        ("ts >= {}", &[3]),
+        ("{} > ts", &[1, 2]),
+        ("ts = {}", &[]),
+        ("ts <> {}", &[1, 2, 3]),
+        ("NOT (ts = {})", &[1, 2, 3]),
+        ("ts IS DISTINCT FROM {}", &[1, 2, 3, 4]),
+        ("ts IS NOT DISTINCT FROM {}", &[]),
+        ("ts BETWEEN TIMESTAMP '1970-01-01' AND {}", &[2]),
+        ("ts NOT BETWEEN TIMESTAMP '1970-01-01' AND {}", &[1, 3]),
+        ("ts IN ({}, TIMESTAMP '1970-01-01')", &[2]),
+        ("ts NOT IN ({}, TIMESTAMP '1970-01-01')", &[1, 3]),
+        ("CAST(ts AS TIMESTAMP) < {}", &[1, 2]),
+        ("n IN (SELECT n FROM t WHERE ts < {})", &[1, 2]),
+        ("date_trunc('millisecond', ts) < {}", &[1, 2]),
+    ] {
+        let found: BTreeSet<i64> = found.iter().copied().collect();
+        for constant in [written, text, sum] {
+            let sql = format!(
+                "SELECT n FROM t WHERE {}",
+                condition.replace("{}", constant)
+            );
+            assert_eq!(numbers(&run(&session, &sql).await.unwrap()), found, "{sql}");
+        }
+        let sql = format!("SELECT n FROM t WHERE {}", condition.replace("{}", "?"));
+        assert_eq!(with_values(&session, &sql, &[500]).await, found, "{sql}");
+    }
+    for (condition, found) in [
+        ("ts < {}", &[1][..]),
+        ("ts >= {}", &[2, 3]),
+        ("ts = {}", &[]),
+    ] {
+        let sql = format!("SELECT n FROM t WHERE {}", condition.replace("{}", before));
+        let found: BTreeSet<i64> = found.iter().copied().collect();
+        assert_eq!(numbers(&run(&session, &sql).await.unwrap()), found, "{sql}");
+        let sql = format!("SELECT n FROM t WHERE {}", condition.replace("{}", "?"));
+        assert_eq!(with_values(&session, &sql, &[-500]).await, found, "{sql}");
+    }
+    let sql = "SELECT n FROM t WHERE ts = TIMESTAMP '1970-01-01T00:00:00.001'";
+    assert_eq!(numbers(&run(&session, sql).await.unwrap()), [3].into());
+}
