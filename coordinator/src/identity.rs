@@ -115,11 +115,16 @@ mod tests {
         })
     }
 
-    /// A file that only administrators may name.
-    fn secret(folder: &Path) -> String {
+    /// An administrator, another user, and a file that only the first may name.
+    fn around(folder: &Path) -> (Arc<Engine>, Arc<Session>, Arc<Session>, String) {
+        let engine = engine(&folder.join("data"));
+        let (ada, bob) = (
+            session(&engine, "ada", true),
+            session(&engine, "bob", false),
+        );
         let path = folder.join("secret.csv");
         std::fs::write(&path, "a\nhidden\n").unwrap();
-        path.display().to_string()
+        (engine, ada, bob, path.display().to_string())
     }
 
     async fn refused(session: &Arc<Session>, sql: &str, said: &str) {
@@ -153,12 +158,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_is_a_path_is_a_file_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = engine(&dir.path().join("data"));
-        let (ada, bob) = (
-            session(&engine, "ada", true),
-            session(&engine, "bob", false),
-        );
-        let file = secret(dir.path());
+        let (_, ada, bob, file) = around(dir.path());
         let error = ingest(&bob, &file).await.unwrap_err().to_string();
         assert!(error.contains("the name of a table"), "{error}");
         for sql in [
@@ -180,12 +180,7 @@ mod tests {
     #[tokio::test]
     async fn a_view_reads_files_for_everybody_where_its_maker_was_allowed_to() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = engine(&dir.path().join("data"));
-        let (ada, bob) = (
-            session(&engine, "ada", true),
-            session(&engine, "bob", false),
-        );
-        let file = secret(dir.path());
+        let (engine, ada, bob, file) = around(dir.path());
         run(
             &ada,
             &format!("CREATE VIEW shown AS SELECT * FROM \"{file}\""),
@@ -224,12 +219,7 @@ mod tests {
     #[tokio::test]
     async fn a_stored_text_is_read_as_it_was_checked() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = engine(&dir.path().join("data"));
-        let (ada, bob) = (
-            session(&engine, "ada", true),
-            session(&engine, "bob", false),
-        );
-        let file = secret(dir.path());
+        let (_, ada, bob, file) = around(dir.path());
         let text = format!("CREATE VIEW v AS SELECT 'x\\' AS a, ' AS b, * FROM `{file}` -- '");
         run(&bob, &text).await.unwrap();
         refused(&bob, "SET datafusion.sql_parser.dialect = 'mysql'", "fixed").await;

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks_here,
-    temporary::compact,
+    temporary::Gathered,
 };
 
 /// Writes all rows of a query, a file for each partition of its plan that has any, and commits. Gives the number of rows.
@@ -113,14 +113,11 @@ pub(crate) async fn to_memory(
     for (number, mut partition) in partitions(ctx, &placed)?.into_iter().enumerate() {
         let (schema, memory) = (Arc::clone(schema), memory.new_empty());
         parts.spawn(async move {
-            let mut batches = Vec::new();
+            let mut gathered = Gathered::new(memory);
             while let Some(batch) = partition.next().await {
-                let batch = compact(conform(batch?, &schema)?)?;
-                if batch.num_rows() > 0 {
-                    memory.try_grow(batch.get_array_memory_size())?;
-                    batches.push(batch);
-                }
+                gathered.push(conform(batch?, &schema)?)?;
             }
+            let (batches, memory) = gathered.finish()?;
             Ok::<_, DataFusionError>((number, batches, memory))
         });
     }

@@ -1,5 +1,6 @@
 //! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
 
+mod gathered;
 mod numbers;
 mod scan;
 mod table;
@@ -7,17 +8,12 @@ mod zones;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch},
-    datatypes::{DataType, SchemaRef},
-};
-use datafusion::{
-    common::Result,
-    execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation},
-};
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use parking_lot::RwLock;
 
 pub(crate) use self::{
+    gathered::Gathered,
     scan::{is_scan, narrowed},
     table::{TemporaryTable, is_table},
 };
@@ -104,26 +100,5 @@ impl TemporaryTables {
         drop(tables);
         self.plans.clear();
         result
-    }
-}
-
-/// A batch that keeps nothing alive but itself: string views often point into much larger pages of a file.
-pub(crate) fn compact(batch: RecordBatch) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().map(compact_column).collect();
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
-}
-
-fn compact_column(column: &ArrayRef) -> ArrayRef {
-    match column.data_type() {
-        DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-        DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
-        // A slice holds on to the whole of what it was cut from.
-        _ if column.get_array_memory_size()
-            > 2 * column.to_data().get_slice_memory_size().unwrap_or(0) + 1024 =>
-        {
-            let all = arrow::array::UInt64Array::from_iter_values(0..column.len() as u64);
-            arrow::compute::take(column, &all, None).unwrap_or_else(|_| Arc::clone(column))
-        }
-        _ => Arc::clone(column),
     }
 }

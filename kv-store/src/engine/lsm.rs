@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 
 use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
-    journal_repair::sync_journal, repair_journal, settled,
+    background::in_background, journal_repair::sync_journal, repair_journal, settled,
 };
 use crate::{Version, mvcc::gc, snapshot::SnapshotError};
 
@@ -223,15 +223,15 @@ fn sync_names(folder: &Path) -> io::Result<()> {
 
 fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
     let gc = Arc::clone(gc);
-    Database::builder(folder)
+    let builder = Database::builder(folder)
         .manual_journal_persist(true)
         .worker_threads(WORKER_THREADS)
         .max_journaling_size(JOURNAL_BYTES_MAX)
         .with_compaction_filter_factories(Arc::new(move |keyspace| {
             let factory = FilterFactory(Arc::clone(&gc));
             (keyspace == DATA).then(|| Arc::new(factory) as Arc<dyn Factory>)
-        }))
-        .open()
+        }));
+    in_background(|| builder.open())
 }
 
 impl Engine for LsmEngine {

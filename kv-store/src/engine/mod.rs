@@ -7,6 +7,7 @@
 //!
 //! An engine is not what makes commits durable: the log is, and replays what the engine lost.
 
+mod background;
 mod batch;
 mod error;
 pub mod folders;

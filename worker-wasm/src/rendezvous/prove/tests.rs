@@ -57,6 +57,28 @@ async fn check(server: Terms, client: Terms) -> [Settled; 2] {
         .into()
 }
 
+/// Two connections of one pairing. What the client makes of them once it has proven both, and what the server comes to.
+async fn over_two<Made>(
+    at_client: impl AsyncFnOnce(Proven, Proven) -> Made,
+) -> (Made, [Result<Proven, ProveError>; 2]) {
+    let (server, client) = workers();
+    let (server, client) = (terms(&server, Side::Smaller), terms(&client, Side::Larger));
+    let (first_accepted, first_dialled) = connected().await;
+    let (second_accepted, second_dialled) = connected().await;
+    let at_client = async {
+        let first = prove(first_dialled, &client, Link::First).await.unwrap();
+        let second = prove(second_dialled, &client, Link::First).await.unwrap();
+        at_client(first, second).await
+    };
+    let at_server = async {
+        let accepted = [first_accepted, second_accepted];
+        let [first, second] = accepted.map(|tcp| prove(tcp, &server, Link::First));
+        tokio::join!(first, second).into()
+    };
+    let both = async { tokio::join!(at_client, at_server) };
+    timeout(LONG, Box::pin(both)).await.expect("an end")
+}
+
 async fn check_workers(server: &Worker, client: &Worker) -> [Settled; 2] {
     check(terms(server, Side::Smaller), terms(client, Side::Larger)).await
 }
@@ -160,27 +182,14 @@ async fn a_client_that_names_the_pairing_without_its_key_is_refused() {
 
 #[tokio::test]
 async fn a_choice_of_another_session_is_refused() {
-    let (server, client) = workers();
-    let (server, client) = (terms(&server, Side::Smaller), terms(&client, Side::Larger));
-    let (first_accepted, first_dialled) = connected().await;
-    let (second_accepted, second_dialled) = connected().await;
-    let at_client = async {
-        let first = prove(first_dialled, &client, Link::First).await.unwrap();
-        let second = prove(second_dialled, &client, Link::First).await.unwrap();
+    let (_open, [first, second]) = over_two(async |first, second| {
         let repeated = Proven {
             choice: first.choice,
             ..second
         };
         (first.settle().await.unwrap(), repeated.settle().await)
-    };
-    let at_server = async {
-        tokio::join!(
-            prove(first_accepted, &server, Link::First),
-            prove(second_accepted, &server, Link::First)
-        )
-    };
-    let both = async { tokio::join!(at_client, at_server) };
-    let (_open, (first, second)) = timeout(LONG, Box::pin(both)).await.expect("an end");
+    })
+    .await;
     assert!(first.is_ok());
     let error = second.err().expect("it is not of this session");
     assert!(matches!(error, ProveError::Choice), "{error:?}");
@@ -220,25 +229,12 @@ async fn a_server_waits_longer_for_a_choice_only_where_there_may_be_one() {
 
 #[tokio::test]
 async fn the_server_takes_the_connection_that_the_client_has_chosen() {
-    let (server, client) = workers();
-    let (server, client) = (terms(&server, Side::Smaller), terms(&client, Side::Larger));
-    let (first_accepted, first_dialled) = connected().await;
-    let (second_accepted, second_dialled) = connected().await;
-    let at_client = async {
-        let first = prove(first_dialled, &client, Link::First).await.unwrap();
-        let second = prove(second_dialled, &client, Link::First).await.unwrap();
+    let (mut chosen, [first, second]) = over_two(async |first, second| {
         let chosen = second.settle().await.unwrap();
         drop(first);
         chosen
-    };
-    let at_server = async {
-        tokio::join!(
-            prove(first_accepted, &server, Link::First),
-            prove(second_accepted, &server, Link::First)
-        )
-    };
-    let both = async { tokio::join!(at_client, at_server) };
-    let (mut chosen, (first, second)) = timeout(LONG, both).await.expect("an end");
+    })
+    .await;
     let error = first.err().expect("nobody chose it");
     assert!(matches!(error, ProveError::Io { .. }), "{error:?}");
     let mut second = second.expect("it was chosen").settle().await.unwrap();
