@@ -30,7 +30,7 @@ use crate::{
     memory::{ProcessPool, QueryPool},
     metrics, plan,
     processes::{ProcessState, Processes},
-    settings::{Defaults, MurreSettings},
+    settings::{BATCH_ROWS, Defaults, MurreSettings},
 };
 
 /// What an operator of the server chooses. Sizes in bytes; a cache of size 0 is off.
@@ -120,6 +120,7 @@ impl Engine {
             // `Names` has one of its own.
             .with_information_schema(false)
             .with_target_partitions(config.threads)
+            .with_batch_size(BATCH_ROWS)
             .with_option_extension(settings);
         let mut template = SessionStateBuilder::new()
             .with_config(session)

@@ -211,6 +211,9 @@ impl MurreSettings {
     }
 }
 
+/// Rows of a batch unless a session says otherwise: twice as many as DataFusion's, because each batch costs every operator.
+pub(crate) const BATCH_ROWS: usize = 16_384;
+
 /// What the server gives to sessions that set nothing.
 #[derive(Debug)]
 pub(crate) struct Defaults {
@@ -269,6 +272,9 @@ pub(crate) fn apply(
             options
                 .set(name, &entry.value.unwrap_or_default())
                 .map_err(unknown)?;
+        }
+        None if name == "datafusion.execution.batch_size" => {
+            options.execution.batch_size = BATCH_ROWS;
         }
         None => options.reset(name).map_err(unknown)?,
     }
@@ -452,6 +458,15 @@ mod tests {
         assert_eq!(set.target_partitions(), 3);
         let reset = apply(&set, "murre.threads", None, &server()).unwrap();
         assert_eq!(reset.target_partitions(), 8);
+    }
+
+    #[test]
+    fn reset_gives_the_servers_batches() {
+        let name = "datafusion.execution.batch_size";
+        let set = apply(&config(), name, Some("7"), &server()).unwrap();
+        assert_eq!(set.batch_size(), 7);
+        let reset = apply(&set, name, None, &server()).unwrap();
+        assert_eq!(reset.batch_size(), BATCH_ROWS);
     }
 
     #[test]
