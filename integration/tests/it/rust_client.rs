@@ -241,7 +241,7 @@ async fn a_kept_look_up_gives_what_its_table_holds_now() -> Result<()> {
     let queries = [
         (
             "SELECT b FROM many WHERE a = ?",
-            [1, 100_000, 8192, 8193, 0, i64::MAX]
+            [1, 100_000, 32_768, 32_769, 0, i64::MAX]
                 .map(|value| vec![int(value)])
                 .into_iter()
                 .chain([vec![null()], vec![fraction]])
@@ -255,10 +255,10 @@ async fn a_kept_look_up_gives_what_its_table_holds_now() -> Result<()> {
             "SELECT b, n FROM many WHERE a BETWEEN ? AND ? AND n IS NOT NULL",
             vec![
                 vec![int(5), int(9)],
-                vec![int(8193), int(8192)],
+                vec![int(32_769), int(32_768)],
                 vec![null(), int(4)],
                 // Of these two bounds one or two batches are found.
-                vec![int(8190), int(8196)],
+                vec![int(32_766), int(32_772)],
                 vec![int(70_000), int(70_003)],
             ],
         ),
