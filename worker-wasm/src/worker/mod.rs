@@ -10,8 +10,8 @@
 //! [`serve_coordinator`], the life of a worker process, and `function` [`serve_invocation`], that of one call of a function.
 //!
 //! Errors: [`LinkError`] and [`HostError`]. What a task fails with goes back as the `DataFusionError` it is.
-//! Invariant: a worker runs code only from modules that its coordinator put by their hash, over a connection whose other end
-//! has proved to be the one that the worker was told to believe.
+//! Invariant: a worker runs plans only from its coordinator, and code only from modules that it put by their hash, over a
+//! connection whose other end has proved to be the one that the worker was told to believe.
 
 mod core;
 mod ended;
