@@ -32,7 +32,7 @@ pub use ended::{TasksHeld, let_go};
 pub use function::{Invocation, InvocationEnd, Patience, serve_invocation};
 pub use host::{HostConfig, HostError, serve_coordinator};
 pub use join::Join;
-pub use link::{LinkError, WorkerLink};
+pub use link::{KEEP_ALIVE_INTERVAL, LinkError, WorkerLink};
 pub use messages::{Description, WayUse};
 pub use modules::ModuleStore;
 pub use peers::Peers;
