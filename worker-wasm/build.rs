@@ -1,5 +1,6 @@
-//! Gives the build a name. Plans and modules mean the same to two processes only where this crate and what it is built
-//! from are the same, so the name is a hash over both.
+//! Gives the build a name. Plans and modules mean the same to two processes only where this crate, the catalog's reader
+//! of Parquet, which hosts put into a worker's plans (`PlanRewrite`), and what both are built from are the same, so the
+//! name is a hash over all of them.
 
 use std::{
     fs,
@@ -8,18 +9,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What runs in every worker.
+const FOLDERS: [&str; 2] = ["src", "../catalog/src"];
+const LOCK: &str = "../Cargo.lock";
+
 fn main() -> io::Result<()> {
     let mut files = Vec::new();
-    collect(Path::new("src"), &mut files)?;
-    files.push("../Cargo.lock".into());
+    for folder in FOLDERS {
+        collect(Path::new(folder), &mut files)?;
+        println!("cargo:rerun-if-changed={folder}");
+    }
+    files.push(LOCK.into());
+    println!("cargo:rerun-if-changed={LOCK}");
     files.sort();
     let mut hasher = DefaultHasher::new();
     for file in &files {
         file.hash(&mut hasher);
         fs::read(file)?.hash(&mut hasher);
     }
-    println!("cargo:rerun-if-changed=src");
-    println!("cargo:rerun-if-changed=../Cargo.lock");
     println!("cargo:rustc-env=MURRE_BUILD={:016x}", hasher.finish());
     Ok(())
 }

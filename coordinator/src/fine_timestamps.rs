@@ -220,8 +220,12 @@ impl Comparisons {
                 let DataType::Timestamp(_, zone) = &coarse.data_type else {
                     return None;
                 };
-                let finest = DataType::Timestamp(TimeUnit::Nanosecond, zone.clone());
-                constant.cast_to(&finest).ok()?
+                // Years beyond 2262 have no nanoseconds.
+                let read = |unit| {
+                    let instant = DataType::Timestamp(unit, zone.clone());
+                    constant.cast_to(&instant).ok()
+                };
+                read(TimeUnit::Nanosecond).or_else(|| read(TimeUnit::Microsecond))?
             }
             other => other,
         };

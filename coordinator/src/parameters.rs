@@ -6,6 +6,7 @@
 //! Errors: [`QueryError::Syntax`] for parameters that cannot be numbered, [`QueryError::MissingValues`] where values do
 //! not fit in number, [`QueryError::TooManyRows`], [`QueryError::Data`] for a value that its parameter cannot take.
 
+mod expanded;
 mod fit;
 
 use std::sync::Arc;
@@ -129,7 +130,7 @@ pub(crate) fn check_rows(rows: usize) -> Result<(), QueryError> {
 }
 
 /// The values of all parameters, a column each, with the types the plan wants where they can have them. `charge` is asked
-/// for the bytes of values that came in none.
+/// for the bytes of values that came in fewer than they take.
 pub(crate) fn accept(
     values: Option<&RecordBatch>,
     types: &[Option<DataType>],
@@ -149,8 +150,12 @@ pub(crate) fn accept(
     let mut columns = Vec::with_capacity(types.len());
     for (index, (column, wanted)) in values.columns().iter().zip(types).enumerate() {
         let name = format!("${}", index + 1);
-        if let (Some(wanted), DataType::Null) = (wanted, column.data_type()) {
-            charge(column.len().saturating_mul(null_bytes(wanted)))?;
+        let more_bytes = match (wanted, column.data_type()) {
+            (Some(wanted), DataType::Null) => Some(column.len().saturating_mul(null_bytes(wanted))),
+            _ => expanded::expanded_bytes(column.as_ref()),
+        };
+        if let Some(bytes) = more_bytes {
+            charge(bytes)?;
         }
         let column = match wanted {
             Some(wanted) => fit::fit(&name, column, wanted)?,

@@ -113,7 +113,7 @@ pub(crate) async fn to_memory(
     for (number, mut partition) in partitions(ctx, &placed)?.into_iter().enumerate() {
         let (schema, memory) = (Arc::clone(schema), memory.new_empty());
         parts.spawn(async move {
-            let mut gathered = Gathered::new(memory);
+            let mut gathered = Gathered::new(memory, &schema);
             while let Some(batch) = partition.next().await {
                 gathered.push(conform(batch?, &schema)?)?;
             }

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -18,7 +19,7 @@ use catalog::{DataFolder, PrivateFiles};
 use coordinator::{Engine, WorkerPool, error_chain};
 use rcgen::generate_simple_self_signed;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 use worker_wasm::{
@@ -33,6 +34,8 @@ use crate::functions::{Functions, LambdaConfig};
 
 /// The name of [`Kept`] among the server's private files.
 const KEPT: &str = "workers";
+/// Before the server takes a place at its rendezvous again that it has lost.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The door for workers. Dropping it closes all their connections.
 #[derive(Debug)]
@@ -103,9 +106,14 @@ impl Workers {
             &token_file,
             &join.to_line().context("the token is no word")?,
         )?;
-        let own = own_place(&rendezvous, identity, token).await?;
+        let door = Door {
+            rendezvous: Arc::clone(&rendezvous),
+            identity,
+            token,
+        };
+        let own = door.own_place().await?;
         let pool = Arc::clone(engine.workers());
-        let invitations = tokio::spawn(take_invitations(own, Arc::clone(&pool)));
+        let invitations = tokio::spawn(take_invitations(door, own, Arc::clone(&pool)));
         let announced = announced.unwrap_or_else(|| rendezvous.address().to_string());
         let functions = match lambda {
             Some(lambda) => Some(Functions::start(
@@ -134,52 +142,68 @@ impl Workers {
     }
 }
 
-/// The server's own place at its rendezvous. Workers dial it beside the rendezvous, where it has an address to say.
-async fn own_place(
-    rendezvous: &Rendezvous,
+/// The rendezvous, and what the server shows there.
+struct Door {
+    rendezvous: Arc<Rendezvous>,
     identity: Identity,
     token: Token,
-) -> anyhow::Result<Registration> {
-    let address = rendezvous.address();
-    let mut reached = address;
-    let mut listener = None;
-    if address.ip().is_unspecified() {
-        reached.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    } else {
-        let bound = TcpListener::bind((address.ip(), 0)).await?;
-        let announced = vec![bound.local_addr()?];
-        listener = Some(DirectListener {
-            listener: bound,
-            announced,
-        });
-    }
-    let config = WorkerConfig {
-        rendezvous: reached.to_string(),
-        rendezvous_fingerprint: rendezvous.fingerprint(),
-        token,
-        id: WorkerId::new(COORDINATOR).expect("the name is valid"),
-        identity,
-        listener,
-        private_addresses: Vec::new(),
-        timings: Timings::default(),
-    };
-    Ok(Registration::open(config).await?)
 }
 
-async fn take_invitations(own: Registration, pool: Arc<WorkerPool>) {
+impl Door {
+    /// The server's own place. Workers dial it beside the rendezvous, where it has an address to say.
+    async fn own_place(&self) -> anyhow::Result<Registration> {
+        let address = self.rendezvous.address();
+        let mut reached = address;
+        let mut listener = None;
+        if address.ip().is_unspecified() {
+            reached.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        } else {
+            let bound = TcpListener::bind((address.ip(), 0)).await?;
+            let announced = vec![bound.local_addr()?];
+            listener = Some(DirectListener {
+                listener: bound,
+                announced,
+            });
+        }
+        let config = WorkerConfig {
+            rendezvous: reached.to_string(),
+            rendezvous_fingerprint: self.rendezvous.fingerprint(),
+            token: self.token.clone(),
+            id: WorkerId::new(COORDINATOR).expect("the name is valid"),
+            identity: self.identity.clone(),
+            listener,
+            private_addresses: Vec::new(),
+            timings: Timings::default(),
+        };
+        Ok(Registration::open(config).await?)
+    }
+
+    /// The same once it was lost: a process that stood still is silent to itself, too.
+    async fn own_place_again(&self) -> Registration {
+        loop {
+            sleep(RETRY).await;
+            match self.own_place().await {
+                Ok(own) => return own,
+                Err(error) => warn!(
+                    error = format!("{error:#}"),
+                    "no worker can join: the server's place at its rendezvous is lost"
+                ),
+            }
+        }
+    }
+}
+
+async fn take_invitations(door: Door, mut own: Registration, pool: Arc<WorkerPool>) {
     // Ends the connections of all workers when this ends.
-    let mut kept = tokio::task::JoinSet::new();
+    let mut kept = JoinSet::new();
     loop {
         tokio::select! {
             invitation = own.invitation() => match invitation {
                 Some(invitation) => drop(kept.spawn(keep(invitation, Arc::clone(&pool)))),
-                None => {
-                    warn!("no worker can join any more: the rendezvous is lost");
-                    std::future::pending().await
-                }
+                None => own = door.own_place_again().await,
             },
             Some(_) = kept.join_next() => {}
         }
@@ -211,4 +235,45 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn door() -> Door {
+        let (identity, token) = (Identity::generate().unwrap(), Token::generate());
+        let rendezvous = Rendezvous::listen(RendezvousConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            identity: identity.clone(),
+            shared_token: Some(token.clone()),
+            limits: Limits::default(),
+        });
+        Door {
+            rendezvous: Arc::new(rendezvous.await.unwrap()),
+            identity,
+            token,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_server_takes_its_place_again_where_it_has_lost_it() {
+        // Its end is how the other one is lost.
+        let ending = door().await;
+        let own = ending.own_place().await.unwrap();
+        let door = door().await;
+        let counters = door.rendezvous.counters();
+        let taking = tokio::spawn(take_invitations(door, own, Arc::default()));
+        let taken = async {
+            while counters.workers() == 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        drop(ending);
+        let taken = timeout(Duration::from_secs(60), taken).await;
+        taken.expect("the place is taken again");
+        taking.abort();
+    }
 }

@@ -122,7 +122,7 @@ impl Command {
         match self {
             Self::CreateTable(table) => table.rows.as_deref(),
             Self::Insert(insert) => Some(&insert.rows),
-            Self::Copy(plan) | Self::ExplainFragments(plan) => Some(plan),
+            Self::Copy(plan) | Self::ExplainFragments(plan) | Self::ExplainWat(plan) => Some(plan),
             _ => None,
         }
     }

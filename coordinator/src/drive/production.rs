@@ -4,8 +4,8 @@
 //!                        nothing sent yet: plan again for the workers that are left, and from the start
 //!  rows -> held back ->  sent: an error
 //! ```
-//! Rows that workers gave are held back until there are [`HELD_BYTES_MAX`] of them or the first one is [`HELD_MAX`] old,
-//! because a stream between workers is read once: a plan that has lost a worker cannot go on, and a client that has rows
+//! Rows that workers gave are held back until there are [`HELD_BYTES_MAX`] of them, the query has no memory for them, or the
+//! first one is [`HELD_MAX`] old, because a stream between workers is read once: a plan that has lost a worker cannot go on, and a client that has rows
 //! cannot be given others.
 
 use std::{
@@ -18,12 +18,16 @@ use datafusion::{common::DataFusionError, physical_plan::execute_stream};
 use futures::StreamExt;
 use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
-use worker_wasm::{exec::StopSignal, rendezvous::WorkerId, worker::LinkError};
+use worker_wasm::{
+    exec::StopSignal,
+    rendezvous::WorkerId,
+    worker::{KEEP_ALIVE_INTERVAL, LinkError},
+};
 
 use super::stopped;
 use crate::{
-    QueryContext, QueryError, context::Deadline, corrupt, cut::Reach, place::Placed, query,
-    workers::Crew,
+    QueryContext, QueryError, context::Deadline, corrupt, cut::Reach, memory::Charge,
+    place::Placed, query, workers::Crew,
 };
 
 /// Rows held back at most. Bytes.
@@ -34,6 +38,8 @@ const HELD_MAX: Duration = Duration::from_secs(2);
 const RESTARTS_MAX: usize = 3;
 /// What a worker's end breaks may be heard of before the end itself.
 const LOSS_HEARD_MAX: Duration = Duration::from_secs(1);
+/// The same for a worker that does not answer: a connection that says nothing counts as lost that much later.
+const SILENT_LOSS_HEARD_MAX: Duration = KEEP_ALIVE_INTERVAL.saturating_add(LOSS_HEARD_MAX);
 
 /// One run of a query.
 pub(super) struct Production<'a> {
@@ -102,12 +108,16 @@ impl Production<'_> {
             Err(QueryError::Worker(LinkError::Lost { worker })) => {
                 return Err(Failure::Lost(worker));
             }
+            Err(error @ QueryError::Worker(LinkError::Silent { .. })) => {
+                return Err(self.silent(crew, error).await);
+            }
             task => task?,
         };
         let rows = execute_stream(Arc::clone(placed.root()), task);
         let rows = rows.map_err(|source| QueryError::running(ctx.id(), source))?;
         let mut rows = corrupt::catch_panics(rows);
-        let mut held = Held::new(crew.is_some());
+        let charge = crew.map(|_| Charge::new("rows held back", Arc::clone(&ctx.pool) as _));
+        let mut held = Held::new(charge);
         loop {
             let due = held.due();
             let batch = tokio::select! {
@@ -154,11 +164,24 @@ impl Production<'_> {
         }
     }
 
-    async fn send(
-        &self,
-        batches: Vec<RecordBatch>,
-        client: &mut Duration,
-    ) -> Result<(), QueryError> {
+    /// A worker that does not answer is gone, or only slow.
+    async fn silent(&self, crew: Option<&Crew>, error: QueryError) -> Failure {
+        tokio::select! {
+            biased;
+            reason = stopped(self.ctx, self.deadline) => Failure::Other(reason),
+            worker = timeout(SILENT_LOSS_HEARD_MAX, lost(crew)) => match worker {
+                Ok(worker) => Failure::Lost(worker),
+                Err(_) => Failure::Other(error),
+            },
+        }
+    }
+
+    async fn send(&self, rows: Rows, client: &mut Duration) -> Result<(), QueryError> {
+        let Rows {
+            batches,
+            charge: _until_sent,
+            ..
+        } = rows;
         for batch in batches {
             let full = Instant::now();
             // A client that reads slowly must not keep a query alive past its deadline.
@@ -203,39 +226,53 @@ async fn behind(crew: Option<&Crew>, error: &DataFusionError) -> Option<WorkerId
 /// Rows that have not been sent, while that is of use.
 struct Held {
     /// `None` when rows are sent as they come.
-    batches: Option<Vec<RecordBatch>>,
-    bytes: usize,
+    rows: Option<Rows>,
     /// When the first of them came.
     since: Option<Instant>,
 }
 
+#[derive(Debug, Default)]
+struct Rows {
+    batches: Vec<RecordBatch>,
+    bytes: usize,
+    /// For as long as they wait; `None` for rows that only pass.
+    charge: Option<Charge>,
+}
+
 impl Held {
-    fn new(hold: bool) -> Self {
-        Self {
-            batches: hold.then(Vec::new),
-            bytes: 0,
-            since: None,
-        }
+    /// Rows are held back where there is something to charge them to.
+    fn new(charge: Option<Charge>) -> Self {
+        let rows = charge.map(|charge| Rows {
+            charge: Some(charge),
+            ..Rows::default()
+        });
+        Self { rows, since: None }
     }
 
     /// Gives what is to be sent now.
-    fn take(&mut self, batch: RecordBatch) -> Vec<RecordBatch> {
-        let Some(batches) = &mut self.batches else {
-            return vec![batch];
+    fn take(&mut self, batch: RecordBatch) -> Rows {
+        let Some(rows) = &mut self.rows else {
+            return Rows {
+                batches: vec![batch],
+                ..Rows::default()
+            };
         };
-        self.bytes += batch.get_array_memory_size();
+        let bytes = batch.get_array_memory_size();
+        let charge = rows.charge.as_ref();
+        let has_memory = charge.is_some_and(|charge| charge.try_grow(bytes).is_ok());
+        rows.bytes += bytes;
+        rows.batches.push(batch);
         self.since.get_or_insert_with(Instant::now);
-        batches.push(batch);
-        match self.bytes >= HELD_BYTES_MAX {
-            true => self.release(),
-            false => Vec::new(),
+        match has_memory && rows.bytes < HELD_BYTES_MAX {
+            true => Rows::default(),
+            false => self.release(),
         }
     }
 
     /// From now on nothing is held back.
-    fn release(&mut self) -> Vec<RecordBatch> {
+    fn release(&mut self) -> Rows {
         self.since = None;
-        self.batches.take().unwrap_or_default()
+        self.rows.take().unwrap_or_default()
     }
 
     /// When what is held must go.
@@ -244,7 +281,7 @@ impl Held {
     }
 
     fn lost(&self, worker: WorkerId) -> Failure {
-        match self.batches {
+        match self.rows {
             Some(_) => Failure::Lost(worker),
             None => Failure::Other(LinkError::Lost { worker }.into()),
         }
@@ -254,6 +291,7 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use arrow::array::{ArrayRef, Int64Array};
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
 
     use super::*;
 
@@ -262,25 +300,52 @@ mod tests {
         RecordBatch::try_from_iter([("v", column)]).unwrap()
     }
 
+    fn pool(bytes: usize) -> Arc<dyn MemoryPool> {
+        Arc::new(GreedyMemoryPool::new(bytes))
+    }
+
+    fn held_in(pool: &Arc<dyn MemoryPool>) -> Held {
+        Held::new(Some(Charge::new("held", Arc::clone(pool))))
+    }
+
+    fn check_lost(held: &Held, begins_again: bool) {
+        let failure = held.lost(WorkerId::new("w").unwrap());
+        assert_eq!(matches!(failure, Failure::Lost(_)), begins_again);
+    }
+
     #[test]
     fn rows_are_held_until_there_are_many_and_never_after() {
-        let worker = || WorkerId::new("w").unwrap();
-        let mut held = Held::new(true);
+        let pool = pool(2 * HELD_BYTES_MAX);
+        let mut held = held_in(&pool);
         assert!(held.due().is_none());
-        assert!(held.take(batch(10)).is_empty());
+        assert!(held.take(batch(10)).batches.is_empty());
         assert!(held.due().is_some());
-        assert!(matches!(held.lost(worker()), Failure::Lost(_)));
+        check_lost(&held, true);
         let many = HELD_BYTES_MAX / size_of::<i64>();
-        assert_eq!(held.take(batch(many)).len(), 2);
+        let released = held.take(batch(many));
+        assert_eq!(released.batches.len(), 2);
+        assert!(pool.reserved() > HELD_BYTES_MAX);
+        drop(released);
+        assert_eq!(pool.reserved(), 0);
         assert!(held.due().is_none());
-        assert_eq!(held.take(batch(10)).len(), 1);
-        assert!(matches!(held.lost(worker()), Failure::Other(_)));
+        assert_eq!(held.take(batch(10)).batches.len(), 1);
+        check_lost(&held, false);
+    }
+
+    #[test]
+    fn rows_that_the_query_has_no_memory_for_are_sent() {
+        let pool = pool(batch(10).get_array_memory_size());
+        let mut held = held_in(&pool);
+        assert!(held.take(batch(10)).batches.is_empty());
+        assert_eq!(held.take(batch(10)).batches.len(), 2);
+        assert_eq!(pool.reserved(), 0);
+        check_lost(&held, false);
     }
 
     #[test]
     fn rows_that_cannot_be_lost_are_sent_at_once() {
-        let mut held = Held::new(false);
-        assert_eq!(held.take(batch(1)).len(), 1);
+        let mut held = Held::new(None);
+        assert_eq!(held.take(batch(1)).batches.len(), 1);
         assert!(held.due().is_none());
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use arrow::{
-    array::{ArrayRef, AsArray, RecordBatch, TimestampMicrosecondArray},
+    array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::Int64Type,
 };
 use futures::TryStreamExt;
@@ -22,12 +22,17 @@ fn numbers(rows: &[RecordBatch]) -> BTreeSet<i64> {
 }
 
 async fn with_values(session: &Arc<Session>, sql: &str, micros: &[i64]) -> BTreeSet<i64> {
+    let values = micros
+        .iter()
+        .map(|micros| Arc::new(TimestampMicrosecondArray::from(vec![*micros])) as ArrayRef);
+    with(session, sql, values.collect()).await
+}
+
+async fn with(session: &Arc<Session>, sql: &str, values: Vec<ArrayRef>) -> BTreeSet<i64> {
     let options = StatementOptions::default();
     let statement = Arc::new(session.statement(sql, options.clone()).await.unwrap());
-    let values = micros.iter().enumerate().map(|(index, micros)| {
-        let value: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![*micros]));
-        (index.to_string(), value)
-    });
+    let values = values.into_iter().enumerate();
+    let values = values.map(|(index, value)| (index.to_string(), value));
     let values = RecordBatch::try_from_iter(values).unwrap();
     let prepared = session.prepare_with(&statement, Some(values), options);
     let Answer::Rows(rows) = prepared.await.unwrap().run(None).await.unwrap() else {
@@ -121,4 +126,34 @@ async fn what_falls_between_two_values_is_compared_as_such() {
     }
     let sql = "SELECT n FROM t WHERE ts = TIMESTAMP '1970-01-01T00:00:00.001'";
     assert_eq!(numbers(&run(&session, sql).await.unwrap()), [3].into());
+}
+
+#[tokio::test]
+async fn text_that_nanoseconds_cannot_hold_is_compared_as_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = engine(&dir.path().join("data")).session();
+    // The last millisecond of the year 9999, and the first one of 1600.
+    let sql = "CREATE TEMPORARY TABLE t AS SELECT n, arrow_cast(ms, 'Timestamp(Millisecond, None)') AS ts \
+        FROM (VALUES (1, 253402300799999), (2, -11676096000000)) AS v (n, ms)";
+    run(&session, sql).await.unwrap();
+    for (condition, text, found) in [
+        ("ts < {}", "9999-12-31 23:59:59.999999", &[1, 2][..]),
+        ("ts >= {}", "9999-12-31 23:59:59.999999", &[]),
+        ("ts = {}", "9999-12-31 23:59:59.999999", &[]),
+        ("ts = {}", "9999-12-31 23:59:59.999", &[1]),
+        ("ts <= {}", "1600-01-01 00:00:00.000001", &[2]),
+        ("ts < {}", "1599-12-31 23:59:59.999999", &[]),
+    ] {
+        let found: BTreeSet<i64> = found.iter().copied().collect();
+        let literal = condition.replace("{}", &format!("'{text}'"));
+        let sql = format!("SELECT n FROM t WHERE {literal}");
+        assert_eq!(numbers(&run(&session, &sql).await.unwrap()), found, "{sql}");
+        let sql = format!("SELECT n FROM t WHERE {}", condition.replace("{}", "?"));
+        let value: ArrayRef = Arc::new(StringArray::from(vec![text]));
+        assert_eq!(
+            with(&session, &sql, vec![value]).await,
+            found,
+            "{sql} {text}"
+        );
+    }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int64Array, NullArray};
+use arrow::array::{ArrayRef, DictionaryArray, Int8Array, Int64Array, NullArray, StringArray};
 use datafusion::execution::memory_pool::MemoryPool;
 use futures::TryStreamExt;
 
@@ -11,6 +11,15 @@ use crate::{
 };
 
 const TABLE: &str = "CREATE TEMPORARY TABLE t AS SELECT value AS k FROM generate_series(1, 20000)";
+
+/// An engine in a folder of its own, and a session with [`TABLE`].
+async fn with_table() -> (tempfile::TempDir, Arc<Engine>, Arc<Session>) {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(&dir.path().join("data"));
+    let session = engine.session();
+    run(&session, TABLE).await.unwrap();
+    (dir, engine, session)
+}
 
 async fn statement(session: &Arc<Session>, sql: &str) -> Arc<Statement> {
     let statement = session.statement(sql, StatementOptions::default()).await;
@@ -25,10 +34,10 @@ async fn count(session: &Arc<Session>, statement: &Arc<Statement>, values: Optio
     let prepared = session
         .prepare_with(statement, values, StatementOptions::default())
         .await;
-    let Answer::Rows(rows) = prepared.unwrap().run(None).await.unwrap() else {
-        panic!("a query gives rows")
+    let batches: Vec<_> = match prepared.unwrap().run(None).await.unwrap() {
+        Answer::Rows(rows) => rows.try_collect().await.unwrap(),
+        Answer::Done(outcome) => outcome.batches,
     };
-    let batches: Vec<_> = rows.try_collect().await.unwrap();
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
@@ -67,10 +76,7 @@ fn reserved(engine: &Arc<Engine>) -> usize {
 
 #[tokio::test]
 async fn a_statement_does_not_keep_a_table_that_is_dropped() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = engine(&dir.path().join("data"));
-    let session = engine.session();
-    run(&session, TABLE).await.unwrap();
+    let (_dir, engine, session) = with_table().await;
     let statements = statements(&session).await;
     assert!(reserved(&engine) > 20_000 * 8);
     run(&session, "DROP TABLE t").await.unwrap();
@@ -88,10 +94,7 @@ async fn a_statement_does_not_keep_a_table_that_is_dropped() {
 
 #[tokio::test]
 async fn a_statement_does_not_keep_the_tables_of_a_session_that_ended() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = engine(&dir.path().join("data"));
-    let session = engine.session();
-    run(&session, TABLE).await.unwrap();
+    let (_dir, engine, session) = with_table().await;
     let statements = statements(&session).await;
     let ended = Arc::downgrade(&session);
     drop(session);
@@ -134,11 +137,31 @@ async fn values_that_only_claim_to_be_many_are_refused() {
 }
 
 #[tokio::test]
-async fn a_session_does_not_keep_what_its_statements_left() {
+async fn values_are_charged_for_each_row_that_names_them() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(&dir.path().join("data"));
     let session = engine.session();
-    run(&session, TABLE).await.unwrap();
+    run(&session, "CREATE TEMPORARY TABLE n (k VARCHAR)")
+        .await
+        .unwrap();
+    let statement = statement(&session, "INSERT INTO n VALUES (?)").await;
+    // More than the engine's memory, in a tenth of it.
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(100_000)]));
+    let keys = Int8Array::from(vec![0; 20]);
+    let values: ArrayRef = Arc::new(DictionaryArray::new(keys, text));
+    let values = RecordBatch::try_from_iter([("p", values)]).unwrap();
+    let options = StatementOptions::default();
+    let prepared = session
+        .prepare_with(&statement, Some(values), options)
+        .await;
+    let error = prepared.unwrap_err().to_string();
+    assert!(error.contains("the values of a statement wants"), "{error}");
+    until(|| reserved(&engine) == 0).await;
+}
+
+#[tokio::test]
+async fn a_session_does_not_keep_what_its_statements_left() {
+    let (_dir, _engine, session) = with_table().await;
     let tables = session.temporary().all();
     let table = Arc::downgrade(&tables["t"]);
     drop(tables);
@@ -146,4 +169,17 @@ async fn a_session_does_not_keep_what_its_statements_left() {
     assert!(table.strong_count() > 1);
     drop(statements);
     until(|| table.strong_count() == 1).await;
+}
+
+#[tokio::test]
+async fn what_a_statement_with_values_is_compiled_to_is_shown() {
+    let (_dir, _engine, session) = with_table().await;
+    run(&session, "SET murre.compile = 'always'").await.unwrap();
+    for what in ["FRAGMENTS", "WAT"] {
+        let sql = format!("EXPLAIN {what} SELECT k + 1 FROM t WHERE k > ?");
+        let explained = statement(&session, &sql).await;
+        let parameters = &explained.description().parameters;
+        assert_eq!(parameters, &[Some(DataType::Int64)], "{what}");
+        assert!(count(&session, &explained, Some(5)).await > 0, "{what}");
+    }
 }

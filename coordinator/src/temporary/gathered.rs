@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
     compute::concat_batches,
-    datatypes::DataType,
+    datatypes::{DataType, Schema},
 };
 use datafusion::{common::Result, execution::memory_pool::MemoryReservation};
 
@@ -22,6 +22,8 @@ const BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Gathered {
     /// What is kept is charged to it.
     memory: MemoryReservation,
+    /// Whether the batches can be put together at all.
+    together: bool,
     kept: Vec<RecordBatch>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
@@ -29,9 +31,12 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    pub(crate) fn new(memory: MemoryReservation) -> Self {
+    /// For batches of that schema.
+    pub(crate) fn new(memory: MemoryReservation, schema: &Schema) -> Self {
+        let mut fields = schema.fields().iter();
         Self {
             memory,
+            together: fields.all(|field| adds_up(field.data_type())),
             kept: Vec::new(),
             waiting: Vec::new(),
             waiting_rows: 0,
@@ -39,7 +44,7 @@ impl Gathered {
         }
     }
 
-    /// Fails when the memory is not to be had. All batches have one schema.
+    /// Fails when the memory is not to be had.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         let batch = compact(batch)?;
         if batch.num_rows() == 0 {
@@ -47,6 +52,10 @@ impl Gathered {
         }
         let bytes = batch.get_array_memory_size();
         self.memory.try_grow(bytes)?;
+        if !self.together {
+            self.kept.push(batch);
+            return Ok(());
+        }
         if self.waiting_bytes.saturating_add(bytes) > BYTES_MAX {
             self.put_together()?;
         }
@@ -71,7 +80,6 @@ impl Gathered {
         let parts_bytes = std::mem::take(&mut self.waiting_bytes);
         let together = match waiting.as_slice() {
             [] | [_] => None,
-            // Dictionaries may have more values together than their keys have numbers: those stay apart.
             [first, ..] => concat_batches(&first.schema(), &waiting).ok(),
         };
         let Some(together) = together else {
@@ -86,6 +94,24 @@ impl Gathered {
         }
         self.kept.push(together);
         Ok(())
+    }
+}
+
+/// Whether arrays of the type can always be put together. Those with a dictionary anywhere inside cannot: arrow panics where
+/// its keys have too few numbers for the values of all of them.
+fn adds_up(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => adds_up(item.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| adds_up(field.data_type())),
+        DataType::Dictionary(..)
+        | DataType::RunEndEncoded(..)
+        | DataType::Union(..)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_) => false,
+        _ => true,
     }
 }
 
@@ -113,8 +139,11 @@ fn compact_column(column: &ArrayRef) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use arrow::{
-        array::{DictionaryArray, Int8Array, Int64Array, StringArray, StringViewArray},
-        datatypes::Int8Type,
+        array::{
+            DictionaryArray, FixedSizeListArray, Int8Array, Int64Array, StringArray,
+            StringViewArray, StructArray,
+        },
+        datatypes::{Field, Int8Type},
     };
     use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool};
 
@@ -131,7 +160,8 @@ mod tests {
 
     fn gather(batches: Vec<RecordBatch>) -> (Vec<RecordBatch>, MemoryReservation) {
         let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 30));
-        let mut gathered = Gathered::new(MemoryConsumer::new("t").register(&pool));
+        let memory = MemoryConsumer::new("t").register(&pool);
+        let mut gathered = Gathered::new(memory, &batches[0].schema());
         for batch in batches {
             gathered.push(batch).unwrap();
         }
@@ -166,24 +196,52 @@ mod tests {
         assert_eq!(rows(&kept), [1, 30, 8, 9]);
     }
 
+    /// With more values in three parts than keys of 8 bits can name.
+    fn dictionary(from: i64) -> ArrayRef {
+        let values = (from..from + 100).map(|n| format!("value {n}"));
+        let values: ArrayRef = Arc::new(StringArray::from_iter_values(values));
+        let keys = Int8Array::from_iter_values(0..100);
+        Arc::new(DictionaryArray::<Int8Type>::new(keys, values))
+    }
+
     #[test]
-    fn dictionaries_with_too_many_values_stay_apart() {
-        let part = |from: i64| {
-            let values = (from..from + 100).map(|n| format!("value {n}"));
-            let values: ArrayRef = Arc::new(StringArray::from_iter_values(values));
-            let keys = Int8Array::from_iter_values(0..100);
-            let column: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(keys, values));
-            RecordBatch::try_from_iter([("d", column)]).unwrap()
+    fn batches_with_dictionaries_inside_stay_apart() {
+        let field = |of: &ArrayRef| Arc::new(Field::new("item", of.data_type().clone(), true));
+        let list = |from| -> ArrayRef {
+            let items = dictionary(from);
+            Arc::new(FixedSizeListArray::new(field(&items), 2, items, None))
         };
-        let parts = vec![part(0), part(100), part(200)];
-        let (kept, _) = gather(parts.clone());
-        assert_eq!(kept, parts);
+        let in_struct = |from| -> ArrayRef {
+            let lists = list(from);
+            Arc::new(StructArray::from(vec![(field(&lists), lists)]))
+        };
+        for column in [&list as &dyn Fn(i64) -> ArrayRef, &in_struct] {
+            let part = |from| RecordBatch::try_from_iter([("c", column(from))]).unwrap();
+            let parts = vec![part(0), part(100), part(200)];
+            let (kept, _) = gather(parts.clone());
+            assert_eq!(kept, parts);
+        }
+    }
+
+    #[test]
+    fn batches_with_lists_and_structs_become_one() {
+        let part = |from: i64| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(from..from + 100));
+            let item = Arc::new(Field::new("item", DataType::Int64, true));
+            let lists: ArrayRef = Arc::new(FixedSizeListArray::new(item, 2, numbers, None));
+            let field = Arc::new(Field::new("l", lists.data_type().clone(), true));
+            let structs: ArrayRef = Arc::new(StructArray::from(vec![(field, lists)]));
+            RecordBatch::try_from_iter([("s", structs)]).unwrap()
+        };
+        assert_eq!(rows(&gather(vec![part(0), part(100)]).0), [100]);
     }
 
     #[test]
     fn too_little_memory_is_an_error() {
         let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(1 << 10));
-        let mut gathered = Gathered::new(MemoryConsumer::new("t").register(&pool));
-        assert!(gathered.push(numbers(0..1000)).is_err());
+        let memory = MemoryConsumer::new("t").register(&pool);
+        let batch = numbers(0..1000);
+        let mut gathered = Gathered::new(memory, &batch.schema());
+        assert!(gathered.push(batch).is_err());
     }
 }

@@ -81,7 +81,7 @@ async fn tpch_is_right_over_a_worker_and_a_function_in_one_plan() -> Result<()> 
     ensure!(kinds == ["function", "process"], "{kinds:?}");
     let tasks = counts(&mut client, "tasks").await?;
     ensure!(tasks.iter().all(|tasks| *tasks > 22), "{tasks:?}");
-    check_modules(&mut client).await
+    check_modules(&mut client).await.map(drop)
 }
 
 /// `-- --nocapture` shows how long it took: from the query that calls the function, which starts its process, to the rows.

@@ -17,6 +17,11 @@ use crate::{
     worker::{Cluster, WorkerProcess, counts, idle, modules_received, tasks_running},
 };
 
+/// Twenty times the second after which nothing of a query that ended may be left: no test judges speed.
+const GONE_MAX: Duration = Duration::from_secs(20);
+/// The same of the 100 ms in which the tasks of a killed statement are to end.
+const CANCELLED_MAX: Duration = Duration::from_secs(2);
+
 /// About a second.
 const LONG: &str = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
                     WHERE a.l_suppkey = b.l_suppkey AND a.l_linenumber < 4";
@@ -61,7 +66,7 @@ async fn a_query_begins_again_when_a_worker_is_killed() -> Result<()> {
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
     ensure!(restarted > 0, "no query was caught in {} rounds", rounds());
-    longest.tell("after a query's end");
+    longest.tell("after a query's end", rounds());
     Ok(())
 }
 
@@ -92,7 +97,7 @@ async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed
         nothing_left(&cluster.server, &mut beside, one_worker, &mut longest).await?;
         second_worker(&mut cluster, &mut beside, dir.path()).await?;
     }
-    longest.tell("after a query's error");
+    longest.tell("after a query's error", rounds());
     Ok(())
 }
 
@@ -101,15 +106,17 @@ async fn a_query_whose_rows_have_left_ends_with_an_error_when_a_worker_is_killed
 struct Longest(BTreeMap<&'static str, Duration>);
 
 impl Longest {
-    fn took(&mut self, what: &'static str, since: Instant) {
+    fn took(&mut self, what: &'static str, since: Instant, max: Duration) -> Result<()> {
+        let took = since.elapsed();
         let longest = self.0.entry(what).or_default();
-        *longest = since.elapsed().max(*longest);
+        *longest = took.max(*longest);
+        ensure!(took <= max, "{what}: gone after {took:.1?}, not {max:?}");
+        Ok(())
     }
 
-    fn tell(&self, since: &str) {
+    fn tell(&self, since: &str, rounds: u32) {
         eprintln!(
-            "gone at the latest, {since}, in {} rounds: {:.0?}",
-            rounds(),
+            "gone at the latest, {since}, in {rounds} rounds: {:.0?}",
             self.0
         );
     }
@@ -189,24 +196,23 @@ async fn nothing_left(
         Ok(modules_received(client).await?.len() == 1)
     })
     .await?;
-    longest.took("worker", since);
+    longest.took("worker", since, GONE_MAX)?;
     idle(client).await?;
-    longest.took("tasks", since);
+    longest.took("tasks", since, GONE_MAX)?;
     no_memory_left(client).await?;
-    longest.took("worker's memory", since);
+    longest.took("worker's memory", since, GONE_MAX)?;
     until("the end of streams between workers", async || {
         Ok(counts(client, "streams_open").await? == [0])
     })
     .await?;
-    longest.took("streams", since);
+    longest.took("streams", since, GONE_MAX)?;
     no_memory_reserved(server).await?;
-    longest.took("server's memory", since);
+    longest.took("server's memory", since, GONE_MAX)?;
     until("the server's sockets", async || {
         Ok(server.sockets()? <= sockets_max)
     })
     .await?;
-    longest.took("sockets", since);
-    Ok(())
+    longest.took("sockets", since, GONE_MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,9 +236,15 @@ async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
             Ok(id.is_some() && tasks > 0)
         })
         .await?;
+        let since = Instant::now();
+        let mut longest = Longest::default();
         update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
         idle(&mut beside).await?;
-        no_memory_left(&mut beside).await
+        longest.took("tasks", since, CANCELLED_MAX)?;
+        no_memory_left(&mut beside).await?;
+        longest.took("workers' memory", since, GONE_MAX)?;
+        longest.tell("after KILL", 1);
+        anyhow::Ok(())
     };
     let (answer, killed) = tokio::join!(running, killing);
     killed?;

@@ -13,6 +13,7 @@ mod lambda;
 mod loss;
 mod mutation;
 mod namespaces;
+mod rejoin;
 mod rust_client;
 mod s3;
 mod server;

@@ -1,6 +1,7 @@
 //! Real `murre worker` processes for a test.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     server::{Client, Server, binary, rows, until},
@@ -70,6 +71,26 @@ impl WorkerProcess {
         Ok(std::fs::read_to_string(&self.log)?)
     }
 
+    /// The modules that its tasks have had, as it says itself.
+    pub(crate) fn modules_run(&self) -> Result<BTreeSet<String>> {
+        let log = self.log()?;
+        let names = log.lines().filter_map(|line| {
+            let (_, name) = line.split_once("a task has a module module=")?;
+            name.split_whitespace().next().map(str::to_owned)
+        });
+        Ok(names.collect())
+    }
+
+    /// As `kill` names it: STOP has it stand still.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.child.id();
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {pid}")])
+            .status()?;
+        ensure!(sent.success(), "{name} was not sent");
+        Ok(())
+    }
+
     pub(crate) fn kill9(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -94,11 +115,18 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Returns when both workers are known.
     pub(crate) async fn start(dir: &Path) -> Result<Self> {
+        Self::start_with(dir, &[]).await
+    }
+
+    /// The same with more command-line arguments for the workers.
+    pub(crate) async fn start_with(dir: &Path, more: &[&str]) -> Result<Self> {
         let server = remote_server(dir)?;
+        let start =
+            |name, own: &[&str]| WorkerProcess::start(&server, name, dir, &[own, more].concat());
+        // One that can be dialled, and one that cannot.
         let workers = vec![
-            // One that can be dialled, and one that cannot.
-            WorkerProcess::start(&server, "w1", dir, &["--listen", "127.0.0.1:0"])?,
-            WorkerProcess::start(&server, "w2", dir, &[])?,
+            start("w1", &["--listen", "127.0.0.1:0"])?,
+            start("w2", &[])?,
         ];
         let mut client = server.client().await?;
         until("the workers", async || {

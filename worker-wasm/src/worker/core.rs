@@ -54,9 +54,9 @@ pub struct CoreConfig {
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// Whoever this worker was told to believe: its word is code.
+    /// Whoever this worker was told to believe: its word is code, and its plans are run.
     Coordinator,
-    /// Another worker.
+    /// Another worker: it reads the rows of tasks that it was told of.
     Peer,
 }
 
@@ -166,6 +166,7 @@ impl Core {
         let routes = Routes::new(worker).add_service(calls).prepare();
         let numbered = Numbered {
             inner: routes,
+            caller,
             tasks: Arc::clone(&self.shared.tasks),
             threads: self.shared.threads.clone(),
         };

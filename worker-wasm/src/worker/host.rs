@@ -1,7 +1,13 @@
 //! The life of a worker process: registered at its coordinator's rendezvous, connected to the coordinator, and again when
 //! either is lost.
 
-use std::{convert::Infallible, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, time::sleep};
 
@@ -45,7 +51,7 @@ pub enum HostError {
     Listen {
         address: SocketAddr,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("{what} of an invocation is malformed")]
     Invocation { what: &'static str },
@@ -67,6 +73,7 @@ pub async fn serve_coordinator(
         return Err(HostError::Name { id: config.id });
     }
     let identity = Identity::generate()?;
+    let mut was_registered = false;
     loop {
         let registration = match register(&config, &identity).await {
             Ok(registration) => Arc::new(registration),
@@ -75,14 +82,25 @@ pub async fn serve_coordinator(
                 sleep(RETRY).await;
                 continue;
             }
+            // By the listener of the place that was lost: who connects to a peer holds on to that place.
+            Err(HostError::Listen { address, source })
+                if was_registered && source.kind() == io::ErrorKind::AddrInUse =>
+            {
+                tracing::warn!(%address, "the address to listen on is not free yet");
+                sleep(RETRY).await;
+                continue;
+            }
             Err(error) => return Err(error),
         };
+        was_registered = true;
         let place = peers.registered(Arc::clone(&registration), core.clone());
         tokio::select! {
             () = take_invitations(&registration, &peers, &core) => {}
             () = stay_connected(&registration, &core, config.join.fingerprint, &connected) => {}
         }
         drop(place);
+        // Its listener closes a moment after it.
+        drop(registration);
         sleep(RETRY).await;
     }
 }

@@ -32,7 +32,7 @@ use crate::{
 /// Bytes of a stream that may be under way; of a connection four times as many.
 pub(super) const WINDOW_BYTES: u32 = 8 << 20;
 /// How often an end that hears nothing asks whether the other is there.
-pub(super) const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// An end that does not answer to that within this time is gone.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 

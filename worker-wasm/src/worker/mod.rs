@@ -10,8 +10,8 @@
 //! [`serve_coordinator`], the life of a worker process, and `function` [`serve_invocation`], that of one call of a function.
 //!
 //! Errors: [`LinkError`] and [`HostError`]. What a task fails with goes back as the `DataFusionError` it is.
-//! Invariant: a worker runs code only from modules that its coordinator put by their hash, over a connection whose other end
-//! has proved to be the one that the worker was told to believe.
+//! Invariant: a worker runs plans only from its coordinator, and code only from modules that it put by their hash, over a
+//! connection whose other end has proved to be the one that the worker was told to believe.
 
 mod core;
 mod ended;
@@ -32,7 +32,7 @@ pub use ended::{TasksHeld, let_go};
 pub use function::{Invocation, InvocationEnd, Patience, serve_invocation};
 pub use host::{HostConfig, HostError, serve_coordinator};
 pub use join::Join;
-pub use link::{LinkError, WorkerLink};
+pub use link::{KEEP_ALIVE_INTERVAL, LinkError, WorkerLink};
 pub use messages::{Description, WayUse};
 pub use modules::ModuleStore;
 pub use peers::Peers;

@@ -18,7 +18,7 @@ use prost::Message;
 
 use super::{ended::TasksHeld, modules::ModuleStore, peers::Peers, stop::Tasks};
 use crate::{
-    exec::{FragmentCodec, link_filters},
+    exec::{FragmentCodec, FragmentExec, link_filters},
     functions,
 };
 
@@ -120,6 +120,7 @@ impl WorkerSessionBuilder for TaskSessions {
         let rewrite = self.rewrite;
         let rewrite = move |event: WorkerPlanRewriteEvent<'_>| {
             let plan = link_filters(rewrite(event.plan)?)?;
+            log_modules(&plan);
             Ok(WorkerPlanRewriteEventResponse::new(plan))
         };
         config.set_distributed_worker_plan_rewrite_handler(rewrite);
@@ -127,6 +128,16 @@ impl WorkerSessionBuilder for TaskSessions {
         functions::mend(&mut state)?;
         Ok(state)
     }
+}
+
+/// Names what a task is about to run.
+fn log_modules(plan: &Arc<dyn ExecutionPlan>) {
+    if let Some(fragment) = plan.downcast_ref::<FragmentExec>() {
+        for modules in fragment.modules() {
+            tracing::debug!(module = %modules.module().name(), "a task has a module");
+        }
+    }
+    plan.children().into_iter().for_each(log_modules);
 }
 
 #[cfg(test)]

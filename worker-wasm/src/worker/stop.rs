@@ -13,7 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
@@ -21,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tower::Service;
 
-use super::threads::TaskThreads;
+use super::{Caller, threads::TaskThreads};
 use crate::exec::StopSignal;
 
-/// The method whose request stays open. `datafusion-distributed` 3.0.
+/// The method whose request stays open: it brings a task's plan. `datafusion-distributed` 3.0, where only coordinators call it.
 const OPEN_WHILE_RUNNING: &str = "/CoordinatorChannel";
 /// The method that runs a task, for rows of some of its partitions. `datafusion-distributed` 3.0.
 const RUNS_TASK: &str = "/ExecuteTask";
@@ -111,6 +114,8 @@ impl Drop for Running {
 #[derive(Debug, Clone)]
 pub(super) struct Numbered<S> {
     pub(super) inner: S,
+    /// A plan reads and writes files: another worker's is refused.
+    pub(super) caller: Caller,
     pub(super) tasks: Arc<Tasks>,
     pub(super) threads: TaskThreads,
 }
@@ -134,6 +139,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         request.headers_mut().remove(TASK);
         let path = request.uri().path();
+        if path.ends_with(OPEN_WHILE_RUNNING) && self.caller == Caller::Peer {
+            let refused = "a worker takes plans from its coordinator only";
+            return ready(Ok(Status::permission_denied(refused).into_http())).boxed();
+        }
         if path.ends_with(OPEN_WHILE_RUNNING) {
             let running = self.tasks.start();
             let number = HeaderValue::from(running.number);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::{StreamExt, stream};
+use http::HeaderMap;
 use tokio::task::{JoinHandle, JoinSet};
 use worker_wasm::{
     exec::{Encoded, ModuleCache, Modules},
@@ -157,6 +159,37 @@ async fn who_only_has_the_coordinators_name_is_not_served_as_one() {
     let link = self::link(&coordinator).await;
     let sent = link.ensure(&[modules(&cache(), PASSES)]).await;
     assert_eq!(sent.unwrap(), 1);
+    worker.abort();
+}
+
+#[tokio::test]
+async fn a_peer_gives_a_worker_neither_plans_nor_modules() {
+    let place = Place::open().await;
+    let worker = tokio::spawn(serve(host(&place, "w")));
+    until("the worker registers", || {
+        place.rendezvous.counters().workers() == 1
+    })
+    .await;
+    // Whoever has the token may come as a worker and connect to others.
+    let peer = place.worker("peer").await;
+    let pair = within("a pair", peer.connect(&WorkerId::new("w").unwrap())).await;
+    let pair = pair.unwrap();
+    let link = WorkerLink::open(pair.peer.clone(), pair.outgoing.way(), pair.outgoing);
+    link.describe().await.unwrap();
+    let (mut client, plans) = (link.client(), stream::empty().boxed());
+    let refused = client.coordinator_channel(HeaderMap::new(), plans).await;
+    let refused = refused.err().unwrap().to_string();
+    assert!(
+        refused.contains("takes plans from its coordinator only"),
+        "{refused}"
+    );
+    let refused = link.ensure(&[modules(&cache(), PASSES)]).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("takes modules from its coordinator only"),
+        "{refused}"
+    );
+    assert_eq!(link.describe().await.unwrap().tasks_total, 0);
     worker.abort();
 }
 
