@@ -179,15 +179,38 @@ async fn prometheus_reads_what_a_member_counts_and_needs_a_token_where_others_do
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_certificate_only_the_loopback_is_served() {
+async fn elsewhere_than_on_the_loopback_who_calls_must_be_known_and_nobody_may_listen() {
     let folder = tempfile::tempdir().unwrap();
-    let node = NodeOptions::new(folder.path(), 1);
-    let listen = "0.0.0.0:0".parse().unwrap();
-    let refused = Server::open(listen, &ServeOptions::default(), node).await;
+    let open = async |options: &ServeOptions| {
+        let node = NodeOptions::new(folder.path().join("member"), 1);
+        Server::open("0.0.0.0:0".parse().unwrap(), options, node).await
+    };
+    let tokens = token_file(folder.path(), "tokens", "root\n");
+    let in_clear = ServeOptions {
+        token_file: Some(tokens.clone()),
+        ..ServeOptions::default()
+    };
+    for options in [ServeOptions::default(), in_clear] {
+        let refused = open(&options).await;
+        assert!(
+            matches!(refused, Err(ServeError::NotLoopback { .. })),
+            "{refused:?}"
+        );
+    }
+    let (authority, identity) = certificates(folder.path(), vec!["localhost".into()]);
+    let mut options = ServeOptions {
+        identity: Some(identity),
+        ..ServeOptions::default()
+    };
+    let refused = open(&options).await;
     assert!(
-        matches!(refused, Err(ServeError::NotLoopback { .. })),
+        matches!(refused, Err(ServeError::Anybody { .. })),
         "{refused:?}"
     );
+    options.client_ca = Some(authority);
+    open(&options).await.unwrap().node().close().await;
+    (options.client_ca, options.token_file) = (None, Some(tokens));
+    open(&options).await.unwrap();
 }
 
 /// An authority, and a certificate of it for these names with its key, as files.
