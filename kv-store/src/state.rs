@@ -23,13 +23,15 @@ use crate::{
     engine::{Engine, LsmEngine, Pair, Reader, Repair, Space, folders},
     mvcc::changes::Change,
     snapshot::{SnapshotData, SnapshotError, SnapshotReader, all_pairs},
-    txn::{Command, FeedError, KeyRange, last_applied},
+    txn::{Command, FeedError, KeyRange, last_applied, older},
     wal::{Entry, EntryId},
 };
 
 /// Changes kept in memory for watches, in bytes: some seconds under full load. A watcher that is farther behind reads them
 /// from the engine.
 const FEED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Changes that a watcher is told at once, in bytes; those of one version may be more.
+const CHANGES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StateError {
@@ -236,15 +238,39 @@ impl State {
         self.written.load(Ordering::Relaxed) > self.watermark().index
     }
 
-    /// See [`crate::txn::Feed::since`].
+    /// See [`crate::txn::Feed::since`]. `None` when the answer takes a while: [`State::changes`] has it.
+    pub fn recent_changes(
+        &self,
+        range: &KeyRange,
+        after: Version,
+    ) -> Option<Result<(Vec<Change>, Version), FeedError>> {
+        // Whoever installs a snapshot holds it for long.
+        recent(&*self.applier.try_lock()?, range, after).transpose()
+    }
+
+    /// See [`crate::txn::Feed::since`]. Blocks, and holds nobody else up: what is older than the feed is read without the
+    /// lock.
     pub fn changes(
         &self,
         range: &KeyRange,
         after: Version,
     ) -> Result<(Vec<Change>, Version), FeedError> {
-        let applier = self.applier.lock();
-        applier
-            .feed()
-            .since(&*applier.engine().snapshot(), range, after)
+        let (reader, applied) = {
+            let applier = self.applier.lock();
+            if let Some(found) = recent(&applier, range, after)? {
+                return Ok(found);
+            }
+            (applier.engine().snapshot(), applier.feed().applied())
+        };
+        older(&*reader, range, after, applied, CHANGES_BYTES_MAX)
     }
+}
+
+fn recent(
+    applier: &Applier<LsmEngine>,
+    range: &KeyRange,
+    after: Version,
+) -> Result<Option<(Vec<Change>, Version)>, FeedError> {
+    let feed = applier.feed();
+    feed.recent(applier.watermark(), range, after, CHANGES_BYTES_MAX)
 }

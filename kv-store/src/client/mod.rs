@@ -5,6 +5,7 @@
 
 mod links;
 mod manage;
+mod watch;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -17,7 +18,6 @@ use crate::{
     DialError, Dialer, KvError, Version,
     engine::Direction,
     mvcc::{
-        changes::Change,
         read::Row,
         selector::{KeySelector, RangeQuery, RangeRows},
     },
@@ -25,8 +25,8 @@ use crate::{
         error::from_wire,
         messages as wire, method,
         wire::{
-            change_from_wire, commit_to_wire, id_to_wire, outcome_from_wire, query_to_wire,
-            range_from_wire, range_to_wire, row_from_wire, version,
+            commit_to_wire, id_to_wire, outcome_from_wire, query_to_wire, range_from_wire,
+            row_from_wire, version,
         },
     },
     transaction::{Retry, Store, Transaction, TransactionError, Waits, new_id, run_transaction},
@@ -226,30 +226,6 @@ impl Client {
         Fut: Future<Output = Result<T, E>>,
     {
         run_transaction(self, self.retry, body).await
-    }
-
-    /// Changes to keys of a range after a version, or from now on, each batch with the version it reaches up to. Ends with
-    /// an error when the member is lost: watch again from the last version.
-    pub async fn watch(
-        &self,
-        range: &KeyRange,
-        after: Option<Version>,
-    ) -> Result<impl Stream<Item = Result<(Vec<Change>, Version), KvError>> + use<>, KvError> {
-        let message = wire::Watch {
-            range: range_to_wire(range),
-            after: after.map(version::to_wire),
-        };
-        let answers = self
-            .stream::<_, wire::Changes>(method::WATCH, message)
-            .await?;
-        Ok(answers.map(|answer| {
-            let answer = answer?;
-            let changes = answer.changes.into_iter().map(change_from_wire);
-            Ok((
-                changes.collect::<Result<_, _>>()?,
-                version::from_wire(&answer.upto)?,
-            ))
-        }))
     }
 
     async fn stream<Q, A>(

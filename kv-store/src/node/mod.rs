@@ -232,7 +232,8 @@ impl Node {
     }
 
     /// Changes to keys of `range` after version `after`, and the version to ask from next time. Waits until there is
-    /// something new, at most `patience`; then nothing changed up to the version returned.
+    /// something new, at most `patience`; then nothing changed up to the version returned. Who is far behind is told a part
+    /// of it, in whole versions.
     pub async fn changes(
         &self,
         range: &KeyRange,
@@ -244,7 +245,17 @@ impl Node {
         let mut from = after;
         loop {
             applied.borrow_and_update();
-            let (changes, upto) = self.state.changes(range, from)?;
+            let (changes, upto) = match self.state.recent_changes(range, from) {
+                Some(found) => found?,
+                None => {
+                    let (state, range) = (Arc::clone(&self.state), range.clone());
+                    let read = move || state.changes(&range, from);
+                    let found = tokio::task::spawn_blocking(read).await;
+                    found.map_err(|error| KvError::Storage {
+                        detail: error.to_string(),
+                    })??
+                }
+            };
             from = upto;
             if !changes.is_empty() {
                 return Ok((changes, from));

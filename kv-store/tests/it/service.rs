@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use futures::StreamExt;
 use kv_store::{
     DialOptions, Dialer, KvError,
     client::{Client, ClientOptions},
     node::NodeOptions,
     service::{ServeError, ServeOptions, Server},
-    transaction::Retry,
-    txn::{LimitError, Mutation},
+    transaction::{Retry, Store},
+    txn::{KeyRange, LimitError, Mutation},
 };
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -134,6 +135,52 @@ async fn calls_at_once_over_one_connection_get_their_own_answers() {
         }
     });
     futures::future::join_all(calls).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_far_behind_is_told_everything_in_parts_also_one_version_that_is_too_much() {
+    const KEYS: usize = 5_000;
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &ServeOptions::default()).await;
+    let client = client(&address.to_string(), &DialOptions::default());
+    let all = KeyRange {
+        begin: b"/user/".to_vec(),
+        end: b"/user0".to_vec(),
+    };
+    let before = client.begin().await.unwrap();
+    // Three times what is kept in memory, and then 35 MB of names in one version.
+    let key = |number: usize| format!("/user/{number:05}{}", "k".repeat(7_000)).into_bytes();
+    for numbers in (0..KEYS).collect::<Vec<_>>().chunks(250) {
+        let set = |number: &usize| Mutation::Set {
+            key: key(*number),
+            value: vec![b'v'; 2_000],
+        };
+        client
+            .write(numbers.iter().map(set).collect())
+            .await
+            .unwrap();
+    }
+    let clear = Mutation::ClearRange { range: all.clone() };
+    let cleared = client.write(vec![clear]).await.unwrap();
+    let mut answers = Box::pin(client.watch(&all, Some(before)).await.unwrap());
+    let (mut changes, mut num_parts, mut after) = (Vec::new(), 0, before);
+    while after < cleared {
+        let (more, upto) = answers.next().await.unwrap().unwrap();
+        assert!(
+            more.iter()
+                .all(|change| change.version > after && change.version <= upto)
+        );
+        num_parts += usize::from(!more.is_empty());
+        changes.extend(more);
+        after = upto;
+    }
+    assert!(num_parts > 3, "{num_parts} parts");
+    assert_eq!(changes.len(), 2 * KEYS);
+    for (half, changes) in changes.chunks(KEYS).enumerate() {
+        for (number, change) in changes.iter().enumerate() {
+            assert!(change.key == key(number) && change.value.is_some() == (half == 0));
+        }
+    }
 }
 
 /// The answer to a request of HTTP/1.1, as Prometheus sends one.
