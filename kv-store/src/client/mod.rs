@@ -30,7 +30,7 @@ use crate::{
         },
     },
     transaction::{Retry, Store, Transaction, TransactionError, Waits, new_id, run_transaction},
-    txn::{CommitRequest, KeyRange, Mutation, Outcome, TxnId},
+    txn::{CommitRequest, Mutation, Outcome, TxnId},
 };
 
 /// How a client calls.
@@ -99,9 +99,11 @@ impl Client {
             } if !leader.address.is_empty() && leader.address != *address => {
                 self.links.follow(&leader.address);
             }
-            KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Storage { .. } => {
-                self.links.pass(address);
-            }
+            KvError::NotLeader { .. }
+            | KvError::Unreachable { .. }
+            | KvError::Storage { .. }
+            // After a change of leaders: whoever gave the version out is gone, and this one has yet to hear of it.
+            | KvError::Future { .. } => self.links.pass(address),
             _ => {}
         }
         Err(error)
@@ -113,16 +115,8 @@ impl Client {
         Q: Message + Clone + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let again = |error: &KvError| {
-            matches!(
-                error,
-                KvError::NotLeader { .. }
-                    | KvError::Unreachable { .. }
-                    | KvError::Overloaded
-                    | KvError::Storage { .. }
-            )
-        };
-        self.ask_while(again, method, message).await
+        self.ask_while(KvError::is_of_the_member, method, message)
+            .await
     }
 
     async fn ask_while<Q, A>(
@@ -314,5 +308,49 @@ impl Store for Client {
             .ask(method::OUTCOME, wire::TransactionId { id })
             .await?;
         outcome_from_wire(&answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::ready,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures::FutureExt;
+    use tonic::Status;
+
+    use super::*;
+    use crate::{
+        rpc::{
+            server::{HttpRequest, unary},
+            stub,
+        },
+        service::error::to_wire,
+    };
+
+    #[tokio::test]
+    async fn a_member_that_has_not_got_as_far_as_the_version_is_asked_again() {
+        let num_gets = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&num_gets);
+        let address = stub::serve(move |request: HttpRequest| {
+            if request.uri().path() != method::GET {
+                return ready(Status::unimplemented("not known").into_http()).boxed();
+            }
+            let behind = KvError::Future {
+                version: Version::MAX,
+                applied: Version::MIN,
+            };
+            let answer = match counter.fetch_add(1, Ordering::Relaxed) {
+                0 | 1 => Err(to_wire(&behind)),
+                _ => Ok(wire::Value::default()),
+            };
+            async move { unary(request, move |_: wire::Key| ready(answer.clone())).await }.boxed()
+        })
+        .await;
+        let client = Client::new(ClientOptions::new([address])).unwrap();
+        assert_eq!(client.get(b"k", Version::MAX).await, Ok(None));
+        assert_eq!(num_gets.load(Ordering::Relaxed), 3);
     }
 }
