@@ -11,7 +11,7 @@ use std::{
     panic::RefUnwindSafe,
     path::Path,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -60,6 +60,8 @@ pub struct LsmEngine {
     gc: Arc<SharedGc>,
     /// Nothing may be written any more.
     is_settled: Arc<AtomicBool>,
+    /// Behind all that holds files open: with the last of them nobody uses the folder.
+    in_use: Arc<()>,
 }
 
 impl std::fmt::Debug for LsmEngine {
@@ -121,6 +123,7 @@ impl LsmEngine {
             database,
             gc,
             is_settled: Arc::default(),
+            in_use: Arc::default(),
         };
         engine.check_format()?;
         sync_names(folder).map_err(|e| EngineError::storage("open", e))?;
@@ -145,6 +148,15 @@ impl LsmEngine {
         batch.put(Space::Meta, FORMAT_KEY, FORMAT);
         self.write(&batch)?;
         self.persist()
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// There as long as handles or readers are.
+    pub fn in_use(&self) -> Weak<()> {
+        Arc::downgrade(&self.in_use)
     }
 
     /// Brings what was written so far to disk, as far as it is in the youngest journal, while others write. It promises
@@ -237,8 +249,8 @@ fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
 impl Engine for LsmEngine {
     fn snapshot(&self) -> Box<dyn Reader + Send> {
         Box::new(LsmSnapshot {
-            engine: self.clone(),
             snapshot: self.database.snapshot(),
+            engine: self.clone(),
         })
     }
 
@@ -277,8 +289,9 @@ impl Engine for LsmEngine {
 }
 
 struct LsmSnapshot {
-    engine: LsmEngine,
+    // Let go of before the engine.
     snapshot: fjall::Snapshot,
+    engine: LsmEngine,
 }
 
 impl Reader for LsmSnapshot {
