@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io::{BufReader, BufWriter, Write},
+    fs::File,
+    io::{BufReader, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{CliError, Remote, print};
 use crate::{
     archive::{self, Archive, Archived, Restored},
+    files::{self, Unfinished},
     node::{NodeStatus, restore},
     snapshot::SnapshotReader,
 };
@@ -168,18 +169,23 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let unfinished = self.to.with_extension("unfinished");
+        let path = files::beside(&self.to, ".unfinished");
         let failed = |source| CliError::File {
             path: self.to.clone(),
             source,
         };
-        let mut file = BufWriter::new(File::create(&unfinished).map_err(failed)?);
+        let created = Unfinished::create(path.clone());
+        let (unfinished, file) = created.map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => CliError::Unfinished { path },
+            _ => failed(source),
+        })?;
+        let mut file = BufWriter::new(file);
         let num_bytes = self.remote.client()?.backup(&mut file).await?;
         file.flush()
             .and_then(|()| file.get_ref().sync_all())
             .map_err(failed)?;
-        let (last, num_pairs) = check(&unfinished)?;
-        fs::rename(&unfinished, &self.to).map_err(failed)?;
+        let (last, num_pairs) = check(unfinished.path())?;
+        unfinished.name(&self.to).map_err(failed)?;
         if self.remote.json {
             let summary = json!({"version_index": last, "pairs": num_pairs, "bytes": num_bytes});
             return print(&summary.to_string());
@@ -191,13 +197,13 @@ impl Backup {
 }
 
 /// Reads it all: the last entry in it, and the number of pairs.
-fn check(path: &PathBuf) -> Result<(u64, usize), CliError> {
+fn check(path: &Path) -> Result<(u64, usize), CliError> {
     let file = File::open(path).map_err(|source| CliError::File {
-        path: path.clone(),
+        path: path.into(),
         source,
     })?;
     let damaged = |source| CliError::Backup {
-        path: path.clone(),
+        path: path.into(),
         source,
     };
     let mut reader = SnapshotReader::open(BufReader::new(file)).map_err(damaged)?;

@@ -100,6 +100,12 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// Not written over: it may be another one's.
+    #[error(
+        "\"{}\" exists already: another backup writes it, or one that was killed has left it; then remove it",
+        path.display()
+    )]
+    Unfinished { path: PathBuf },
     #[error("cannot use the backup \"{}\"", path.display())]
     Backup {
         path: PathBuf,

@@ -29,7 +29,7 @@ use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
     background::in_background, journal_repair::sync_journal, repair_journal, settled,
 };
-use crate::{Version, mvcc::gc, snapshot::SnapshotError};
+use crate::{Version, files, mvcc::gc, snapshot::SnapshotError};
 
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
@@ -225,12 +225,10 @@ impl LsmEngine {
 /// fjall syncs the folders of keyspaces, and not the one that names them; nor does it sync where the engine's own name stands.
 /// Without them a power loss could take what the log has already forgotten.
 fn sync_names(folder: &Path) -> io::Result<()> {
-    let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    for names in [&*folder.join("keyspaces"), folder, parent] {
+    for names in [&*folder.join("keyspaces"), folder] {
         File::open(names)?.sync_all()?;
     }
-    Ok(())
+    files::sync_name(folder)
 }
 
 fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
