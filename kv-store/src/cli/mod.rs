@@ -140,12 +140,16 @@ impl Remote {
     fn options(&self) -> Result<ClientOptions, DialError> {
         Ok(ClientOptions {
             dialer: self.dialer()?,
-            retry: Retry {
-                patience: Duration::from_secs(self.patience),
-                ..Retry::default()
-            },
+            retry: self.retry(),
             ..ClientOptions::new(self.endpoints.iter().cloned())
         })
+    }
+
+    fn retry(&self) -> Retry {
+        Retry {
+            patience: Duration::from_secs(self.patience),
+            ..Retry::default()
+        }
     }
 
     fn client(&self) -> Result<Client, DialError> {
