@@ -138,9 +138,19 @@ impl Node {
     }
 
     pub fn get_range(&self, query: &RangeQuery, at: Version) -> Result<RangeRows, KvError> {
+        Ok(self.get_page(query, at, usize::MAX)?.0)
+    }
+
+    /// See [`selector::get_page`].
+    pub(crate) fn get_page(
+        &self,
+        query: &RangeQuery,
+        at: Version,
+        bytes_max: usize,
+    ) -> Result<(RangeRows, bool), KvError> {
         let reader = self.reader(at)?;
         self.metrics.read_range();
-        Ok(selector::get_range(&*reader, query, at)?)
+        Ok(selector::get_page(&*reader, query, at, bytes_max)?)
     }
 
     fn reader(&self, at: Version) -> Result<Box<dyn crate::engine::Reader + Send>, KvError> {

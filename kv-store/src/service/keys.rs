@@ -18,10 +18,7 @@ use super::{
 };
 use crate::{
     KvError, Version,
-    mvcc::{
-        changes::Change,
-        selector::{RangeQuery, RangeRows},
-    },
+    mvcc::changes::Change,
     rpc::{
         answers,
         server::{HttpRequest, HttpResponse, exchanged, streamed, unary},
@@ -124,7 +121,7 @@ impl Caller {
 
     async fn get_range(self, message: wire::Query) -> Result<wire::Rows, KvError> {
         let at = self.version(message.at.as_ref()).await?;
-        let query = query_from_wire(message);
+        let mut query = query_from_wire(message);
         // Whatever a selector names lies somewhere; who may not read everywhere may use given keys only.
         let is_given = query.begin.offset == 1 && query.end.offset == 1;
         if is_given {
@@ -136,12 +133,15 @@ impl Caller {
         } else {
             self.role.check_all(Action::Read)?;
         }
+        let wanted = query.limit;
+        query.limit = wanted.min(PAGE_ROWS_MAX);
         let node = self.node;
         let page =
-            tokio::task::spawn_blocking(move || page(query, |query| node.get_range(query, at)));
-        let (found, more) = page.await.map_err(|e| KvError::Storage {
+            tokio::task::spawn_blocking(move || node.get_page(&query, at, PAGE_BYTES_MAX)).await;
+        let (found, is_cut) = page.map_err(|e| KvError::Storage {
             detail: e.to_string(),
         })??;
+        let more = is_cut && found.rows.len() < wanted;
         Ok(wire::Rows {
             rows: found.rows.into_iter().map(row_to_wire).collect(),
             read: found.read.iter().map(range_to_wire).collect(),
@@ -191,7 +191,7 @@ impl Caller {
                     .changes(&range, after, WATCH_PROGRESS)
                     .await
                     .map_err(|e| to_wire(&e))?;
-                let answers = stream::iter(answers(changes, after, upto).map(Ok::<_, Status>));
+                let answers = stream::iter(in_messages(changes, after, upto).map(Ok::<_, Status>));
                 Ok::<_, Status>(Some((answers, upto)))
             }
         });
@@ -201,7 +201,7 @@ impl Caller {
 
 /// Changes after `after` and up to `upto`, in as many messages as they need. Only the last one says `upto`: who has not got it
 /// does not go on from there.
-fn answers(
+fn in_messages(
     changes: Vec<Change>,
     after: Version,
     upto: Version,
@@ -223,27 +223,4 @@ fn answers(
             upto: version::to_wire(if is_done { upto } else { after }),
         })
     })
-}
-
-/// As much of a query's answer as fits into a message, and whether there is more.
-fn page(
-    mut query: RangeQuery,
-    read: impl Fn(&RangeQuery) -> Result<RangeRows, KvError>,
-) -> Result<(RangeRows, bool), KvError> {
-    let wanted = query.limit;
-    query.limit = wanted.min(PAGE_ROWS_MAX);
-    let mut found = read(&query)?;
-    let mut bytes = 0;
-    let fits = found.rows.iter().take_while(|row| {
-        bytes += row.key.len() + row.value.len();
-        bytes <= PAGE_BYTES_MAX
-    });
-    let num_fitting = fits.count();
-    if num_fitting < found.rows.len() {
-        // Read again: what decided the answer must not reach behind its last row.
-        query.limit = num_fitting.max(1);
-        found = read(&query)?;
-    }
-    let more = found.rows.len() == query.limit && query.limit < wanted;
-    Ok((found, more))
 }
