@@ -225,7 +225,7 @@ mod tests {
 
         fn scan(&self, space: Space, range: Range<&[u8]>, direction: Direction) -> Pairs<'_> {
             let pairs = self.below.scan(space, range, direction);
-            Box::new(pairs.inspect(|_| self.num_pairs.set(self.num_pairs.get() + 1)))
+            Box::new(pairs.inspect(move |_| self.num_pairs.set(self.num_pairs.get() + 1)))
         }
     }
 
@@ -244,7 +244,7 @@ mod tests {
             // Less than a row, and more than nine.
             for (bytes_max, rows_max) in [(10, 1), (10 * VALUE_BYTES, 9)] {
                 let mut query = RangeQuery {
-                    begin: KeySelector::first_at_or_after([]),
+                    begin: KeySelector::first_at_or_after(Vec::new()),
                     end: KeySelector::first_at_or_after(KEYS_END),
                     limit: usize::MAX,
                     direction,
