@@ -95,6 +95,20 @@ fn node_json(status: &NodeStatus) -> serde_json::Value {
     })
 }
 
+/// For what has no answer but that it is done.
+fn print_json(remote: &Remote, done: &serde_json::Value) -> Result<(), CliError> {
+    match remote.json {
+        true => print(&done.to_string()),
+        false => Ok(()),
+    }
+}
+
+/// Makes a group of one member.
+pub(super) async fn init(remote: &Remote) -> Result<(), CliError> {
+    remote.client()?.init().await?;
+    print_json(remote, &json!({"initialized": true}))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Member {
     #[command(subcommand)]
@@ -130,17 +144,26 @@ enum MemberAction {
 
 impl Member {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        match self.action {
+        let (remote, done) = match self.action {
             MemberAction::Add {
                 id,
                 address,
                 learner,
                 remote,
-            } => remote.client()?.add_member(id, &address, !learner).await?,
-            MemberAction::Promote { id, remote } => remote.client()?.promote(id).await?,
-            MemberAction::Remove { id, remote } => remote.client()?.remove_member(id).await?,
-        }
-        Ok(())
+            } => {
+                remote.client()?.add_member(id, &address, !learner).await?;
+                (remote, json!({"added": id, "address": address}))
+            }
+            MemberAction::Promote { id, remote } => {
+                remote.client()?.promote(id).await?;
+                (remote, json!({"promoted": id}))
+            }
+            MemberAction::Remove { id, remote } => {
+                remote.client()?.remove_member(id).await?;
+                (remote, json!({"removed": id}))
+            }
+        };
+        print_json(&remote, &done)
     }
 }
 
@@ -154,7 +177,9 @@ pub(super) struct TransferLeader {
 
 impl TransferLeader {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        Ok(self.remote.client()?.transfer_leader(self.to).await?)
+        self.remote.client()?.transfer_leader(self.to).await?;
+        // It leads a little later, if at all.
+        print_json(&self.remote, &json!({"asked": self.to}))
     }
 }
 
@@ -244,6 +269,9 @@ pub(super) struct Restore {
     /// host:port where it will be reached
     #[arg(long, default_value = "127.0.0.1:31339")]
     advertise: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Restore {
@@ -254,12 +282,20 @@ impl Restore {
             }
             let backup = Path::new(&self.from);
             let last = restore(backup, &self.data_dir, self.id, &self.advertise)?;
-            return print(&format!("restored up to entry {last}"));
+            return self.say(last, None);
         }
         let upto = self.version.as_deref().map(index).transpose()?;
         let archive = Archive::open(&self.from)?;
         let restored = archive::restore(&archive, upto, &self.data_dir, self.id, &self.advertise);
         let Restored { last, damaged } = restored.await?;
+        self.say(last, damaged)
+    }
+
+    fn say(&self, last: u64, damaged: Option<String>) -> Result<(), CliError> {
+        if self.json {
+            let summary = json!({"version_index": last, "damaged_behind": damaged});
+            return print(&summary.to_string());
+        }
         print(&format!("restored up to entry {last}"))?;
         match damaged {
             Some(damaged) => print(&format!("what came behind it is damaged: {damaged}")),

@@ -73,7 +73,7 @@ struct Remote {
     /// Authority that vouches for the members, in PEM; without it the connection is not encrypted
     #[arg(long, visible_alias = "client-ca")]
     ca: Option<PathBuf>,
-    /// File with the token to show, in its first line
+    /// File with the token to show, as its first word
     #[arg(long)]
     token_file: Option<PathBuf>,
     /// Print JSON
@@ -176,7 +176,7 @@ fn text(bytes: &[u8]) -> String {
 pub async fn run(kv: Kv) -> Result<(), CliError> {
     match kv.command {
         Command::Serve(serve) => serve.run().await,
-        Command::Init(remote) => Ok(remote.client()?.init().await?),
+        Command::Init(remote) => manage::init(&remote).await,
         Command::Status(remote) => manage::status(&remote).await,
         Command::Get(get) => get.run().await,
         Command::Set(set) => set.run().await,

@@ -32,7 +32,10 @@ fn step_back() {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use std::path::Path;
+    use std::{
+        path::{Path, PathBuf},
+        time::{Duration, Instant},
+    };
 
     use super::*;
     use crate::engine::LsmEngine;
@@ -62,17 +65,23 @@ mod tests {
         let expected = 19.min(nice_of_this_thread() + i64::from(NICE));
         let folder = tempfile::tempdir().unwrap();
         let _engine = LsmEngine::open(folder.path()).unwrap();
-        let threads = std::fs::read_dir("/proc/self/task").unwrap();
-        let threads = threads.map(|thread| thread.unwrap().path());
-        // Other tests' engines among them, which are opened the same way.
-        let is_engines = |thread: &std::path::PathBuf| {
+        let is_engines = |thread: &PathBuf| {
             let name = std::fs::read_to_string(thread.join("comm"));
             name.is_ok_and(|name| name.starts_with("fjall:"))
         };
-        let found: Vec<_> = threads
-            .filter(is_engines)
-            .filter_map(|thread| nice(&thread))
-            .collect();
+        // A thread gets its name when it first runs.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let found = loop {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap();
+            let threads = threads.map(|thread| thread.unwrap().path());
+            // Other tests' engines among them, which are opened the same way.
+            let engines = threads.filter(is_engines);
+            let found: Vec<_> = engines.filter_map(|thread| nice(&thread)).collect();
+            if !found.is_empty() || Instant::now() > deadline {
+                break found;
+            }
+            thread::yield_now();
+        };
         assert!(
             !found.is_empty() && found.iter().all(|nice| *nice == expected),
             "{found:?}, not {expected}"
