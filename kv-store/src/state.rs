@@ -23,7 +23,7 @@ use crate::{
     engine::{Engine, LsmEngine, Pair, Reader, Repair, Space, folders},
     mvcc::changes::Change,
     snapshot::{SnapshotData, SnapshotError, SnapshotReader, all_pairs},
-    txn::{Command, FeedError, KeyRange, last_applied, older},
+    txn::{Command, FeedError, KeyRange, last_applied, older_changes},
     wal::{Entry, EntryId},
 };
 
@@ -215,14 +215,15 @@ impl State {
         *self.watermark.write() = installed.watermark();
         let before = std::mem::replace(&mut *applier, installed);
         *self.engine.write() = engine;
+        {
+            let mut left = self.left.lock();
+            left.add(before.engine());
+            // Closes it, when nobody reads from it.
+            drop(before);
+            left.remove_unused();
+        }
         self.applied.send_replace(Version::end_of_entry(last.index));
         self.written.store(last.index, Ordering::Relaxed);
-        drop(applier);
-        let mut left = self.left.lock();
-        left.add(before.engine());
-        // Closes it, when nobody reads from it.
-        drop(before);
-        left.remove_unused();
         Ok(())
     }
 
@@ -275,7 +276,7 @@ impl State {
             }
             (applier.engine().snapshot(), applier.feed().applied())
         };
-        older(&*reader, range, after, applied, CHANGES_BYTES_MAX)
+        older_changes(&*reader, range, after, applied, CHANGES_BYTES_MAX)
     }
 }
 

@@ -84,11 +84,11 @@ impl Feed {
         let watermark = watermark(reader).map_err(FeedError::Engine)?;
         match self.recent(watermark, range, after, bytes_max)? {
             Some(found) => Ok(found),
-            None => older(reader, range, after, self.applied, bytes_max),
+            None => older_changes(reader, range, after, self.applied, bytes_max),
         }
     }
 
-    /// Like [`Feed::since`], from memory; `None` when they are [`older`].
+    /// Like [`Feed::since`], from memory; `None` when [`older_changes`] has them.
     pub fn recent(
         &self,
         watermark: Version,
@@ -124,7 +124,7 @@ impl Feed {
 }
 
 /// Like [`Feed::since`], from the versions of the data up to `upto`, which `reader` has. Reads all versions of the range.
-pub fn older(
+pub fn older_changes(
     reader: &dyn Reader,
     range: &KeyRange,
     after: Version,
