@@ -21,7 +21,7 @@ pub(super) fn in_background<T: Send>(start: impl FnOnce() -> T + Send) -> T {
 
 /// Of the calling thread. What cannot be done is left: the store works without.
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the one system call of this crate")]
 fn step_back() {
     // SAFETY: it takes a number and touches no memory. On Linux it is of the calling thread, not of the process (nice(2)).
     unsafe { libc::nice(NICE) };
