@@ -32,7 +32,7 @@ pub enum KvError {
         version: Version,
         watermark: Version,
     },
-    /// A read at a version that nobody has given out.
+    /// The member that was asked is behind the version, or nobody has given it out.
     #[error("version {version} is in the future, {applied} is the newest")]
     Future { version: Version, applied: Version },
     /// Too many requests wait. Nothing happened.
@@ -73,6 +73,19 @@ impl KvError {
                 | Self::NotLeader { .. }
                 | Self::Overloaded
                 | Self::Compacted { .. }
+                | Self::Future { .. }
+        )
+    }
+
+    /// The member that was asked cannot answer, or not yet: another one may, or this one later.
+    pub(crate) fn is_of_the_member(&self) -> bool {
+        matches!(
+            self,
+            Self::NotLeader { .. }
+                | Self::Unreachable { .. }
+                | Self::Overloaded
+                | Self::Storage { .. }
+                | Self::Future { .. }
         )
     }
 

@@ -16,6 +16,7 @@ pub mod disk;
 mod embedded;
 pub mod engine;
 mod error;
+mod files;
 mod lease;
 mod metrics;
 pub mod mutant;

@@ -23,13 +23,15 @@ use crate::{
     engine::{Engine, LsmEngine, Pair, Reader, Repair, Space, folders},
     mvcc::changes::Change,
     snapshot::{SnapshotData, SnapshotError, SnapshotReader, all_pairs},
-    txn::{Command, FeedError, KeyRange, last_applied},
+    txn::{Command, FeedError, KeyRange, last_applied, older_changes},
     wal::{Entry, EntryId},
 };
 
 /// Changes kept in memory for watches, in bytes: some seconds under full load. A watcher that is farther behind reads them
 /// from the engine.
 const FEED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Changes that a watcher is told at once, in bytes; those of one version may be more.
+const CHANGES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StateError {
@@ -86,8 +88,11 @@ pub struct State {
     /// Holds the engine's folders; see [`folders`].
     folder: PathBuf,
     applier: Mutex<Applier<LsmEngine>>,
-    /// The applier's engine. Replaced when a snapshot is installed; reads that began before go on in the old one.
+    /// The applier's engine. Replaced when a snapshot is installed; reads that began before go on in the old one, whose
+    /// folder goes behind the last of them.
     engine: RwLock<LsmEngine>,
+    /// Engines that were replaced.
+    left: Mutex<folders::Left>,
     applied: watch::Sender<Version>,
     /// The applier's. Raised before a compaction may go by it: who takes a view of the engine and then looks here misses
     /// nothing at or above it.
@@ -114,6 +119,7 @@ impl State {
             watermark: RwLock::new(applier.watermark()),
             applier: Mutex::new(applier),
             engine: RwLock::new(engine),
+            left: Mutex::default(),
             applied: watch::Sender::new(applied),
             written: AtomicU64::new(applied.index),
         };
@@ -153,6 +159,9 @@ impl State {
         let mut applier = self.applier.lock();
         applier.persisted(point);
         applier.collect()?;
+        drop(applier);
+        // Here as well, because who read from it may have been slower than the installation.
+        self.left.lock().remove_unused();
         Ok(())
     }
 
@@ -204,8 +213,15 @@ impl State {
         let installed = Applier::open(engine.clone(), Some(last), FEED_BYTES_MAX)?;
         folders::switch(&self.folder, &fresh).map_err(install_failed)?;
         *self.watermark.write() = installed.watermark();
-        *applier = installed;
+        let before = std::mem::replace(&mut *applier, installed);
         *self.engine.write() = engine;
+        {
+            let mut left = self.left.lock();
+            left.add(before.engine());
+            // Closes it, when nobody reads from it.
+            drop(before);
+            left.remove_unused();
+        }
         self.applied.send_replace(Version::end_of_entry(last.index));
         self.written.store(last.index, Ordering::Relaxed);
         Ok(())
@@ -236,15 +252,109 @@ impl State {
         self.written.load(Ordering::Relaxed) > self.watermark().index
     }
 
-    /// See [`crate::txn::Feed::since`].
+    /// See [`crate::txn::Feed::since`]. `None` when the answer takes a while: [`State::changes`] has it.
+    pub fn recent_changes(
+        &self,
+        range: &KeyRange,
+        after: Version,
+    ) -> Option<Result<(Vec<Change>, Version), FeedError>> {
+        // Whoever installs a snapshot holds it for long.
+        recent(&*self.applier.try_lock()?, range, after).transpose()
+    }
+
+    /// See [`crate::txn::Feed::since`]. Blocks, and holds nobody else up: what is older than the feed is read without the
+    /// lock.
     pub fn changes(
         &self,
         range: &KeyRange,
         after: Version,
     ) -> Result<(Vec<Change>, Version), FeedError> {
-        let applier = self.applier.lock();
-        applier
-            .feed()
-            .since(&*applier.engine().snapshot(), range, after)
+        let (reader, applied) = {
+            let applier = self.applier.lock();
+            if let Some(found) = recent(&applier, range, after)? {
+                return Ok(found);
+            }
+            (applier.engine().snapshot(), applier.feed().applied())
+        };
+        older_changes(&*reader, range, after, applied, CHANGES_BYTES_MAX)
+    }
+}
+
+fn recent(
+    applier: &Applier<LsmEngine>,
+    range: &KeyRange,
+    after: Version,
+) -> Result<Option<(Vec<Change>, Version)>, FeedError> {
+    let feed = applier.feed();
+    feed.recent(applier.watermark(), range, after, CHANGES_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::Direction,
+        transaction::new_id,
+        txn::{Mutation, encode_entry},
+    };
+
+    fn open(folder: PathBuf) -> State {
+        State::open(folder, None).unwrap().0
+    }
+
+    /// The next entry sets the one key to its index.
+    fn set_next(state: &State) {
+        let index = state.applied().index + 1;
+        let commit = Command::Commit {
+            term: 1,
+            id: new_id(),
+            mutations: vec![Mutation::Set {
+                key: b"k".to_vec(),
+                value: index.to_be_bytes().to_vec(),
+            }],
+        };
+        let entry = Entry {
+            id: EntryId { term: 1, index },
+            payload: encode_entry(&[commit]).into(),
+        };
+        state.apply(&[entry]).unwrap();
+    }
+
+    #[test]
+    fn a_state_that_was_replaced_is_there_until_its_last_reader_has_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (
+            open(folder.path().join("from")),
+            open(folder.path().join("to")),
+        );
+        let folders = || {
+            let entries = std::fs::read_dir(folder.path().join("to")).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| name != "CURRENT").collect();
+            names.sort_unstable();
+            names
+        };
+        let install = || {
+            set_next(&from);
+            let (applied, reader) = from.frozen().unwrap();
+            let snapshot = SnapshotData::Live { applied, reader };
+            to.install(snapshot).unwrap();
+        };
+        set_next(&to);
+        let old = to.reader();
+        install();
+        assert_eq!(folders(), ["1", "2"]);
+        install();
+        install();
+        assert_eq!(folders(), ["1", "4"]);
+        to.persist().unwrap();
+        let pairs = old.scan(Space::Data, &[]..&[0xff], Direction::Forward);
+        assert_eq!(pairs.map(Result::unwrap).count(), 1);
+        drop(old);
+        to.persist().unwrap();
+        assert_eq!(folders(), ["4"]);
+        let pairs = to.reader();
+        let pairs = pairs.scan(Space::Data, &[]..&[0xff], Direction::Forward);
+        assert_eq!(pairs.map(Result::unwrap).count(), 3);
     }
 }

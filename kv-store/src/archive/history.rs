@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::ObjectStoreExt;
 
 use super::{Archive, ArchiveError};
 use crate::{
@@ -65,8 +65,7 @@ impl Archive {
                 name
             }
         };
-        let payload = PutPayload::from(name.clone());
-        self.store.put(&self.history_path(), payload).await?;
+        self.put(&self.history_path(), name.clone()).await?;
         // Another store may have done the same at the same time.
         match self.history().await? {
             Some(there) if there == name => Ok(()),

@@ -19,12 +19,13 @@ mod restore;
 mod segment;
 mod upload;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{fs::File, path::PathBuf, sync::Arc};
 
 use futures::{TryStreamExt, stream::BoxStream};
 pub(crate) use history::{Commit, HISTORY_KEY};
 use object_store::{
-    ObjectMeta, ObjectStore, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+    ObjectMeta, ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem,
+    path::Path,
 };
 pub use progress::Archived;
 pub(crate) use progress::Progress;
@@ -46,6 +47,12 @@ pub enum ArchiveError {
         #[source]
         source: std::io::Error,
     },
+    /// Not written over: it may be somebody's.
+    #[error(
+        "\"{}\" exists already: another restore writes it, or one that was killed has left it; then remove it",
+        path.display()
+    )]
+    Unfinished { path: PathBuf },
     #[error("cannot read the log")]
     Wal(#[from] WalError),
     #[error("cannot read the state")]
@@ -76,6 +83,8 @@ pub enum ArchiveError {
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// The store, where it is a folder.
+    local: Option<Arc<LocalFileSystem>>,
 }
 
 /// Uploaded entries, by their first and last index.
@@ -94,8 +103,12 @@ impl Archive {
         };
         if let Some(folder) = location.strip_prefix("file://") {
             let store = LocalFileSystem::new_with_prefix(folder);
-            let store = store.map_err(|e| failed(e.to_string()))?;
-            return Ok(Self::new(Arc::new(store), Path::default()));
+            let store = Arc::new(store.map_err(|e| failed(e.to_string()))?);
+            return Ok(Self {
+                store: Arc::<LocalFileSystem>::clone(&store),
+                prefix: Path::default(),
+                local: Some(store),
+            });
         }
         let rest = location
             .strip_prefix("s3://")
@@ -105,11 +118,41 @@ impl Archive {
             .with_bucket_name(bucket)
             .build()
             .map_err(|e| failed(e.to_string()))?;
-        Ok(Self::new(Arc::new(store), Path::from(prefix)))
+        Ok(Self {
+            store: Arc::new(store),
+            prefix: Path::from(prefix),
+            local: None,
+        })
     }
 
-    fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Self {
-        Self { store, prefix }
+    /// The object survives a power loss when this returns.
+    async fn put(&self, path: &Path, bytes: Vec<u8>) -> Result<(), ArchiveError> {
+        self.store.put(path, bytes.into()).await?;
+        self.make_durable(path).await
+    }
+
+    /// Brings an object and its name to disk, where that is for us to do: object stores promise it themselves.
+    async fn make_durable(&self, path: &Path) -> Result<(), ArchiveError> {
+        let Some(local) = &self.local else {
+            return Ok(());
+        };
+        let (file, num_folders) = (local.path_to_filesystem(path)?, path.parts().count());
+        let sync = move || {
+            // The folder that names it may be new as well.
+            for path in file.ancestors().take(1 + num_folders) {
+                let synced = File::open(path).and_then(|file| file.sync_all());
+                synced.map_err(|source| ArchiveError::File {
+                    path: path.into(),
+                    source,
+                })?;
+            }
+            Ok(())
+        };
+        let synced = tokio::task::spawn_blocking(sync).await;
+        synced.map_err(|error| ArchiveError::File {
+            path: path.to_string().into(),
+            source: error.into(),
+        })?
     }
 
     fn history_path(&self) -> Path {

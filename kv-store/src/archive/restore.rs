@@ -10,6 +10,7 @@ use super::{
     segment::{self, SegmentError},
 };
 use crate::{
+    files::{self, Unfinished},
     node::{Rebuilding, RestoreError},
     snapshot::SnapshotReader,
     wal::Entry,
@@ -42,13 +43,13 @@ impl Archive {
         Ok(entries)
     }
 
-    async fn download(&self, last: u64, to: &Path) -> Result<(), ArchiveError> {
+    /// `to` is the name of `file`.
+    async fn download(&self, last: u64, mut file: File, to: &Path) -> Result<(), ArchiveError> {
         use io::Write;
         let failed = |source| ArchiveError::File {
             path: to.into(),
             source,
         };
-        let mut file = File::create(to).map_err(failed)?;
         let object = self.store.get(&self.snapshot_path(last)).await?;
         let mut chunks = object.into_stream();
         while let Some(chunk) = chunks.try_next().await? {
@@ -119,19 +120,22 @@ impl Archive {
 
     /// The state of a snapshot, in `folder`.
     async fn rebuild(&self, last: u64, folder: &Path) -> Result<Rebuilding, ArchiveError> {
-        let downloaded = folder.with_extension("snapshot");
-        self.download(last, &downloaded).await?;
-        let failed = |source| ArchiveError::File {
-            path: downloaded.clone(),
-            source,
+        let path = files::beside(folder, ".snapshot");
+        let failed = |source: io::Error| {
+            let path = path.clone();
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => ArchiveError::Unfinished { path },
+                _ => ArchiveError::File { path, source },
+            }
         };
-        let file = File::open(&downloaded).map_err(failed)?;
-        let rebuilding = tokio::task::block_in_place(|| {
+        // Removed in any case when this returns.
+        let (downloaded, file) = Unfinished::create(path.clone()).map_err(failed)?;
+        self.download(last, file, downloaded.path()).await?;
+        let file = File::open(downloaded.path()).map_err(failed)?;
+        tokio::task::block_in_place(|| {
             let pairs = SnapshotReader::open(io::BufReader::new(file))?;
-            Ok::<_, ArchiveError>(Rebuilding::from_snapshot(folder, pairs)?)
-        })?;
-        std::fs::remove_file(&downloaded).map_err(failed)?;
-        Ok(rebuilding)
+            Ok(Rebuilding::from_snapshot(folder, pairs)?)
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use object_store::{ObjectStoreExt, PutPayload, WriteMultipart};
+use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::sync::{mpsc, watch};
 
 use super::{Archive, ArchiveError, Progress, Stretch, history::Commit, segment};
@@ -180,8 +180,7 @@ impl Uploader {
         let encoded = encoded.await.map_err(joined)?.map_err(compressing)?;
         self.bytes_since_snapshot += encoded.len() as u64;
         let path = self.archive.log_path(stretch);
-        let payload = PutPayload::from(encoded);
-        self.archive.store.put(&path, payload).await?;
+        self.archive.put(&path, encoded).await?;
         Ok(stretch.last)
     }
 
@@ -215,7 +214,10 @@ impl Uploader {
         }
         match writing.await.map_err(joined)? {
             // Only now does the object get its name.
-            Ok(_) => upload.finish().await?,
+            Ok(_) => {
+                upload.finish().await?;
+                self.archive.make_durable(&path).await?;
+            }
             Err(error) => {
                 upload.abort().await?;
                 return Err(error.into());

@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
-    io::{BufReader, BufWriter, Write},
+    fs::File,
+    io::{BufReader, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{CliError, Remote, print};
 use crate::{
     archive::{self, Archive, Archived, Restored},
+    files::{self, Unfinished},
     node::{NodeStatus, restore},
     snapshot::SnapshotReader,
 };
@@ -94,6 +95,20 @@ fn node_json(status: &NodeStatus) -> serde_json::Value {
     })
 }
 
+/// For what has no answer but that it is done.
+fn print_json(remote: &Remote, done: &serde_json::Value) -> Result<(), CliError> {
+    match remote.json {
+        true => print(&done.to_string()),
+        false => Ok(()),
+    }
+}
+
+/// Makes a group of one member.
+pub(super) async fn init(remote: &Remote) -> Result<(), CliError> {
+    remote.client()?.init().await?;
+    print_json(remote, &json!({"initialized": true}))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Member {
     #[command(subcommand)]
@@ -129,17 +144,26 @@ enum MemberAction {
 
 impl Member {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        match self.action {
+        let (remote, done) = match self.action {
             MemberAction::Add {
                 id,
                 address,
                 learner,
                 remote,
-            } => remote.client()?.add_member(id, &address, !learner).await?,
-            MemberAction::Promote { id, remote } => remote.client()?.promote(id).await?,
-            MemberAction::Remove { id, remote } => remote.client()?.remove_member(id).await?,
-        }
-        Ok(())
+            } => {
+                remote.client()?.add_member(id, &address, !learner).await?;
+                (remote, json!({"added": id, "address": address}))
+            }
+            MemberAction::Promote { id, remote } => {
+                remote.client()?.promote(id).await?;
+                (remote, json!({"promoted": id}))
+            }
+            MemberAction::Remove { id, remote } => {
+                remote.client()?.remove_member(id).await?;
+                (remote, json!({"removed": id}))
+            }
+        };
+        print_json(&remote, &done)
     }
 }
 
@@ -153,7 +177,9 @@ pub(super) struct TransferLeader {
 
 impl TransferLeader {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        Ok(self.remote.client()?.transfer_leader(self.to).await?)
+        self.remote.client()?.transfer_leader(self.to).await?;
+        // It leads a little later, if at all.
+        print_json(&self.remote, &json!({"asked": self.to}))
     }
 }
 
@@ -168,18 +194,23 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let unfinished = self.to.with_extension("unfinished");
+        let path = files::beside(&self.to, ".unfinished");
         let failed = |source| CliError::File {
             path: self.to.clone(),
             source,
         };
-        let mut file = BufWriter::new(File::create(&unfinished).map_err(failed)?);
+        let created = Unfinished::create(path.clone());
+        let (unfinished, file) = created.map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => CliError::Unfinished { path },
+            _ => failed(source),
+        })?;
+        let mut file = BufWriter::new(file);
         let num_bytes = self.remote.client()?.backup(&mut file).await?;
         file.flush()
             .and_then(|()| file.get_ref().sync_all())
             .map_err(failed)?;
-        let (last, num_pairs) = check(&unfinished)?;
-        fs::rename(&unfinished, &self.to).map_err(failed)?;
+        let (last, num_pairs) = check(unfinished.path())?;
+        unfinished.name(&self.to).map_err(failed)?;
         if self.remote.json {
             let summary = json!({"version_index": last, "pairs": num_pairs, "bytes": num_bytes});
             return print(&summary.to_string());
@@ -191,13 +222,13 @@ impl Backup {
 }
 
 /// Reads it all: the last entry in it, and the number of pairs.
-fn check(path: &PathBuf) -> Result<(u64, usize), CliError> {
+fn check(path: &Path) -> Result<(u64, usize), CliError> {
     let file = File::open(path).map_err(|source| CliError::File {
-        path: path.clone(),
+        path: path.into(),
         source,
     })?;
     let damaged = |source| CliError::Backup {
-        path: path.clone(),
+        path: path.into(),
         source,
     };
     let mut reader = SnapshotReader::open(BufReader::new(file)).map_err(damaged)?;
@@ -238,6 +269,9 @@ pub(super) struct Restore {
     /// host:port where it will be reached
     #[arg(long, default_value = "127.0.0.1:31339")]
     advertise: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Restore {
@@ -248,12 +282,20 @@ impl Restore {
             }
             let backup = Path::new(&self.from);
             let last = restore(backup, &self.data_dir, self.id, &self.advertise)?;
-            return print(&format!("restored up to entry {last}"));
+            return self.say(last, None);
         }
         let upto = self.version.as_deref().map(index).transpose()?;
         let archive = Archive::open(&self.from)?;
         let restored = archive::restore(&archive, upto, &self.data_dir, self.id, &self.advertise);
         let Restored { last, damaged } = restored.await?;
+        self.say(last, damaged)
+    }
+
+    fn say(&self, last: u64, damaged: Option<String>) -> Result<(), CliError> {
+        if self.json {
+            let summary = json!({"version_index": last, "damaged_behind": damaged});
+            return print(&summary.to_string());
+        }
         print(&format!("restored up to entry {last}"))?;
         match damaged {
             Some(damaged) => print(&format!("what came behind it is damaged: {damaged}")),

@@ -73,7 +73,7 @@ struct Remote {
     /// Authority that vouches for the members, in PEM; without it the connection is not encrypted
     #[arg(long, visible_alias = "client-ca")]
     ca: Option<PathBuf>,
-    /// File with the token to show, in its first line
+    /// File with the token to show, as its first word
     #[arg(long)]
     token_file: Option<PathBuf>,
     /// Print JSON
@@ -100,6 +100,12 @@ pub enum CliError {
         #[source]
         source: std::io::Error,
     },
+    /// Not written over: it may be another one's.
+    #[error(
+        "\"{}\" exists already: another backup writes it, or one that was killed has left it; then remove it",
+        path.display()
+    )]
+    Unfinished { path: PathBuf },
     #[error("cannot use the backup \"{}\"", path.display())]
     Backup {
         path: PathBuf,
@@ -134,12 +140,16 @@ impl Remote {
     fn options(&self) -> Result<ClientOptions, DialError> {
         Ok(ClientOptions {
             dialer: self.dialer()?,
-            retry: Retry {
-                patience: Duration::from_secs(self.patience),
-                ..Retry::default()
-            },
+            retry: self.retry(),
             ..ClientOptions::new(self.endpoints.iter().cloned())
         })
+    }
+
+    fn retry(&self) -> Retry {
+        Retry {
+            patience: Duration::from_secs(self.patience),
+            ..Retry::default()
+        }
     }
 
     fn client(&self) -> Result<Client, DialError> {
@@ -166,7 +176,7 @@ fn text(bytes: &[u8]) -> String {
 pub async fn run(kv: Kv) -> Result<(), CliError> {
     match kv.command {
         Command::Serve(serve) => serve.run().await,
-        Command::Init(remote) => Ok(remote.client()?.init().await?),
+        Command::Init(remote) => manage::init(&remote).await,
         Command::Status(remote) => manage::status(&remote).await,
         Command::Get(get) => get.run().await,
         Command::Set(set) => set.run().await,

@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{CliError, print};
 use crate::{
-    DialOptions, Dialer, KvError,
+    DialOptions, Dialer,
     archive::Archive,
     client::{Client, ClientOptions},
     node::{Node, NodeOptions},
@@ -27,7 +27,7 @@ pub(super) struct Serve {
     /// Names this member in its group, for good
     #[arg(long)]
     id: u64,
-    /// Address to listen on; without a certificate on the loopback only
+    /// Address to listen on; other than the loopback with a certificate only, and with --client-ca or --token-file
     #[arg(long, default_value = "127.0.0.1:31339")]
     listen: SocketAddr,
     /// host:port where others reach this member, when it is not the one it listens on
@@ -45,7 +45,7 @@ pub(super) struct Serve {
     /// Key of the certificate, in PEM
     #[arg(long, requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Authority that vouches for clients and members, in PEM
+    /// Authority that vouches for clients and members, in PEM; those without a certificate of it are refused
     #[arg(long, requires = "tls_cert")]
     client_ca: Option<PathBuf>,
     /// File with tokens to accept, one in a line with its role; the first is shown to other members
@@ -71,9 +71,21 @@ impl Serve {
             server_ca: self.client_ca.clone(),
             identity: identity.clone(),
         })?;
+        // Now and not when it is first called: it may be one that must not be dialled.
+        let group = self.join.map(|member| {
+            Client::new(ClientOptions {
+                dialer: dialer.clone(),
+                retry: Retry {
+                    patience: Duration::from_secs(5),
+                    ..Retry::default()
+                },
+                ..ClientOptions::new([member])
+            })
+        });
+        let group = group.transpose()?;
         let mut node = NodeOptions::new(&self.data_dir, self.id);
         node.address = self.advertise.clone().unwrap_or_default();
-        node.dialer = dialer.clone();
+        node.dialer = dialer;
         node.retention = Duration::from_secs(self.retention);
         node.log_bytes_kept = self.keep_log_mib.saturating_mul(1024 * 1024);
         let archive = self.archive.as_deref().map(Archive::open);
@@ -85,9 +97,9 @@ impl Serve {
         };
         let server = Server::open(self.listen, &options, node).await?;
         print(&format!("listening on {}", server.address()))?;
-        let joining = self.join.map(|member| {
+        let joining = group.map(|group| {
             let node = Arc::downgrade(server.node());
-            tokio::spawn(join(member, dialer, node))
+            tokio::spawn(join(group, node))
         });
         let node = Arc::clone(server.node());
         tokio::select! {
@@ -105,32 +117,20 @@ impl Serve {
 }
 
 /// Until this member votes, also when leaders that had promised it are gone.
-async fn join(member: String, dialer: Dialer, node: Weak<Node>) -> Result<(), KvError> {
-    let options = ClientOptions {
-        dialer,
-        retry: Retry {
-            patience: Duration::from_secs(5),
-            ..Retry::default()
-        },
-        ..ClientOptions::new([member])
-    };
-    let client = Client::new(options).map_err(|e| KvError::Malformed {
-        detail: e.to_string(),
-    })?;
+async fn join(group: Client, node: Weak<Node>) {
     while let Some(node) = node.upgrade() {
         let members = node.status().members;
         let own = members.iter().find(|member| member.id == node.id());
         if own.is_some_and(|own| own.is_voter) {
-            return Ok(());
+            return;
         }
         let (id, address) = (node.id(), node.address().to_owned());
         drop(node);
-        if let Err(error) = client.add_member(id, &address, true).await {
+        if let Err(error) = group.add_member(id, &address, true).await {
             tracing::warn!(%error, "the group does not let this member join yet");
         }
         tokio::time::sleep(JOIN_AGAIN_AFTER).await;
     }
-    Ok(())
 }
 
 async fn until_asked_to_stop() {

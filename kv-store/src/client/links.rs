@@ -185,43 +185,27 @@ fn dial(
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        convert::Infallible,
-        future::ready,
-        task::{Context, Poll},
-    };
+    use std::future::ready;
 
-    use futures::{FutureExt, future::BoxFuture};
-    use tokio::net::TcpListener;
-    use tonic::{body::Body, server::NamedService, transport::server::TcpIncoming};
+    use futures::FutureExt;
 
     use super::*;
     use crate::{
-        rpc::server::{HttpRequest, HttpResponse, unary},
+        rpc::{
+            server::{HttpRequest, unary},
+            stub,
+        },
         service::messages as wire,
     };
 
-    /// A member that knows gets and no streams of calls. Counts those that were tried.
-    #[derive(Clone, Default)]
-    struct Older(Arc<AtomicUsize>);
-
-    impl NamedService for Older {
-        const NAME: &'static str = "murre.kv.v1.Kv";
-    }
-
-    impl tower::Service<http::Request<Body>> for Older {
-        type Response = HttpResponse;
-        type Error = Infallible;
-        type Future = BoxFuture<'static, Result<HttpResponse, Infallible>>;
-
-        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn call(&mut self, request: HttpRequest) -> Self::Future {
+    #[tokio::test]
+    async fn a_member_that_knows_no_shared_streams_is_asked_once() {
+        let num_others = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&num_others);
+        let address = stub::serve(move |request: HttpRequest| {
             if request.uri().path() != method::GET {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                return ready(Ok(Status::unimplemented("not known").into_http())).boxed();
+                counter.fetch_add(1, Ordering::Relaxed);
+                return ready(Status::unimplemented("not known").into_http()).boxed();
             }
             let get = |key: wire::Key| {
                 ready(Ok(wire::Value {
@@ -229,17 +213,9 @@ mod tests {
                     ..wire::Value::default()
                 }))
             };
-            async move { Ok(unary(request, get).await) }.boxed()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_member_that_knows_no_shared_streams_is_asked_once() {
-        let older = Older::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let server = tonic::transport::Server::builder().add_service(older.clone());
-        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+            async move { unary(request, get).await }.boxed()
+        })
+        .await;
         let connection = Connection::dial(&Dialer::default(), &address).unwrap();
         for number in 0..5_u8 {
             let key = wire::Key {
@@ -251,6 +227,6 @@ mod tests {
             let answer: wire::Value = answer.unwrap();
             assert_eq!(answer.value.as_deref(), Some(&[number][..]));
         }
-        assert_eq!(older.0.load(Ordering::Relaxed), 1);
+        assert_eq!(num_others.load(Ordering::Relaxed), 1);
     }
 }

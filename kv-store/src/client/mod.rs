@@ -5,6 +5,7 @@
 
 mod links;
 mod manage;
+mod watch;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -17,7 +18,6 @@ use crate::{
     DialError, Dialer, KvError, Version,
     engine::Direction,
     mvcc::{
-        changes::Change,
         read::Row,
         selector::{KeySelector, RangeQuery, RangeRows},
     },
@@ -25,12 +25,12 @@ use crate::{
         error::from_wire,
         messages as wire, method,
         wire::{
-            change_from_wire, commit_to_wire, id_to_wire, outcome_from_wire, query_to_wire,
-            range_from_wire, range_to_wire, row_from_wire, version,
+            commit_to_wire, id_to_wire, outcome_from_wire, query_to_wire, range_from_wire,
+            row_from_wire, version,
         },
     },
     transaction::{Retry, Store, Transaction, TransactionError, Waits, new_id, run_transaction},
-    txn::{CommitRequest, KeyRange, Mutation, Outcome, TxnId},
+    txn::{CommitRequest, Mutation, Outcome, TxnId},
 };
 
 /// How a client calls.
@@ -99,9 +99,11 @@ impl Client {
             } if !leader.address.is_empty() && leader.address != *address => {
                 self.links.follow(&leader.address);
             }
-            KvError::NotLeader { .. } | KvError::Unreachable { .. } | KvError::Storage { .. } => {
-                self.links.pass(address);
-            }
+            KvError::NotLeader { .. }
+            | KvError::Unreachable { .. }
+            | KvError::Storage { .. }
+            // After a change of leaders: whoever gave the version out is gone, and this one has yet to hear of it.
+            | KvError::Future { .. } => self.links.pass(address),
             _ => {}
         }
         Err(error)
@@ -113,16 +115,8 @@ impl Client {
         Q: Message + Clone + Send + Sync + 'static,
         A: Message + Default + Send + Sync + 'static,
     {
-        let again = |error: &KvError| {
-            matches!(
-                error,
-                KvError::NotLeader { .. }
-                    | KvError::Unreachable { .. }
-                    | KvError::Overloaded
-                    | KvError::Storage { .. }
-            )
-        };
-        self.ask_while(again, method, message).await
+        self.ask_while(KvError::is_of_the_member, method, message)
+            .await
     }
 
     async fn ask_while<Q, A>(
@@ -228,30 +222,6 @@ impl Client {
         run_transaction(self, self.retry, body).await
     }
 
-    /// Changes to keys of a range after a version, or from now on, each batch with the version it reaches up to. Ends with
-    /// an error when the member is lost: watch again from the last version.
-    pub async fn watch(
-        &self,
-        range: &KeyRange,
-        after: Option<Version>,
-    ) -> Result<impl Stream<Item = Result<(Vec<Change>, Version), KvError>> + use<>, KvError> {
-        let message = wire::Watch {
-            range: range_to_wire(range),
-            after: after.map(version::to_wire),
-        };
-        let answers = self
-            .stream::<_, wire::Changes>(method::WATCH, message)
-            .await?;
-        Ok(answers.map(|answer| {
-            let answer = answer?;
-            let changes = answer.changes.into_iter().map(change_from_wire);
-            Ok((
-                changes.collect::<Result<_, _>>()?,
-                version::from_wire(&answer.upto)?,
-            ))
-        }))
-    }
-
     async fn stream<Q, A>(
         &self,
         method: &'static str,
@@ -338,5 +308,49 @@ impl Store for Client {
             .ask(method::OUTCOME, wire::TransactionId { id })
             .await?;
         outcome_from_wire(&answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::ready,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures::FutureExt;
+    use tonic::Status;
+
+    use super::*;
+    use crate::{
+        rpc::{
+            server::{HttpRequest, unary},
+            stub,
+        },
+        service::error::to_wire,
+    };
+
+    #[tokio::test]
+    async fn a_member_that_has_not_got_as_far_as_the_version_is_asked_again() {
+        let num_gets = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&num_gets);
+        let address = stub::serve(move |request: HttpRequest| {
+            if request.uri().path() != method::GET {
+                return ready(Status::unimplemented("not known").into_http()).boxed();
+            }
+            let behind = KvError::Future {
+                version: Version::MAX,
+                applied: Version::MIN,
+            };
+            let answer = match counter.fetch_add(1, Ordering::Relaxed) {
+                0 | 1 => Err(to_wire(&behind)),
+                _ => Ok(wire::Value::default()),
+            };
+            async move { unary(request, move |_: wire::Key| ready(answer.clone())).await }.boxed()
+        })
+        .await;
+        let client = Client::new(ClientOptions::new([address])).unwrap();
+        assert_eq!(client.get(b"k", Version::MAX).await, Ok(None));
+        assert_eq!(num_gets.load(Ordering::Relaxed), 3);
     }
 }

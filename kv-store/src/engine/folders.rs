@@ -1,7 +1,7 @@
 //! Which of the engine's folders counts.
 //!
 //! A snapshot is installed into a fresh folder, and then one small file says that this is the engine now: so a crash leaves
-//! the old engine or the new one.
+//! the old engine or the new one. The old one's folder goes when nobody reads from it any more, or at the next opening.
 //!
 //! ```text
 //! <folder>/CURRENT      name of the one that counts; none yet means the first
@@ -12,7 +12,10 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Weak,
 };
+
+use super::LsmEngine;
 
 const CURRENT: &str = "CURRENT";
 const NEXT_CURRENT: &str = "CURRENT.new";
@@ -42,7 +45,7 @@ pub fn fresh(folder: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// From now on `engine` counts, also after a power loss. The one before stays until the next opening: reads may go on in it.
+/// From now on `engine` counts, also after a power loss. The one before stays: reads may go on in it.
 pub fn switch(folder: &Path, engine: &Path) -> io::Result<()> {
     let number = number_of(engine).ok_or(io::ErrorKind::InvalidInput)?;
     let next = folder.join(NEXT_CURRENT);
@@ -51,6 +54,29 @@ pub fn switch(folder: &Path, engine: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&next, folder.join(CURRENT))?;
     File::open(folder)?.sync_all()
+}
+
+/// Folders of engines that do not count any more, each with who still reads from it.
+#[derive(Debug, Default)]
+pub struct Left(Vec<(PathBuf, Weak<()>)>);
+
+impl Left {
+    pub fn add(&mut self, engine: &LsmEngine) {
+        self.0.push((engine.folder().into(), engine.in_use()));
+    }
+
+    /// Removes those that nobody uses. What cannot be removed is left to the next opening.
+    pub fn remove_unused(&mut self) {
+        self.0.retain(|(folder, in_use)| {
+            if in_use.strong_count() > 0 {
+                return true;
+            }
+            if let Err(error) = fs::remove_dir_all(folder) {
+                tracing::warn!(%error, folder = %folder.display(), "an old state is left on disk");
+            }
+            false
+        });
+    }
 }
 
 fn number_of(path: &Path) -> Option<u64> {

@@ -11,7 +11,7 @@ use std::{
     panic::RefUnwindSafe,
     path::Path,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -29,7 +29,7 @@ use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
     background::in_background, journal_repair::sync_journal, repair_journal, settled,
 };
-use crate::{Version, mvcc::gc, snapshot::SnapshotError};
+use crate::{Version, files, mvcc::gc, snapshot::SnapshotError};
 
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
@@ -60,6 +60,8 @@ pub struct LsmEngine {
     gc: Arc<SharedGc>,
     /// Nothing may be written any more.
     is_settled: Arc<AtomicBool>,
+    /// Behind all that holds files open: with the last of them nobody uses the folder.
+    in_use: Arc<()>,
 }
 
 impl std::fmt::Debug for LsmEngine {
@@ -121,6 +123,7 @@ impl LsmEngine {
             database,
             gc,
             is_settled: Arc::default(),
+            in_use: Arc::default(),
         };
         engine.check_format()?;
         sync_names(folder).map_err(|e| EngineError::storage("open", e))?;
@@ -145,6 +148,15 @@ impl LsmEngine {
         batch.put(Space::Meta, FORMAT_KEY, FORMAT);
         self.write(&batch)?;
         self.persist()
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// There as long as handles or readers are.
+    pub fn in_use(&self) -> Weak<()> {
+        Arc::downgrade(&self.in_use)
     }
 
     /// Brings what was written so far to disk, as far as it is in the youngest journal, while others write. It promises
@@ -213,12 +225,10 @@ impl LsmEngine {
 /// fjall syncs the folders of keyspaces, and not the one that names them; nor does it sync where the engine's own name stands.
 /// Without them a power loss could take what the log has already forgotten.
 fn sync_names(folder: &Path) -> io::Result<()> {
-    let parent = folder.parent().filter(|path| !path.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    for names in [&*folder.join("keyspaces"), folder, parent] {
+    for names in [&*folder.join("keyspaces"), folder] {
         File::open(names)?.sync_all()?;
     }
-    Ok(())
+    files::sync_name(folder)
 }
 
 fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
@@ -237,8 +247,8 @@ fn open_database(folder: &Path, gc: &Arc<SharedGc>) -> fjall::Result<Database> {
 impl Engine for LsmEngine {
     fn snapshot(&self) -> Box<dyn Reader + Send> {
         Box::new(LsmSnapshot {
-            engine: self.clone(),
             snapshot: self.database.snapshot(),
+            engine: self.clone(),
         })
     }
 
@@ -277,8 +287,9 @@ impl Engine for LsmEngine {
 }
 
 struct LsmSnapshot {
-    engine: LsmEngine,
+    // Let go of before the engine.
     snapshot: fjall::Snapshot,
+    engine: LsmEngine,
 }
 
 impl Reader for LsmSnapshot {

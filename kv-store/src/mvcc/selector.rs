@@ -138,6 +138,17 @@ pub fn get_range(
     query: &RangeQuery,
     at: Version,
 ) -> Result<RangeRows, EngineError> {
+    Ok(get_page(reader, query, at, usize::MAX)?.0)
+}
+
+/// Like [`get_range`], and ends where keys and values would take more than `bytes_max`, behind the first row at least. Says
+/// whether it ended there or at the limit of the query, so that there may be more.
+pub fn get_page(
+    reader: &dyn Reader,
+    query: &RangeQuery,
+    at: Version,
+    bytes_max: usize,
+) -> Result<(RangeRows, bool), EngineError> {
     let mut read = Vec::new();
     let mut border = |selector: &KeySelector| {
         if selector.offset == 1 {
@@ -149,12 +160,20 @@ pub fn get_range(
         Ok::<_, EngineError>(key)
     };
     let (begin, end) = (border(&query.begin)?, border(&query.end)?);
-    let rows = read::rows(reader, &begin..&end, at, query.direction)
-        .take(query.limit)
-        .collect::<Result<Vec<_>, _>>()?;
+    let (mut rows, mut bytes, mut is_cut) = (Vec::<Row>::new(), 0, false);
+    for row in read::rows(reader, &begin..&end, at, query.direction).take(query.limit) {
+        let row = row?;
+        bytes += row.key.len() + row.value.len();
+        if bytes > bytes_max && !rows.is_empty() {
+            is_cut = true;
+            break;
+        }
+        rows.push(row);
+    }
+    is_cut |= rows.len() == query.limit;
     let mut seen = KeyRange { begin, end };
-    if rows.len() == query.limit {
-        // What is behind the last row was not looked at.
+    if is_cut {
+        // The answer does not depend on what is behind its last row.
         match (query.direction, rows.last()) {
             (Direction::Forward, Some(last)) => seen.end = behind(&last.key),
             (Direction::Reverse, Some(last)) => seen.begin = last.key.clone(),
@@ -163,7 +182,7 @@ pub fn get_range(
     }
     read.push(seen);
     read.retain(|range| range.begin < range.end);
-    Ok(RangeRows { rows, read })
+    Ok((RangeRows { rows, read }, is_cut))
 }
 
 /// The first place behind a key.
@@ -179,5 +198,90 @@ fn clamp(key: Vec<u8>) -> Vec<u8> {
         KEYS_END.to_vec()
     } else {
         key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        engine::{Batch, Engine, Pairs, Space},
+        mvcc::key,
+        sim::ModelEngine,
+    };
+
+    /// Counts what is read.
+    struct Counting<'a> {
+        below: &'a dyn Reader,
+        num_pairs: Cell<usize>,
+    }
+
+    impl Reader for Counting<'_> {
+        fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+            self.below.get(space, key)
+        }
+
+        fn scan(&self, space: Space, range: Range<&[u8]>, direction: Direction) -> Pairs<'_> {
+            let pairs = self.below.scan(space, range, direction);
+            Box::new(pairs.inspect(move |_| self.num_pairs.set(self.num_pairs.get() + 1)))
+        }
+    }
+
+    #[test]
+    fn a_page_reads_no_more_than_it_holds_and_all_pages_are_the_whole_range() {
+        const VALUE_BYTES: usize = 1_000;
+        let engine = ModelEngine::default();
+        let mut batch = Batch::default();
+        for number in 0..100_u8 {
+            let value = key::encode_value(Some(&[number; VALUE_BYTES]));
+            batch.put(Space::Data, key::stored(&[number], Version::MIN), value);
+        }
+        engine.write(&batch).unwrap();
+        let snapshot = engine.snapshot();
+        for direction in [Direction::Forward, Direction::Reverse] {
+            // Less than a row, and more than nine.
+            for (bytes_max, rows_max) in [(10, 1), (10 * VALUE_BYTES, 9)] {
+                let mut query = RangeQuery {
+                    begin: KeySelector::first_at_or_after(Vec::new()),
+                    end: KeySelector::first_at_or_after(KEYS_END),
+                    limit: usize::MAX,
+                    direction,
+                };
+                let mut found = Vec::new();
+                loop {
+                    let reader = Counting {
+                        below: &*snapshot,
+                        num_pairs: Cell::new(0),
+                    };
+                    let (page, may_be_more) =
+                        get_page(&reader, &query, Version::MIN, bytes_max).unwrap();
+                    assert!(page.rows.len() <= rows_max);
+                    // A row is through when the next one begins.
+                    assert!(reader.num_pairs.get() <= rows_max + 2);
+                    let last = page.rows.last().map(|row| row.key.clone());
+                    if let (Some(last), [read]) = (&last, &page.read[..]) {
+                        assert!(read.contains(last));
+                        let next = match direction {
+                            Direction::Forward => last[0] + 1,
+                            Direction::Reverse => last[0].wrapping_sub(1),
+                        };
+                        assert!(!may_be_more || !read.contains(&[next]));
+                    }
+                    found.extend(page.rows);
+                    match (last, direction) {
+                        (Some(last), Direction::Forward) if may_be_more => {
+                            query.begin = KeySelector::first_after(last);
+                        }
+                        (Some(last), Direction::Reverse) if may_be_more => {
+                            query.end = KeySelector::first_at_or_after(last);
+                        }
+                        _ => break,
+                    }
+                }
+                assert_eq!(found.len(), 100);
+            }
+        }
     }
 }

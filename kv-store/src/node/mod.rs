@@ -26,6 +26,7 @@ mod reads;
 mod requests;
 mod restore;
 mod upkeep;
+mod watching;
 
 use std::{
     fs::File,
@@ -50,13 +51,12 @@ use crate::{
     engine::Direction,
     metrics::Metrics,
     mvcc::{
-        changes::Change,
         read,
         selector::{self, RangeQuery, RangeRows},
     },
     raft::{Group, Lead, MemberStatus},
     state::State,
-    txn::{CLEARED_KEYS_MAX, CommitRequest, KeyRange, LimitError, Mutation, Outcome, TxnId},
+    txn::{CLEARED_KEYS_MAX, CommitRequest, LimitError, Mutation, Outcome, TxnId},
     wal::Wal,
 };
 
@@ -138,9 +138,19 @@ impl Node {
     }
 
     pub fn get_range(&self, query: &RangeQuery, at: Version) -> Result<RangeRows, KvError> {
+        Ok(self.get_page(query, at, usize::MAX)?.0)
+    }
+
+    /// See [`selector::get_page`].
+    pub(crate) fn get_page(
+        &self,
+        query: &RangeQuery,
+        at: Version,
+        bytes_max: usize,
+    ) -> Result<(RangeRows, bool), KvError> {
         let reader = self.reader(at)?;
         self.metrics.read_range();
-        Ok(selector::get_range(&*reader, query, at)?)
+        Ok(selector::get_page(&*reader, query, at, bytes_max)?)
     }
 
     fn reader(&self, at: Version) -> Result<Box<dyn crate::engine::Reader + Send>, KvError> {
@@ -229,31 +239,6 @@ impl Node {
                 mpsc::error::TrySendError::Full(_) => KvError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => stopped(),
             })
-    }
-
-    /// Changes to keys of `range` after version `after`, and the version to ask from next time. Waits until there is
-    /// something new, at most `patience`; then nothing changed up to the version returned.
-    pub async fn changes(
-        &self,
-        range: &KeyRange,
-        after: Version,
-        patience: Duration,
-    ) -> Result<(Vec<Change>, Version), KvError> {
-        let mut applied = self.state.watch_applied();
-        let until = tokio::time::Instant::now() + patience;
-        let mut from = after;
-        loop {
-            applied.borrow_and_update();
-            let (changes, upto) = self.state.changes(range, from)?;
-            from = upto;
-            if !changes.is_empty() {
-                return Ok((changes, from));
-            }
-            let newer = tokio::time::timeout_at(until, applied.changed()).await;
-            if !matches!(newer, Ok(Ok(()))) {
-                return Ok((Vec::new(), from));
-            }
-        }
     }
 
     pub fn id(&self) -> u64 {

@@ -21,6 +21,7 @@ use crate::{
     KvError,
     archive::{self, Archive, Progress},
     disk::RealDisk,
+    files,
     metrics::Metrics,
     raft::{Group, GroupError},
     rpc::link::Dialer,
@@ -240,7 +241,7 @@ impl Drop for Guard {
 
 fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {
     let folder = &options.folder;
-    at(folder, fs::create_dir_all(folder))?;
+    at(folder, files::create_dir_all(folder))?;
     let lock_path = folder.join("LOCK");
     let lock = at(&lock_path, File::create(&lock_path))?;
     match lock.try_lock() {
@@ -274,7 +275,7 @@ fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {
             "the engine's journal was torn, the log has the rest"
         );
     }
-    // The names of all that; who made the folder's own name durable is the operator.
+    // The names of all that.
     at(
         folder,
         File::open(folder).and_then(|names| names.sync_all()),

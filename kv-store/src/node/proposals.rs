@@ -35,7 +35,7 @@ use crate::{
 const ENTRY_BYTES: usize = 1024 * 1024;
 /// Commands of an entry, at most.
 const ENTRY_COMMANDS_MAX: usize = 4096;
-/// Keys and ranges that the committer remembers the last writer of.
+/// Keys and ranges that the committer remembers the last writer of, at most, and commits.
 const CONFLICTS_MAX: usize = 1_000_000;
 /// Between two tries to begin a session, when nothing says that the lead changed.
 const RETRY_AFTER: Duration = Duration::from_millis(50);

@@ -18,6 +18,7 @@ use crate::{
     archive::HISTORY_KEY,
     disk::RealDisk,
     engine::{Batch, Engine, EngineError, LsmEngine, folders},
+    files,
     mvcc::read,
     node::OpenError,
     raft::alone,
@@ -77,6 +78,7 @@ fn new_engine(folder: &Path) -> Result<LsmEngine, RestoreError> {
         },
         _ => at(folder)(error),
     })?;
+    files::sync_name(folder).map_err(at(folder))?;
     let state = folder.join("state");
     let current = folders::current(&state).map_err(at(&state))?;
     Ok(LsmEngine::open(&current)?.0)

@@ -1,6 +1,6 @@
 //! One server, called. The connection is made when it is needed and again when it broke.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use futures::Stream;
 use prost::Message;
@@ -27,9 +27,10 @@ pub struct Dialer {
 /// Files to dial with; all in PEM but the token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DialOptions {
-    /// Holds the token in its first line.
+    /// Holds the token as its first word.
     pub token_file: Option<PathBuf>,
-    /// The authority that vouches for servers. Without one the connection is not encrypted.
+    /// The authority that vouches for servers. Without one the connection is not encrypted, and a token goes no farther than
+    /// the loopback.
     pub server_ca: Option<PathBuf>,
     /// Shown to servers that ask who calls: certificate and key.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -47,6 +48,9 @@ pub enum DialError {
     Token { path: PathBuf },
     #[error("\"{address}\" is not host:port")]
     Address { address: String },
+    /// Whoever is on the way would read it.
+    #[error("the token is not shown to \"{address}\" over a connection that is not encrypted")]
+    TokenInClear { address: String },
     #[error("the certificates to dial with are not usable")]
     Tls(#[source] tonic::transport::Error),
 }
@@ -64,7 +68,9 @@ impl Dialer {
         let mut dialer = Self::default();
         if let Some(path) = &options.token_file {
             let token = read(path)?;
-            let token = format!("Bearer {}", token.lines().next().unwrap_or_default().trim());
+            // Behind it may stand a role, for who serves.
+            let word = token.split_whitespace().next().unwrap_or_default();
+            let token = format!("Bearer {word}");
             let token = token
                 .parse()
                 .map_err(|_| DialError::Token { path: path.clone() })?;
@@ -84,10 +90,15 @@ impl Dialer {
     pub(crate) fn link(&self, address: &str) -> Result<Link, DialError> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"));
-        let mut endpoint = endpoint
-            .map_err(|_| DialError::Address {
+        let mut endpoint = endpoint.map_err(|_| DialError::Address {
+            address: address.into(),
+        })?;
+        if self.token.is_some() && self.tls.is_none() && !is_loopback(endpoint.uri()) {
+            return Err(DialError::TokenInClear {
                 address: address.into(),
-            })?
+            });
+        }
+        endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
@@ -102,6 +113,16 @@ impl Dialer {
             token: self.token.clone(),
         })
     }
+}
+
+/// Names are not looked up: but for one they may be anybody's.
+fn is_loopback(uri: &http::Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let number = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || number
+            .parse()
+            .is_ok_and(|number: IpAddr| number.is_loopback())
 }
 
 /// Clones share the connection.
@@ -220,5 +241,39 @@ impl Link {
         let mut begun = self.begin(method, messages, None).await?;
         let answers = begun.grpc.streaming(begun.request, begun.path, begun.codec);
         answers.await.map(Response::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_in_clear_stays_on_the_loopback() {
+        let folder = tempfile::tempdir().unwrap();
+        let token_file = folder.path().join("token");
+        std::fs::write(&token_file, "root admin\nalice user\n").unwrap();
+        let with_token = Dialer::new(&DialOptions {
+            token_file: Some(token_file),
+            ..DialOptions::default()
+        });
+        let with_token = with_token.unwrap();
+        assert_eq!(with_token.token.as_ref().unwrap(), "Bearer root");
+        for near in ["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"] {
+            assert!(with_token.link(near).is_ok(), "{near}");
+        }
+        for far in [
+            "10.0.0.1:1",
+            "[fe80::1]:1",
+            "localhost.example.org:1",
+            "127.0.0.1@example.org:1",
+        ] {
+            let refused = with_token.link(far);
+            assert!(
+                matches!(refused, Err(DialError::TokenInClear { .. })),
+                "{far}: {refused:?}"
+            );
+            assert!(Dialer::default().link(far).is_ok(), "{far}");
+        }
     }
 }

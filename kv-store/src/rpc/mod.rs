@@ -7,6 +7,8 @@ pub(crate) mod calls;
 mod codec;
 pub(crate) mod link;
 pub(crate) mod server;
+#[cfg(test)]
+pub(crate) mod stub;
 
 pub(crate) use link::Link;
 

@@ -7,7 +7,9 @@
 //! | user    | read, write                                | read        | no           | no                    |
 //!
 //! A token file holds one token in a line, and behind it its role; without one it is an admin's.
-//! Without a token file everybody who gets a connection is an admin: that is the loopback, or who shows a certificate.
+//! Without a token file everybody who gets a connection is an admin: that is who is on the same machine, or shows a
+//! certificate. [`super::Server`] serves no other addresses without a token file than the loopback and those where one is
+//! asked for.
 
 use std::{
     fs, io,

@@ -1,9 +1,9 @@
 //! Methods that read and write keys.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{future::ready, iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     KvError, Version,
-    mvcc::selector::{RangeQuery, RangeRows},
+    mvcc::changes::Change,
     rpc::{
         answers,
         server::{HttpRequest, HttpResponse, exchanged, streamed, unary},
@@ -30,6 +30,8 @@ use crate::{
 const PAGE_ROWS_MAX: usize = 4096;
 /// Keys and values of a page, at most, in bytes; one row may be more.
 const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Of changes in a message, about, in bytes: most versions fit into one.
+const MESSAGE_CHANGES_BYTES: usize = 16 * 1024 * 1024;
 /// A watcher hears at least this often how far it has got.
 const WATCH_PROGRESS: Duration = Duration::from_secs(5);
 
@@ -119,7 +121,7 @@ impl Caller {
 
     async fn get_range(self, message: wire::Query) -> Result<wire::Rows, KvError> {
         let at = self.version(message.at.as_ref()).await?;
-        let query = query_from_wire(message);
+        let mut query = query_from_wire(message);
         // Whatever a selector names lies somewhere; who may not read everywhere may use given keys only.
         let is_given = query.begin.offset == 1 && query.end.offset == 1;
         if is_given {
@@ -131,12 +133,15 @@ impl Caller {
         } else {
             self.role.check_all(Action::Read)?;
         }
+        let wanted = query.limit;
+        query.limit = wanted.min(PAGE_ROWS_MAX);
         let node = self.node;
         let page =
-            tokio::task::spawn_blocking(move || page(query, |query| node.get_range(query, at)));
-        let (found, more) = page.await.map_err(|e| KvError::Storage {
+            tokio::task::spawn_blocking(move || node.get_page(&query, at, PAGE_BYTES_MAX)).await;
+        let (found, is_cut) = page.map_err(|e| KvError::Storage {
             detail: e.to_string(),
         })??;
+        let more = is_cut && found.rows.len() < wanted;
         Ok(wire::Rows {
             rows: found.rows.into_iter().map(row_to_wire).collect(),
             read: found.read.iter().map(range_to_wire).collect(),
@@ -179,43 +184,43 @@ impl Caller {
             upto: version::to_wire(after),
         };
         let node = self.node;
-        let rest = stream::try_unfold(after, move |after| {
+        let batches = stream::try_unfold(after, move |after| {
             let (node, range) = (Arc::clone(&node), range.clone());
             async move {
                 let (changes, upto) = node
                     .changes(&range, after, WATCH_PROGRESS)
                     .await
                     .map_err(|e| to_wire(&e))?;
-                let message = wire::Changes {
-                    changes: changes.into_iter().map(change_to_wire).collect(),
-                    upto: version::to_wire(upto),
-                };
-                Ok::<_, Status>(Some((message, upto)))
+                let answers = stream::iter(in_messages(changes, after, upto).map(Ok::<_, Status>));
+                Ok::<_, Status>(Some((answers, upto)))
             }
         });
-        Ok(futures::StreamExt::chain(stream::iter([Ok(first)]), rest))
+        Ok(stream::iter([Ok(first)]).chain(batches.try_flatten()))
     }
 }
 
-/// As much of a query's answer as fits into a message, and whether there is more.
-fn page(
-    mut query: RangeQuery,
-    read: impl Fn(&RangeQuery) -> Result<RangeRows, KvError>,
-) -> Result<(RangeRows, bool), KvError> {
-    let wanted = query.limit;
-    query.limit = wanted.min(PAGE_ROWS_MAX);
-    let mut found = read(&query)?;
-    let mut bytes = 0;
-    let fits = found.rows.iter().take_while(|row| {
-        bytes += row.key.len() + row.value.len();
-        bytes <= PAGE_BYTES_MAX
-    });
-    let num_fitting = fits.count();
-    if num_fitting < found.rows.len() {
-        // Read again: what decided the answer must not reach behind its last row.
-        query.limit = num_fitting.max(1);
-        found = read(&query)?;
-    }
-    let more = found.rows.len() == query.limit && query.limit < wanted;
-    Ok((found, more))
+/// Changes after `after` and up to `upto`, in as many messages as they need. Only the last one says `upto`: who has not got it
+/// does not go on from there.
+fn in_messages(
+    changes: Vec<Change>,
+    after: Version,
+    upto: Version,
+) -> impl Iterator<Item = wire::Changes> {
+    let mut changes = changes.into_iter().peekable();
+    let mut is_done = false;
+    iter::from_fn(move || {
+        if is_done {
+            return None;
+        }
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        while let Some(change) = changes.next_if(|_| bytes < MESSAGE_CHANGES_BYTES) {
+            bytes += change.num_bytes();
+            some.push(change_to_wire(change));
+        }
+        is_done = changes.peek().is_none();
+        Some(wire::Changes {
+            changes: some,
+            upto: version::to_wire(if is_done { upto } else { after }),
+        })
+    })
 }

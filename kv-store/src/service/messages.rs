@@ -143,7 +143,8 @@ pub(crate) struct Change {
     pub(crate) value: Option<Bytes>,
 }
 
-/// All changes up to `upto`, which is where the next ones begin.
+/// All changes up to `upto`, which is where the next ones begin. Of those that take several messages, all but the last have
+/// the `upto` of before, and changes behind it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Changes {
     #[prost(message, repeated, tag = "1")]

@@ -24,7 +24,7 @@ use crate::node::{Node, NodeOptions, OpenError};
 /// What others may send in one frame, in bytes: an entry under load takes about as much.
 const FRAME_BYTES: u32 = 256 * 1024;
 
-/// How a node serves. Without a certificate it listens on the loopback only.
+/// How a node serves. Elsewhere than on the loopback it wants a certificate, and `client_ca` or `token_file`.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
     /// Certificate and key, in PEM.
@@ -46,6 +46,11 @@ pub enum ServeError {
     /// Tokens and data would cross a network in clear.
     #[error("{address} is not the loopback, and serving there needs a certificate")]
     NotLoopback { address: SocketAddr },
+    /// Whoever reached it would be an admin.
+    #[error(
+        "{address} is not the loopback, and serving there needs an authority of clients or a token file"
+    )]
+    Anybody { address: SocketAddr },
     #[error("cannot read \"{}\"", path.display())]
     Read {
         path: PathBuf,
@@ -120,8 +125,13 @@ impl Server {
         mut node: NodeOptions,
     ) -> Result<Self, ServeError> {
         let tls = tls(options)?;
-        if tls.is_none() && !listen.ip().is_loopback() {
-            return Err(ServeError::NotLoopback { address: listen });
+        if !listen.ip().is_loopback() {
+            if tls.is_none() {
+                return Err(ServeError::NotLoopback { address: listen });
+            }
+            if options.client_ca.is_none() && options.token_file.is_none() {
+                return Err(ServeError::Anybody { address: listen });
+            }
         }
         let access = match &options.token_file {
             Some(path) => Access::from_file(path)?,

@@ -134,3 +134,35 @@ pub(super) fn overlay(
     rows.truncate(query.limit);
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Version,
+        txn::{CommitRequest, LimitError, TxnId, check},
+    };
+
+    #[test]
+    fn a_versionstamp_that_does_not_fit_is_refused_by_the_commit_and_harms_no_read() {
+        for offset in [1, 2, 10, usize::MAX] {
+            let mutations = vec![Mutation::SetVersionstampedKey {
+                key: b"ab".to_vec(),
+                offset,
+                value: Vec::new(),
+            }];
+            let own = of_key(&mutations, b"x").unwrap();
+            assert!(own.base == Base::Store && own.ops.is_empty());
+            let own = of_key(&mutations, b"ab");
+            assert!(matches!(own, Err(KvError::Unreadable)), "{offset}: {own:?}");
+            let request = CommitRequest {
+                id: TxnId([0; 16]),
+                read_version: Version::MIN,
+                reads: Vec::new(),
+                mutations,
+            };
+            let refused = LimitError::VersionstampOutside { offset, bytes: 2 };
+            assert_eq!(check(&request), Err(refused));
+        }
+    }
+}

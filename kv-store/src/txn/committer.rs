@@ -40,7 +40,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// A committer that admits nothing before its first term. `conflicts_max` bounds the memory for conflicts, in keys and ranges.
+    /// A committer that admits nothing before its first term. `conflicts_max` bounds the memory for conflicts, in keys and
+    /// ranges of common lengths, and in commits.
     pub fn new(conflicts_max: usize) -> Self {
         Self {
             term: 0,

@@ -45,6 +45,9 @@ pub enum Checked {
     TooOld,
 }
 
+/// Of a key in the map, on average; when they are longer, fewer are remembered.
+const KEY_BYTES_MEAN: usize = 128;
+
 #[derive(Debug)]
 pub struct ConflictMap {
     /// Last writers of keys, apart from those of ranges.
@@ -58,8 +61,10 @@ pub struct ConflictMap {
     applied: VecDeque<Version>,
     /// Of the last registered commit.
     last_number: u64,
-    /// Points and steps at most, but for those of commits that are not applied.
+    /// Points and steps at most, but for those of commits that are not applied; and commits after the floor.
     num_max: usize,
+    /// Of the keys of points and steps.
+    key_bytes: usize,
 }
 
 impl ConflictMap {
@@ -73,6 +78,7 @@ impl ConflictMap {
             applied: VecDeque::new(),
             last_number: 0,
             num_max,
+            key_bytes: 0,
         }
     }
 
@@ -112,7 +118,10 @@ impl ConflictMap {
             match written {
                 Written::Key(key) => match self.points.get_mut(key) {
                     Some(last_writer) => *last_writer = self.last_number,
-                    None => drop(self.points.insert(key.into(), self.last_number)),
+                    None => {
+                        self.key_bytes += key.len();
+                        self.points.insert(key.into(), self.last_number);
+                    }
                 },
                 Written::Range(range) if range.begin < range.end => {
                     self.write(range, self.last_number);
@@ -127,7 +136,11 @@ impl ConflictMap {
         debug_assert!(self.floor_number + (self.applied.len() as u64) < self.last_number);
         debug_assert!(self.applied.back().is_none_or(|last| *last < version));
         self.applied.push_back(version);
-        if self.points.len() + self.steps.len() > self.num_max {
+        if self.points.len() + self.steps.len() > self.num_max
+            || self.key_bytes > self.num_max.saturating_mul(KEY_BYTES_MEAN)
+            // Commits to the same keys again and again.
+            || self.applied.len() > self.num_max
+        {
             self.forget_older_half();
         }
     }
@@ -138,6 +151,7 @@ impl ConflictMap {
         self.last_number = end;
         self.points.retain(|_, number| *number <= end);
         self.steps.retain(|_, number| *number <= end);
+        self.key_bytes = self.count_key_bytes();
         self.floor != Version::MAX
     }
 
@@ -170,10 +184,20 @@ impl ConflictMap {
             .map(|(key, _)| key.clone())
             .collect();
         for key in inside {
+            self.key_bytes -= key.len();
             self.steps.remove(&key);
         }
-        self.steps.insert(range.begin, number);
-        self.steps.insert(range.end, at_end);
+        for (key, number) in [(range.begin, number), (range.end, at_end)] {
+            let len = key.len();
+            if self.steps.insert(key, number).is_none() {
+                self.key_bytes += len;
+            }
+        }
+    }
+
+    fn count_key_bytes(&self) -> usize {
+        let keys = self.points.keys().chain(self.steps.keys());
+        keys.map(Vec::len).sum()
     }
 
     fn forget_older_half(&mut self) {
@@ -192,6 +216,7 @@ impl ConflictMap {
             before_is_known = is_known;
             is_needed
         });
+        self.key_bytes = self.count_key_bytes();
     }
 }
 
@@ -275,6 +300,7 @@ mod tests {
                         applied += 1;
                         map.applied(at(applied));
                         assert!(map.floor.index >= simple.floor && map.floor.index <= applied);
+                        assert_eq!(map.key_bytes, map.count_key_bytes());
                         simple.floor = map.floor.index;
                     }
                     _ => {
@@ -316,5 +342,29 @@ mod tests {
             Checked::Conflict
         );
         assert_eq!(map.check(at(1), &[]), Checked::TooOld);
+    }
+
+    #[test]
+    fn one_key_written_again_and_again_takes_no_more_than_many_and_so_do_long_ones() {
+        const NUM_MAX: usize = 100;
+        let mut map = ConflictMap::new(Version::MIN, NUM_MAX);
+        for index in 1..=10 * NUM_MAX as u64 {
+            map.register([Written::Key(b"k")]);
+            map.applied(at(index));
+            assert!(map.applied.len() <= NUM_MAX);
+            let read = [KeyRange::point("k")];
+            assert_eq!(map.check(at(index), &read), Checked::Clean);
+            if index > 1 {
+                assert_eq!(map.check(at(index - 1), &read), Checked::Conflict);
+            }
+        }
+        assert_eq!(map.check(at(1), &[]), Checked::TooOld);
+        let mut map = ConflictMap::new(Version::MIN, NUM_MAX);
+        for index in 1..=10 * NUM_MAX as u64 {
+            let key = [&index.to_be_bytes()[..], &[0; 10 * 1024]].concat();
+            map.register([Written::Key(&key)]);
+            map.applied(at(index));
+            assert!(map.key_bytes <= NUM_MAX * KEY_BYTES_MEAN);
+        }
     }
 }

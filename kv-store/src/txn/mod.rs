@@ -30,7 +30,7 @@ pub use apply::{Applied, EntryOutcome, apply, last_applied, record_applied, wate
 pub use command::{Command, CommandError, decode_entry, encode_entry};
 pub use committer::{Admission, Committer};
 pub use conflict::{ConflictMap, Written};
-pub use feed::{Feed, FeedError};
+pub use feed::{Feed, FeedError, older_changes};
 pub use limits::{
     CLEARED_KEYS_MAX, COMMANDS_MAX, KEY_BYTES_MAX, LimitError, TRANSACTION_BYTES_MAX,
     VALUE_BYTES_MAX, check,

@@ -119,7 +119,7 @@ impl Mutation {
         }
     }
 
-    /// The keys it may change.
+    /// The keys it may change. Of a versionstamp that does not fit into its key, which no commit takes, the part that fits.
     pub fn write_range(&self) -> KeyRange {
         match self {
             Self::Set { key, .. }
@@ -130,7 +130,8 @@ impl Mutation {
             Self::SetVersionstampedKey { key, offset, .. } => {
                 let filled = |byte| {
                     let mut filled = key.clone();
-                    filled[*offset..*offset + VERSION_LEN].fill(byte);
+                    let stamp = filled.iter_mut().skip(*offset).take(VERSION_LEN);
+                    stamp.for_each(|place| *place = byte);
                     filled
                 };
                 KeyRange {

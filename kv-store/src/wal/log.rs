@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::{
     Entry, EntryId, GroupId, GroupState, WalError,
@@ -41,6 +42,32 @@ pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) salt: u64,
+    /// An fsync of the file failed. Held by whoever syncs it.
+    has_failed: Arc<Mutex<bool>>,
+}
+
+impl Segment {
+    pub(super) fn new(number: u64, path: PathBuf, file: Arc<dyn DiskFile>, salt: u64) -> Self {
+        Self {
+            number,
+            path,
+            file,
+            salt,
+            has_failed: Arc::default(),
+        }
+    }
+
+    /// One after another, and none succeeds after one that failed: the operating system tells of pages that it could not
+    /// write once, to whoever syncs first, and answers all others that everything is well.
+    fn sync(&self) -> io::Result<()> {
+        let mut has_failed = self.has_failed.lock();
+        if *has_failed {
+            return Err(io::Error::other("an fsync of it failed before"));
+        }
+        let synced = self.file.sync();
+        *has_failed = synced.is_err();
+        synced
+    }
 }
 
 /// An entry that can be read without the log.
@@ -91,10 +118,8 @@ pub(super) struct PendingSync {
 
 impl PendingSync {
     pub(super) fn run(&self) -> Result<(), WalError> {
-        self.segment
-            .file
-            .sync()
-            .map_err(|e| WalError::io("sync", &self.segment.path, e))
+        let synced = self.segment.sync();
+        synced.map_err(|e| WalError::io("sync", &self.segment.path, e))
     }
 }
 
@@ -305,6 +330,10 @@ impl Log {
             self.poisoned = true;
             return Err(error);
         }
+        if self.poisoned {
+            // While it ran, something else failed.
+            return Err(WalError::Poisoned);
+        }
         if pending.segment.number == self.active().number {
             self.synced = self.synced.max(pending.len);
         }
@@ -390,10 +419,7 @@ impl Log {
         if let Err(source) = active.file.write_all_at(&bytes, self.len) {
             let error = WalError::io("write to", &active.path, source);
             // Whole records of it may be there, and must not be found behind a later, shorter write.
-            let undone = active
-                .file
-                .set_len(self.len)
-                .and_then(|()| active.file.sync());
+            let undone = active.file.set_len(self.len).and_then(|()| active.sync());
             self.poisoned = undone.is_err();
             self.room = self.len;
             return Err(error);
@@ -461,12 +487,8 @@ impl Log {
             self.poisoned = true;
             return Err(WalError::io("begin", &path, source));
         }
-        self.segments.push(Segment {
-            number,
-            path,
-            file,
-            salt: self.options.salt,
-        });
+        let segment = Segment::new(number, path, file, self.options.salt);
+        self.segments.push(segment);
         self.header_len = bytes.len() as u64;
         self.len = self.header_len;
         self.room = self.len;

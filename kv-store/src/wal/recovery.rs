@@ -111,12 +111,7 @@ fn load(disk: &Arc<dyn Disk>, folder: &Path, number: u64) -> Result<Loaded, WalE
     let (file, bytes) = read().map_err(|e| WalError::io("read", &path, e))?;
     let (header, header_len) = Header::decode(&bytes, &path)?;
     let loaded = Loaded {
-        segment: Segment {
-            number,
-            path,
-            file,
-            salt: header.salt,
-        },
+        segment: Segment::new(number, path, file, header.salt),
         header,
         header_len,
         bytes,

@@ -191,3 +191,74 @@ fn sync_until_stopped(shared: &Shared) {
         state = shared.state.lock();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Fault, SimDisk};
+
+    const GROUP: GroupId = GroupId(1);
+
+    fn entry(index: u64, len: usize) -> Entry {
+        Entry {
+            id: EntryId { term: 1, index },
+            payload: vec![0; len].into(),
+        }
+    }
+
+    /// What a write does to the log while the thread's fsync is under way.
+    fn check(write: impl FnOnce(&SimDisk, &mut Log)) {
+        let disk = SimDisk::default();
+        let options = LogOptions {
+            segment_bytes_max: 64 * 1024,
+            salt: 1,
+        };
+        let mut log = Log::open(Arc::new(disk.clone()), Path::new("/wal"), options).unwrap();
+        log.append(GROUP, &[entry(1, 1000)]).unwrap();
+        let begun = log.begin_sync().unwrap();
+        write(&disk, &mut log);
+        // The disk has told of its failure already, and says yes from now on.
+        let synced = begun.run();
+        assert!(log.finish_sync(&begun, synced).is_err());
+        let later = log.append(GROUP, &[entry(2, 10)]);
+        assert!(matches!(later, Err(WalError::Poisoned)), "{later:?}");
+    }
+
+    #[test]
+    fn an_fsync_that_was_under_way_when_another_one_failed_acknowledges_nothing() {
+        // The file is done, and must be durable before the next one begins.
+        check(|disk, log| {
+            disk.fail_next(Fault::Sync);
+            log.append(GROUP, &[entry(2, 64 * 1024)]).unwrap_err();
+        });
+        // A write is taken back.
+        check(|disk, log| {
+            disk.fail_next(Fault::Write);
+            disk.fail_next(Fault::Sync);
+            log.append(GROUP, &[entry(2, 10)]).unwrap_err();
+        });
+        // Nothing of this file, but the log does not know any more what is on disk.
+        check(|disk, log| {
+            disk.fail_next(Fault::Write);
+            disk.fail_next(Fault::SetLen);
+            log.append(GROUP, &[entry(2, 10)]).unwrap_err();
+        });
+    }
+
+    #[test]
+    fn an_fsync_after_one_that_failed_fails_too() {
+        let disk = SimDisk::default();
+        let options = LogOptions {
+            segment_bytes_max: 64 * 1024,
+            salt: 1,
+        };
+        let mut log = Log::open(Arc::new(disk.clone()), Path::new("/wal"), options).unwrap();
+        log.append(GROUP, &[entry(1, 1000)]).unwrap();
+        let begun = log.begin_sync().unwrap();
+        disk.fail_next(Fault::Sync);
+        let failed = begun.run();
+        // Before the thread could say so, the next segment would begin.
+        log.append(GROUP, &[entry(2, 64 * 1024)]).unwrap_err();
+        assert!(log.finish_sync(&begun, failed).is_err());
+    }
+}

@@ -210,6 +210,29 @@ async fn a_snapshot_stands_for_the_log_that_is_gone() {
     until_uploaded(archive, version.index).await;
     drop(cluster);
     assert!(!objects(archive, "snapshots").is_empty());
+    // Neighbours of the new folder are not in the way, and what is in the way is not written over.
+    let folder = tempfile::tempdir().unwrap();
+    let place = location(archive);
+    let restore = |name: &str| {
+        let into = folder.path().join(name);
+        kv(&[
+            "restore",
+            "--from",
+            &place,
+            "--data-dir",
+            into.to_str().unwrap(),
+        ])
+    };
+    let neighbour = folder.path().join("kv.snapshot");
+    std::fs::write(&neighbour, "somebody's").unwrap();
+    let restored = restore("kv.1");
+    assert!(restored.status.success(), "{restored:?}");
+    let refused = restore("kv");
+    assert!(!refused.status.success() && !folder.path().join("kv").exists());
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(error.contains("kv.snapshot\" exists already"), "{error}");
+    assert_eq!(std::fs::read(&neighbour).unwrap(), b"somebody's");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     let restored = Cluster::restored(&["--from", &location(archive)]).await;
     assert_eq!(keys(&restored).await.len(), 90);
 }

@@ -100,18 +100,21 @@ async fn members_come_and_go_and_the_lead_is_handed_over_under_load() {
     let endpoints = cluster.endpoints();
     let first = cluster.leader().await.id;
     let to = if first == 3 { 2 } else { 3 };
-    kv_ok(&[
+    let asked = kv_ok(&[
         "transfer-leader",
         &to.to_string(),
         "--endpoints",
         &endpoints,
+        "--json",
     ]);
+    assert_eq!(asked, format!("{{\"asked\":{to}}}\n"));
     until("the handing over", || async {
         (cluster.leader().await.id == to).then_some(())
     })
     .await;
     load.until_commits(50).await;
-    kv_ok(&["member", "remove", "1", "--endpoints", &endpoints]);
+    let removed = kv_ok(&["member", "remove", "1", "--endpoints", &endpoints, "--json"]);
+    assert_eq!(removed, "{\"removed\":1}\n");
     cluster.until_voters(2).await;
     load.until_commits(50).await;
     load.judge().await;
@@ -172,13 +175,21 @@ async fn a_backup_restores_into_a_new_group_that_others_join() {
     let folder = tempfile::tempdir().unwrap();
     let backup = folder.path().join("backup");
     let backup = backup.to_str().unwrap();
-    kv_ok(&[
-        "backup",
-        "--to",
-        backup,
-        "--endpoints",
-        &cluster.endpoints(),
-    ]);
+    let endpoints = cluster.endpoints();
+    let asked = ["backup", "--to", backup, "--endpoints", &endpoints];
+    let in_the_way = folder.path().join("backup.unfinished");
+    std::fs::write(&in_the_way, "another's").unwrap();
+    let refused = kv(&asked);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && error.contains("exists already"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&in_the_way).unwrap(), b"another's");
+    std::fs::remove_file(in_the_way).unwrap();
+    kv_ok(&asked);
+    let left = std::fs::read_dir(folder.path()).unwrap();
+    assert_eq!(left.count(), 1);
     drop(cluster);
     let mut restored = Cluster::restored(&["--from", backup]).await;
     let all = ["range", "/user/", "/user0", "--endpoints"];
@@ -311,6 +322,12 @@ async fn a_backup_under_load_is_all_that_was_acknowledged_up_to_its_version_and_
     // Every member and its folder.
     drop(cluster);
 
+    let into = folder.path().join("restored");
+    let into = into.to_str().unwrap();
+    let said = kv_ok(&["restore", "--from", backup, "--data-dir", into, "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["version_index"], last_index);
+    assert!(said["damaged_behind"].is_null());
     let mut restored = Cluster::restored(&["--from", backup]).await;
     restored.add(2);
     restored.add(3);

@@ -32,6 +32,8 @@ pub(crate) struct Mix {
     pub(crate) unknown: AtomicU64,
     pub(crate) aborted: AtomicU64,
     pub(crate) reads: AtomicU64,
+    /// Transactions that ended before their commit, because nobody answered for as long as a client is patient.
+    pub(crate) unanswered: AtomicU64,
 }
 
 pub(crate) struct Load {
@@ -162,10 +164,25 @@ impl Caller {
         }
     }
 
+    /// What was asked before the commit; `None` when nobody answered.
+    fn answered<T>(&self, answer: Result<T, KvError>) -> Option<T> {
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(KvError::Unreachable { .. }) => {
+                Self::count(&self.mix.unanswered);
+                None
+            }
+            // Members that fail are the client's business.
+            Err(error) => {
+                panic!("no member's fault may end a transaction before its commit: {error}")
+            }
+        }
+    }
+
     /// One transaction, as it is seen from here. `None` when nothing can be said about it.
     async fn operate(&mut self) -> Option<Noted> {
         let began = self.now();
-        let txn = Transaction::begin(&self.client).await.ok()?;
+        let txn = self.answered(Transaction::begin(&self.client).await)?;
         let mut noted = Noted {
             id: new_id(),
             began,
@@ -177,7 +194,7 @@ impl Caller {
         };
         for _ in 0..1 + self.random.below(2) {
             let query = self.any_query();
-            let rows = txn.get_range(&query).await.ok()?;
+            let rows = self.answered(txn.get_range(&query).await)?;
             let rows = rows.into_iter().map(|row| (row.key, row.value)).collect();
             noted.reads.push(Observed { query, rows });
         }
@@ -207,10 +224,11 @@ impl Caller {
                 // Without an answer for as long as a client is patient the test has failed anyway.
                 self.client.outcome(noted.id).await.unwrap()
             }
-            Err(_) => {
+            Err(KvError::Conflict | KvError::TooOld) => {
                 Self::count(&self.mix.conflicts);
                 return;
             }
+            Err(error) => panic!("no member's fault may refuse a commit: {error}"),
         };
         match outcome {
             Outcome::Committed(_) => Self::count(&self.mix.commits),

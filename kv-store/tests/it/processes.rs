@@ -213,7 +213,10 @@ impl Cluster {
             members: vec![first],
             setting,
         };
-        cluster.kv_ok(&["init"]);
+        assert_eq!(
+            cluster.kv_ok(&["init", "--json"]),
+            "{\"initialized\":true}\n"
+        );
         for id in 2..=num_members {
             cluster.add(id);
         }

@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use futures::StreamExt;
 use kv_store::{
     DialOptions, Dialer, KvError,
     client::{Client, ClientOptions},
     node::NodeOptions,
     service::{ServeError, ServeOptions, Server},
-    transaction::Retry,
-    txn::{LimitError, Mutation},
+    transaction::{Retry, Store},
+    txn::{KeyRange, LimitError, Mutation},
 };
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -136,6 +137,52 @@ async fn calls_at_once_over_one_connection_get_their_own_answers() {
     futures::future::join_all(calls).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_far_behind_is_told_everything_in_parts_also_one_version_that_is_too_much() {
+    const KEYS: usize = 5_000;
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve(folder.path(), &ServeOptions::default()).await;
+    let client = client(&address.to_string(), &DialOptions::default());
+    let all = KeyRange {
+        begin: b"/user/".to_vec(),
+        end: b"/user0".to_vec(),
+    };
+    let before = client.begin().await.unwrap();
+    // Three times what is kept in memory, and then 35 MB of names in one version.
+    let key = |number: usize| format!("/user/{number:05}{}", "k".repeat(7_000)).into_bytes();
+    for numbers in (0..KEYS).collect::<Vec<_>>().chunks(250) {
+        let set = |number: &usize| Mutation::Set {
+            key: key(*number),
+            value: vec![b'v'; 2_000],
+        };
+        client
+            .write(numbers.iter().map(set).collect())
+            .await
+            .unwrap();
+    }
+    let clear = Mutation::ClearRange { range: all.clone() };
+    let cleared = client.write(vec![clear]).await.unwrap();
+    let mut answers = Box::pin(client.watch(&all, Some(before)).await.unwrap());
+    let (mut changes, mut num_parts, mut after) = (Vec::new(), 0, before);
+    while after < cleared {
+        let (more, upto) = answers.next().await.unwrap().unwrap();
+        assert!(
+            more.iter()
+                .all(|change| change.version > after && change.version <= upto)
+        );
+        num_parts += usize::from(!more.is_empty());
+        changes.extend(more);
+        after = upto;
+    }
+    assert!(num_parts > 3, "{num_parts} parts");
+    assert_eq!(changes.len(), 2 * KEYS);
+    for (half, changes) in changes.chunks(KEYS).enumerate() {
+        for (number, change) in changes.iter().enumerate() {
+            assert!(change.key == key(number) && change.value.is_some() == (half == 0));
+        }
+    }
+}
+
 /// The answer to a request of HTTP/1.1, as Prometheus sends one.
 async fn http_get(address: SocketAddr, header: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -179,15 +226,38 @@ async fn prometheus_reads_what_a_member_counts_and_needs_a_token_where_others_do
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_certificate_only_the_loopback_is_served() {
+async fn elsewhere_than_on_the_loopback_who_calls_must_be_known_and_nobody_may_listen() {
     let folder = tempfile::tempdir().unwrap();
-    let node = NodeOptions::new(folder.path(), 1);
-    let listen = "0.0.0.0:0".parse().unwrap();
-    let refused = Server::open(listen, &ServeOptions::default(), node).await;
+    let open = async |options: &ServeOptions| {
+        let node = NodeOptions::new(folder.path().join("member"), 1);
+        Server::open("0.0.0.0:0".parse().unwrap(), options, node).await
+    };
+    let tokens = token_file(folder.path(), "tokens", "root\n");
+    let in_clear = ServeOptions {
+        token_file: Some(tokens.clone()),
+        ..ServeOptions::default()
+    };
+    for options in [ServeOptions::default(), in_clear] {
+        let refused = open(&options).await;
+        assert!(
+            matches!(refused, Err(ServeError::NotLoopback { .. })),
+            "{refused:?}"
+        );
+    }
+    let (authority, identity) = certificates(folder.path(), vec!["localhost".into()]);
+    let mut options = ServeOptions {
+        identity: Some(identity),
+        ..ServeOptions::default()
+    };
+    let refused = open(&options).await;
     assert!(
-        matches!(refused, Err(ServeError::NotLoopback { .. })),
+        matches!(refused, Err(ServeError::Anybody { .. })),
         "{refused:?}"
     );
+    options.client_ca = Some(authority);
+    open(&options).await.unwrap().node().close().await;
+    (options.client_ca, options.token_file) = (None, Some(tokens));
+    open(&options).await.unwrap();
 }
 
 /// An authority, and a certificate of it for these names with its key, as files.

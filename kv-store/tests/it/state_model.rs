@@ -126,6 +126,7 @@ struct Mix {
     collected: usize,
     reads: usize,
     compacted_feeds: usize,
+    cut_feeds: usize,
 }
 
 struct Run<E> {
@@ -294,13 +295,24 @@ impl<E: Engine> Run<E> {
     fn check_feed(&mut self, snapshot: &dyn Reader, random: &mut Random) {
         let range = any_range(random);
         let after = Version::end_of_entry(random.below(self.index as usize + 1) as u64);
-        match self.feed.since(snapshot, &range, after) {
+        let bytes_max = *random.pick(&[1, 500, usize::MAX]);
+        match self.feed.since(snapshot, &range, after, bytes_max) {
             Ok((found, upto)) => {
-                assert_eq!(upto, Version::end_of_entry(self.index));
+                let newest = Version::end_of_entry(self.index);
                 let all = self.model.changes.iter();
-                let expected =
-                    all.filter(|change| change.version > after && range.contains(&change.key));
-                assert!(found.iter().eq(expected), "after {after}");
+                let expected = all.filter(|change| {
+                    change.version > after && change.version <= upto && range.contains(&change.key)
+                });
+                assert!(found.iter().eq(expected), "after {after} up to {upto}");
+                if upto != newest {
+                    // It was enough without the last version, or that alone is more.
+                    let bytes =
+                        |found: &[Change]| found.iter().map(Change::num_bytes).sum::<usize>();
+                    let before = found.partition_point(|change| change.version < upto);
+                    assert!(upto > after && upto < newest && before < found.len());
+                    assert!(bytes(&found) >= bytes_max && bytes(&found[..before]) < bytes_max);
+                    self.mix.cut_feeds += 1;
+                }
             }
             Err(FeedError::Compacted { .. }) => {
                 self.mix.compacted_feeds += 1;
@@ -394,12 +406,13 @@ fn every_read_at_every_version_is_what_the_model_says() {
         total.collected += run.mix.collected;
         total.reads += run.mix.reads;
         total.compacted_feeds += run.mix.compacted_feeds;
+        total.cut_feeds += run.mix.cut_feeds;
     }
     eprintln!("{total:?}");
     if std::env::var("KV_SEED").is_err() {
         assert!(total.commits > 5_000 && total.aborts > 100 && total.repeats > 500);
         assert!(total.other_terms > 100 && total.gcs > 100 && total.collected > 100);
-        assert!(total.reads > 1_000 && total.compacted_feeds > 50);
+        assert!(total.reads > 1_000 && total.compacted_feeds > 50 && total.cut_feeds > 50);
     }
 }
 

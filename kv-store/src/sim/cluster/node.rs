@@ -26,6 +26,8 @@ const SEGMENT_BYTES: u64 = 16 * 1024;
 /// Small, so that forgetting is part of every run.
 const CONFLICT_STEPS: usize = 60;
 const FEED_BYTES: usize = 2_000;
+/// Small, so that watchers are told in parts.
+const WATCHED_BYTES_MAX: usize = 300;
 /// Entries in one message, at most.
 const ENTRIES_MAX: u64 = 8;
 
@@ -643,7 +645,11 @@ impl Node {
             return Answer::NotHere;
         }
         let snapshot = self.applier.engine().snapshot();
-        match self.applier.feed().since(&*snapshot, range, after) {
+        let told = self
+            .applier
+            .feed()
+            .since(&*snapshot, range, after, WATCHED_BYTES_MAX);
+        match told {
             Ok((changes, upto)) => Answer::Changes(changes, upto),
             Err(FeedError::Compacted { .. }) => Answer::TooOld,
             Err(FeedError::Engine(error)) => panic!("the model engine reads: {error}"),
