@@ -26,12 +26,14 @@
 pub const ABI_VERSION: u32 = 2;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 5;
+pub const CODEGEN_VERSION: u32 = 6;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
 /// The linear memory, in the holder's exports and the fragment's imports.
 pub const MEMORY: &str = "memory";
+/// This and the next two are for modules to come: no fragment calls them yet.
+///
 /// `eval(expression, in, out) -> status`: runs scalar function `expression` of the module's table over the columns whose
 /// descriptors start at `in` and writes one column to the descriptor at `out`, whose buffers the guest has sized.
 pub const EVAL: &str = "eval";
@@ -195,7 +197,7 @@ pub mod column {
     pub const VALUES: u32 = 0;
     /// Address of one bit per row, 1 = valid, lowest bit first; 0 if no row is null.
     pub const VALIDITY: u32 = 4;
-    /// Address of the offsets of a list of variable-width values; 0 for all others.
+    /// Address of the offsets of a list of variable-width values; 0 for all others, and there are no lists yet.
     pub const OFFSETS: u32 = 8;
     /// Reserved, 0: views name their text by address, not by buffer.
     pub const BUFFERS: u32 = 12;

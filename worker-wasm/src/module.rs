@@ -28,7 +28,7 @@ pub struct Description {
     /// Size of the state area behind the control block. Bytes.
     #[prost(uint32, tag = "4")]
     pub state_bytes: u32,
-    /// Names of the scalar functions that `eval` may be asked for, by their number.
+    /// Names of the scalar functions that `eval` may be asked for, by their number; none yet.
     #[prost(string, repeated, tag = "5")]
     pub host_expressions: Vec<String>,
 }

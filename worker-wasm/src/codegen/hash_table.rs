@@ -21,7 +21,7 @@ use super::{
     text_heap::TextHeap,
 };
 use crate::{
-    abi::Status,
+    abi::{Status, Windows},
     fragment::{Storage, ValueType},
 };
 
@@ -29,8 +29,16 @@ use crate::{
 pub(crate) const BLOCK_ROWS: i32 = 1024;
 const BLOCK_BITS: i32 = BLOCK_ROWS.trailing_zeros().cast_signed();
 
-/// More chunks than fit a private window.
+/// More chunks than fit a private window, where each group has two slots in the directory as well.
 const CHUNKS_MAX: i32 = 65_536;
+const ENTRY_BYTES_MIN: u64 = 8;
+const SLOT_BYTES: u64 = 8;
+
+// The list of chunks has no other end.
+const _: () = assert!(
+    CHUNKS_MAX as u64 * BLOCK_ROWS as u64 * (ENTRY_BYTES_MIN + 2 * SLOT_BYTES)
+        >= Windows::FULL.private_end
+);
 const FIRST_CAPACITY: i32 = 4096;
 
 /// Slots of a directory that stays in a processor's own caches.

@@ -14,14 +14,23 @@ use super::{
     expr::{self, Binding, Datum},
     memory::{self, StateArea, field, set_field},
 };
-use crate::fragment::{Storage, ValueType};
+use crate::{
+    abi::Windows,
+    fragment::{Storage, ValueType},
+};
 
 /// Rows of a chunk; as many are added between two looks at the room left.
 pub(crate) const CHUNK_ROWS: i32 = 1024;
 const CHUNK_BITS: i32 = CHUNK_ROWS.trailing_zeros().cast_signed();
 
-/// More chunks than fit a private window.
-const CHUNKS_MAX: i32 = 65_536;
+/// As many chunks as fit a private window, of the shortest rows.
+const CHUNKS_MAX: i32 = 131_072;
+const ROW_BYTES_MIN: u32 = 8;
+
+// The list of chunks has no other end.
+const _: () = assert!(
+    CHUNKS_MAX as u64 * CHUNK_ROWS as u64 * ROW_BYTES_MIN as u64 >= Windows::FULL.private_end
+);
 
 /// Where the columns of a row are.
 #[derive(Debug, Clone)]
@@ -79,7 +88,7 @@ impl RowLayout {
         }
         Self {
             fields,
-            row_bytes: next.next_multiple_of(8).max(8),
+            row_bytes: next.next_multiple_of(8).max(ROW_BYTES_MIN),
         }
     }
 

@@ -41,17 +41,22 @@ impl Code {
         )
     }
 
-    /// Makes an instance go on with a module that relies on less, the next one of those it has gone through.
+    /// Makes an instance go on with a module that relies on less, the next one of those it has gone through; `broken` is what
+    /// is left to say where none relies on less.
     pub(super) fn widen(
         &self,
         instance: &mut Instance,
         number: &mut usize,
+        broken: RunError,
     ) -> Result<(), RunError> {
         let wider = self.modules.wider(number);
         let wider = wider.map_err(|source| RunError::Function {
             source: source.into(),
         })?;
-        instance.take_over(self.modules.runtime(), wider)
+        match wider {
+            Some(wider) => instance.take_over(self.modules.runtime(), wider),
+            None => Err(broken),
+        }
     }
 
     /// Whether the fragment puts out states and nothing else, of which a group may have several.

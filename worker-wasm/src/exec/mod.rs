@@ -4,9 +4,11 @@
 //! has the schema, partitioning, order and statistics of the operators it replaced, which it keeps and asks. Filters that a
 //! scan below takes from operators above go by it, as they are shared values inside the scan; those of its own joins it
 //! narrows itself (`narrow`), and in a plan that was sent they are tied to their scans again (`filters`).
-//! Errors: what DataFusion's operators would have given (`blame`); memory is the query's (`account`).
+//! Errors: what DataFusion's operators would have given (`blame`); memory is the query's (`account`), and where it does not
+//! suffice they begin again in the fragment's place, if they can (`again`).
 
 mod account;
+mod again;
 mod batch;
 mod blame;
 mod cache;
@@ -46,6 +48,7 @@ use crate::{
     lower::{Part, Piece},
     scan,
 };
+use again::Operators;
 use code::Code;
 use stream::Run;
 use table::TableState;
@@ -156,6 +159,7 @@ impl ExecutionPlan for FragmentExec {
     ) -> Result<SendableRecordBatchStream> {
         let reads = table::start(self, &self.piece.part, partition, &context)?;
         let code = self.code(&self.piece.part);
+        let operators = Operators::of(&self.piece.part, &context, &self.metrics);
         // The instance begins with the first poll: a plan of many partitions holds memories only for those that run.
         let opened =
             futures_stream::once(async move { Run::open(code, partition, context, reads).await });
@@ -164,11 +168,15 @@ impl ExecutionPlan for FragmentExec {
                 Ok(run.next().await?.map(|rows| (rows, run)))
             })
         });
-        let rows = rows.try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            rows,
-        )))
+        let schema = || Arc::clone(&self.schema);
+        let rows = RecordBatchStreamAdapter::new(schema(), rows.try_flatten());
+        Ok(match operators {
+            Some(operators) => {
+                let rows = operators.or_else(Box::pin(rows));
+                Box::pin(RecordBatchStreamAdapter::new(schema(), rows))
+            }
+            None => Box::pin(rows),
+        })
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

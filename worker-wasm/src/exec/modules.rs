@@ -113,23 +113,58 @@ impl Modules {
         &self.expected
     }
 
-    /// The next module for batches that have broken the facts of the one before, by its number; the last one takes every
-    /// batch. Two threads that need it first both compile it.
-    pub(crate) fn wider(&self, number: &mut usize) -> Result<&LoadedModule, ModuleError> {
+    /// The next module for batches that have broken the facts of the one before, by its number; `None` behind the last one,
+    /// which takes every batch that is what its column says. Two threads that need it first both compile it.
+    pub(crate) fn wider(&self, number: &mut usize) -> Result<Option<&LoadedModule>, ModuleError> {
         let fragment = self.module().fragment();
+        let Some(place) = self.wider.get(*number) else {
+            return Ok(None);
+        };
         let wider = match number {
             0 => fragment.by_types(),
             _ => fragment.general(),
         };
-        let place = &self.wider[(*number).min(1)];
         *number += 1;
         if wider == *fragment && *number < self.wider.len() {
             return self.wider(number);
         }
         if let Some(known) = place.get() {
-            return Ok(known);
+            return Ok(Some(known));
         }
         let loaded = self.runtime.load(&compile(&wider)?)?;
-        Ok(place.get_or_init(|| loaded))
+        Ok(Some(place.get_or_init(|| loaded)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::{ArtefactCache, ArtefactLimits, Protection, RuntimeConfig};
+
+    /// Modules that a fragment whose input is `columns` goes through until none is left.
+    fn wider_modules(columns: &str) -> usize {
+        let limits = ArtefactLimits {
+            modules_max: 4,
+            disk_bytes_max: 0,
+        };
+        let runtime = Runtime::new(RuntimeConfig {
+            protection: Protection::Guarded,
+            idle_memories_max: 0,
+            idle_memory_bytes: 0,
+            perf_map: false,
+            artefacts: ArtefactCache::new(limits, None),
+        });
+        let text = format!("(fragment (input {columns}) (params) (pipeline (input 0) (emit)))");
+        let encoded = Encoded::new(&text.parse().unwrap()).unwrap();
+        let modules = Modules::load(Arc::new(runtime.unwrap()), encoded, None).unwrap();
+        let mut number = 0;
+        std::iter::from_fn(|| modules.wider(&mut number).unwrap()).count()
+    }
+
+    #[test]
+    fn a_batch_that_breaks_more_than_facts_finds_no_module_in_the_end() {
+        assert_eq!(wider_modules("(column (decimal 15 2) i32)"), 2);
+        assert_eq!(wider_modules("(column int64 nullable no-nulls)"), 2);
+        assert_eq!(wider_modules("(column int64)"), 1);
     }
 }

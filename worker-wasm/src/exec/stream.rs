@@ -302,9 +302,9 @@ impl Run {
         loop {
             let instance = &mut self.instance;
             match instance.push_columns(0, &columns, rows, &mut || stop.check()) {
-                Err(RunError::Fact { .. }) => {
+                Err(fact @ RunError::Fact { .. }) => {
                     self.metrics.general.add(1);
-                    self.code.widen(&mut self.instance, &mut self.wider)?;
+                    self.code.widen(&mut self.instance, &mut self.wider, fact)?;
                 }
                 other => return other,
             }
@@ -317,9 +317,9 @@ impl Run {
         let rows_max = u32::try_from(self.batch_rows).unwrap_or(u32::MAX);
         let rows = loop {
             match self.instance.pull(rows_max, &mut || stop.check()) {
-                Err(RunError::Fact { .. }) => {
+                Err(fact @ RunError::Fact { .. }) => {
                     self.metrics.general.add(1);
-                    self.code.widen(&mut self.instance, &mut self.wider)?;
+                    self.code.widen(&mut self.instance, &mut self.wider, fact)?;
                 }
                 other => break other?,
             }

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-use super::Type;
+use super::{Type, rules::DECIMAL_SCALE_MAX};
 
 impl Type {
     /// The type of an Arrow array's values; a dictionary is what its values are.
@@ -19,10 +19,13 @@ impl Type {
             DataType::UInt64 => Self::UInt64,
             DataType::Float32 => Self::Float32,
             DataType::Float64 => Self::Float64,
-            DataType::Decimal128(precision, scale) => Self::Decimal {
-                precision: *precision,
-                scale: *scale,
-            },
+            // Arrow has decimals that count in units of more than ten to the power of 38.
+            DataType::Decimal128(precision, scale) if *scale >= -DECIMAL_SCALE_MAX => {
+                Self::Decimal {
+                    precision: *precision,
+                    scale: *scale,
+                }
+            }
             DataType::Date32 => Self::Date32,
             DataType::Timestamp(unit, zone) => Self::Timestamp(*unit, zone.clone()),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Utf8,

@@ -13,6 +13,9 @@ use super::{
 pub const DECIMAL_PRECISION_MAX: u8 = 38;
 pub const DECIMAL_SCALE_MAX: i8 = 38;
 
+/// The highest power of ten that fits 128 bits, so decimals are scaled by no more.
+const POWER_MAX: u32 = 38;
+
 /// Type and nullability of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ValueType {
@@ -75,7 +78,25 @@ fn decimal(op: ArithmeticOp, (p1, s1): (u8, i8), (p2, s2): (u8, i8)) -> Option<T
         }
     };
     let precision = (precision as u8).min(DECIMAL_PRECISION_MAX);
-    (precision > 0 && scale <= precision as i8).then_some(Type::Decimal { precision, scale })
+    let (left, right) = decimal_powers(op, s1, s2, scale);
+    let exists = precision > 0 && (-DECIMAL_SCALE_MAX..=precision as i8).contains(&scale);
+    (exists && left.max(right) <= POWER_MAX).then_some(Type::Decimal { precision, scale })
+}
+
+/// By which powers of ten two decimals are multiplied before the operation, for a result of this scale.
+pub(crate) fn decimal_powers(op: ArithmeticOp, left: i8, right: i8, scale: i8) -> (u32, u32) {
+    let (left, right, scale) = (i32::from(left), i32::from(right), i32::from(scale));
+    let (left, right) = match op {
+        ArithmeticOp::Multiply => (0, 0),
+        ArithmeticOp::Divide => {
+            let power = scale - left + right;
+            (power.max(0), (-power).max(0))
+        }
+        ArithmeticOp::Add | ArithmeticOp::Subtract | ArithmeticOp::Remainder => {
+            (scale - left, scale - right)
+        }
+    };
+    (left.unsigned_abs(), right.unsigned_abs())
 }
 
 /// Whether [`super::Expr::Cast`] knows how to turn one type into the other.
@@ -87,7 +108,9 @@ pub fn can_cast(from: &Type, to: &Type) -> bool {
         (Type::Boolean, to) => to.is_integer(),
         (from, Type::Boolean) => from.is_integer(),
         (from, Type::Decimal { scale, .. }) if number(from) => *scale >= 0,
-        (Type::Decimal { .. }, Type::Decimal { .. }) => true,
+        (Type::Decimal { scale: from, .. }, Type::Decimal { scale: to, .. }) => {
+            u32::from(from.abs_diff(*to)) <= POWER_MAX
+        }
         (Type::Decimal { scale, .. }, to) if number(to) => *scale >= 0,
         (Type::Date32, Type::Int32) | (Type::Int32, Type::Date32) => true,
         (Type::Date32, Type::Timestamp(_, zone)) | (Type::Timestamp(_, zone), Type::Date32) => {
@@ -227,5 +250,50 @@ pub fn call(
             Some(nullable(result(function, Some(argument))?))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_scale(scale: i8) -> Type {
+        Type::Decimal {
+            precision: DECIMAL_PRECISION_MAX,
+            scale,
+        }
+    }
+
+    #[test]
+    fn decimals_are_cast_across_no_more_places_than_128_bits_have() {
+        let check = |from, to, expected| {
+            let known = can_cast(&of_scale(from), &of_scale(to));
+            assert_eq!(known, expected, "{from} to {to}");
+        };
+        check(0, 38, true);
+        check(38, 0, true);
+        check(-19, 19, true);
+        check(-1, 38, false);
+        check(38, -1, false);
+        check(-38, 38, false);
+    }
+
+    #[test]
+    fn decimals_are_computed_with_where_128_bits_have_the_power_of_ten() {
+        let check = |op, left, right, expected: Option<i8>| {
+            let scale = match arithmetic(op, &of_scale(left), &of_scale(right)) {
+                Some(Type::Decimal { scale, .. }) => Some(scale),
+                _ => None,
+            };
+            assert_eq!(scale, expected, "{op:?} {left} {right}");
+        };
+        check(ArithmeticOp::Divide, 0, 34, Some(4));
+        check(ArithmeticOp::Divide, 0, 35, None);
+        check(ArithmeticOp::Divide, -38, -38, Some(-34));
+        check(ArithmeticOp::Add, 0, 38, Some(38));
+        check(ArithmeticOp::Subtract, -1, 38, None);
+        check(ArithmeticOp::Remainder, 38, -1, None);
+        check(ArithmeticOp::Multiply, -19, -19, Some(-38));
+        check(ArithmeticOp::Multiply, -20, -19, None);
     }
 }

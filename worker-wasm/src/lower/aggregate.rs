@@ -35,7 +35,7 @@ pub(crate) fn lower(rows: &mut Rows, plan: &AggregateExec) -> Result<(), Reason>
     for (function, filter) in plan.aggr_expr().iter().zip(plan.filter_expr()) {
         let mut call = match mode {
             Mode::Final => merge_call(rows, function, &mut state)?,
-            Mode::Single | Mode::Partial => call(rows, function)?,
+            Mode::Single | Mode::Partial => call(rows, function, mode)?,
         };
         if let Some(filter) = filter.as_ref().filter(|_| mode != Mode::Final) {
             call.filter = Some(rows.expr(filter)?);
@@ -69,8 +69,8 @@ fn check_form(rows: &Rows, plan: &AggregateExec) -> Result<(), Reason> {
 }
 
 /// A call over rows.
-fn call(rows: &mut Rows, of: &AggregateFunctionExpr) -> Result<Call, Reason> {
-    let function = function(of)?;
+fn call(rows: &mut Rows, of: &AggregateFunctionExpr, mode: Mode) -> Result<Call, Reason> {
+    let function = function(of, mode)?;
     let arguments = of.expressions();
     let arguments = match (&function, arguments.as_slice()) {
         (AggregateFunction::Count, [argument]) if is_never_null(rows, argument) => Vec::new(),
@@ -90,7 +90,7 @@ fn merge_call(
     of: &AggregateFunctionExpr,
     state: &mut usize,
 ) -> Result<Call, Reason> {
-    let function = function(of)?;
+    let function = function(of, Mode::Final)?;
     let states = of.state_fields().map_err(|_| unsupported(of))?.len();
     let arguments: Result<Vec<Expr>, _> = (*state..*state + states)
         .map(|column| rows.column(column))
@@ -103,14 +103,19 @@ fn merge_call(
     })
 }
 
-fn function(of: &AggregateFunctionExpr) -> Result<AggregateFunction, Reason> {
+fn function(of: &AggregateFunctionExpr, mode: Mode) -> Result<AggregateFunction, Reason> {
     let inner = of.fun().inner();
     let (min, max) = (inner.is::<Min>(), inner.is::<Max>());
+    // DataFusion's state of a distinct count is a list of values, which fragments neither put out nor take.
+    let counts_once = of.is_distinct() && inner.is::<Count>() && mode == Mode::Single;
     // The smallest of the distinct values is the smallest of all; for the others it matters.
-    if (of.is_distinct() && !min && !max) || of.ignore_nulls() || !of.order_bys().is_empty() {
+    let once = of.is_distinct() && !min && !max && !counts_once;
+    if once || of.ignore_nulls() || !of.order_bys().is_empty() {
         return Err(unsupported(of));
     }
-    if min {
+    if counts_once {
+        Ok(AggregateFunction::CountDistinct)
+    } else if min {
         Ok(AggregateFunction::Min)
     } else if max {
         Ok(AggregateFunction::Max)

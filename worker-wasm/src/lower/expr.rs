@@ -23,7 +23,10 @@ use super::{
     pipeline::Rows,
 };
 use crate::{
-    fragment::{ArithmeticOp, CompareOp, Expr, Param, Range, Type, like::classify},
+    fragment::{
+        ArithmeticOp, CompareOp, Expr, Param, Range, Type,
+        like::{classify, is_bounded},
+    },
     runtime,
 };
 
@@ -174,13 +177,19 @@ impl Rows {
         Ok(Expr::Cast(Box::new(self.expr(cast.expr())?), to))
     }
 
-    /// The class of a pattern belongs to the shape, so only a literal can be one.
+    /// The class of a pattern belongs to the shape, so only a literal can be one. Long ones DataFusion searches for, in a time
+    /// that their length does not matter to.
     fn like(&mut self, like: &LikeExpr) -> Result<Expr> {
         let unsupported = || Reason::Expression(like.to_string());
         let pattern = like.pattern().downcast_ref::<Literal>();
         let pattern = pattern.and_then(|literal| literal.value().try_as_str().flatten());
         let pattern = pattern.filter(|_| !like.case_insensitive());
         let (class, needle) = classify(pattern.ok_or_else(unsupported)?);
+        if !is_bounded(class, &needle) {
+            return Err(Reason::Form(
+                "a LIKE pattern is too long to be searched for",
+            ));
+        }
         let text = Box::new(self.expr(like.expr())?);
         let param = Param {
             ty: Type::Utf8,

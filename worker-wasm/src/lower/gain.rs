@@ -2,7 +2,8 @@
 //! `SET murre.compile = auto` goes by. Rules are about what a plan knows, and come from `examples/tpch_plans.rs`.
 //!
 //! - Aggregations without keys, or by keys that tend to have few values, gain 1.5 to 3 times. By numbers and dates, of
-//!   which there may be as many as rows, they do not: the tables of both miss the caches alike.
+//!   which there may be as many as rows, they do not: the tables of both miss the caches alike. Nor do those that count
+//!   distinct values, of which there may be as many too, and more than a window holds.
 //! - Filters that leave few rows gain 2 times where a comparison of numbers comes first, as most columns are then copied
 //!   for few rows. Of rows that mostly pass, copying them in and out costs what compiled expressions save.
 //! - Joins gain up to 2 times where one number is the key and the table has some of its rows: most rows that probe then go
@@ -27,7 +28,9 @@ use super::{
     Part, Piece, Reason, is_exchange,
     join::{estimated_bytes, left_columns},
 };
-use crate::fragment::{Expr, Fragment, LikeClass, Mode, Operator, Sink, Type, verifier};
+use crate::fragment::{
+    AggregateFunction, Expr, Fragment, LikeClass, Mode, Operator, Sink, Type, verifier,
+};
 
 /// Tables that are estimated to take more lose. Bytes.
 const TABLE_BYTES_MAX: usize = 32 << 20;
@@ -120,12 +123,17 @@ fn selects(plan: &Arc<dyn ExecutionPlan>) -> bool {
 pub fn gains(piece: &Piece) -> bool {
     let part = &piece.part;
     let fragment = &part.bound.fragment;
-    if stops_early(&piece.sources(), &part.native) {
+    let sinks = fragment.pipelines.iter().map(|of| &of.sink);
+    let mut aggregations = sinks.filter_map(|sink| match sink {
+        Sink::Aggregate(aggregate) => Some(aggregate),
+        _ => None,
+    });
+    let mut calls = aggregations.clone().flat_map(|of| &of.calls);
+    let counts_once = calls.any(|call| call.function == AggregateFunction::CountDistinct);
+    if counts_once || stops_early(&piece.sources(), &part.native) {
         return false;
     }
-    let mut sinks = fragment.pipelines.iter().map(|of| &of.sink);
-    let aggregates = sinks
-        .any(|sink| matches!(sink, Sink::Aggregate(aggregate) if aggregate.mode != Mode::Final));
+    let aggregates = aggregations.any(|of| of.mode != Mode::Final);
     match (part.tables.is_empty(), aggregates) {
         (true, true) => has_few_groups(fragment),
         (true, false) => leaves_few_rows(part),

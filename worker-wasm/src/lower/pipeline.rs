@@ -161,11 +161,15 @@ impl Rows {
             },
         })?;
         let ty = Type::from_arrow(&moved.data_type(&self.source).ok()?)?;
-        let nullable = moved.nullable(&self.source).ok()?;
+        // What a function says about nulls is a fact to check as well, and no promise.
+        let no_nulls = !moved.nullable(&self.source).ok()?;
         let column = Column {
             ty,
-            nullable,
-            facts: Facts::NONE,
+            nullable: true,
+            facts: Facts {
+                no_nulls,
+                ..Facts::NONE
+            },
         };
         let feed = Feed::Computed(moved);
         let known = self.used.iter().position(|used| *used == feed);

@@ -6,8 +6,8 @@ use std::{collections::HashSet, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch,
-        StringViewArray, new_null_array,
+        Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array,
+        RecordBatch, StringViewArray, new_null_array,
     },
     compute::{
         CastOptions, cast, cast_with_options, concat, contains, ends_with,
@@ -31,7 +31,7 @@ use worker_wasm::{
 use crate::{
     calendar,
     random::{self, Exprs, Literal},
-    support::{Mix, run, seeds},
+    support::{Mix, SHAPES, run, seeds},
 };
 
 /// A value as an array of one row, or why there is none.
@@ -307,6 +307,32 @@ fn kind(expr: &Expr) -> &'static str {
     }
 }
 
+const TYPES: [&str; 15] = [
+    "utf8",
+    "boolean",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float32",
+    "float64",
+    "date32",
+    "timestamp",
+    "decimal",
+];
+
+/// A type without what it has in brackets.
+fn type_name(ty: &Type) -> String {
+    let text = ty.to_string();
+    let mut parts = text.split([' ', '(']);
+    let name = parts.find(|part| !part.is_empty());
+    name.expect("a type has a name").to_owned()
+}
+
 #[test]
 fn random_expressions_agree_with_arrow() {
     let mix = Mix::default();
@@ -337,12 +363,7 @@ fn random_expressions_agree_with_arrow() {
         let (expr, ty) = exprs.any(&mut rng, 3);
         mix.count("expressions");
         mix.count(kind(&expr));
-        mix.count(
-            ty.to_string()
-                .split([' ', '('])
-                .find(|part| !part.is_empty())
-                .unwrap(),
-        );
+        mix.count(type_name(&ty));
         let fragment = projection(columns.clone(), &literals, vec![expr.clone()]);
         let rows = random::rows(&mut rng);
         let batch = random::batch(&mut rng, &columns, rows);
@@ -409,36 +430,11 @@ fn random_expressions_agree_with_arrow() {
         "date-trunc",
         "add-interval",
     ];
-    let types = [
-        "utf8",
-        "boolean",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "uint8",
-        "uint16",
-        "uint32",
-        "uint64",
-        "float32",
-        "float64",
-        "date32",
-        "timestamp",
-        "decimal",
-    ];
-    let shapes = [
-        "no row",
-        "1 or 2 rows",
-        "3 to 66 rows",
-        "more rows",
-        "no null",
-        "few nulls",
-        "many nulls",
-        "nulls only",
-    ];
-    let shared = [&operators[..], &types[..], &shapes[..]].concat();
+    let shared = [&operators[..], &TYPES[..], &SHAPES[..]].concat();
     mix.check(&[&ends[..], &shared[..]].concat());
     mix.check_shares("expressions", &shared);
+    mix.check_least("cases", 1_000_000);
+    mix.check_least("distinct expressions", 50_000);
 }
 
 #[test]
@@ -464,13 +460,21 @@ fn random_filters_keep_the_rows_that_are_true() {
         let predicates: Vec<_> = (0..rng.usize(1..3))
             .map(|_| exprs.boolean(&mut rng, 2))
             .collect();
+        mix.count("filters");
+        let met = columns.iter().map(|column| type_name(&column.ty));
+        let met: HashSet<_> = met
+            .chain(predicates.iter().map(|of| kind(of).to_owned()))
+            .collect();
+        met.into_iter().for_each(|what| mix.count(what));
         let mut fragment = projection(columns.clone(), &literals, Vec::new());
         fragment.pipelines[0].operators =
             predicates.iter().cloned().map(Operator::Filter).collect();
         let batches: Vec<_> = (0..rng.usize(1..4))
             .map(|_| {
                 let rows = random::rows(&mut rng);
-                random::batch(&mut rng, &columns, rows)
+                let batch = random::batch(&mut rng, &columns, rows);
+                mix.count_batch(&batch);
+                batch
             })
             .collect();
         let mut kept = Vec::new();
@@ -519,7 +523,40 @@ fn random_filters_keep_the_rows_that_are_true() {
             }
         }
     }
-    mix.check(&["kept", "dropped", "failed"]);
+    let operators = ["compare", "and", "or", "not", "is-null", "in", "like"];
+    let shared = [&operators[..], &TYPES[..], &SHAPES[..]].concat();
+    mix.check(&[&["kept", "dropped", "failed"], &shared[..]].concat());
+    mix.check_shares("filters", &shared);
+}
+
+#[test]
+fn decimals_are_cast_across_all_38_places() {
+    for (from, to) in [(38, 0), (0, 38), (-19, 19), (19, -19)] {
+        let fragment = format!(
+            "(fragment (input (column (decimal 38 {from}))) (params)
+               (pipeline (input 0) (project (cast c0 (decimal 38 {to}))) (emit)))"
+        );
+        let fragment: Fragment = fragment.parse().unwrap();
+        let digits = 10i128.pow(38) - 1;
+        for number in [0, 1, -1, digits, -digits, digits / 2, digits / 2 + 1] {
+            let column = Decimal128Array::from(vec![number]);
+            let column = column.with_precision_and_scale(38, from).unwrap();
+            let strict = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
+            let expected = cast_with_options(&column, &DataType::Decimal128(38, to), &strict);
+            let batch = RecordBatch::try_from_iter([("c0", Arc::new(column) as ArrayRef)]);
+            let actual = run(&fragment, &[], &[batch.unwrap()]);
+            match (expected, actual) {
+                (Ok(expected), Ok(actual)) => assert_eq!(&expected, actual.column(0)),
+                (Err(_), Err(RunError::Data { reason, .. })) => {
+                    assert_eq!(reason, Reason::CastOutOfRange);
+                }
+                (expected, actual) => panic!("{number}: {expected:?}, got {actual:?}"),
+            }
+        }
+    }
 }
 
 #[test]

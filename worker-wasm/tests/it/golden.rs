@@ -183,6 +183,16 @@ fn fragments_that_break_a_rule_are_refused() {
         "no cast",
     );
     check(
+        "(column (decimal 38 38))",
+        "(pipeline (input 0) (project (cast c0 (decimal 38 -1))) (emit))",
+        "no cast",
+    );
+    check(
+        "(column (decimal 38 0)) (column (decimal 38 38))",
+        "(pipeline (input 0) (project (div c0 c1)) (emit))",
+        "no arithmetic",
+    );
+    check(
         int,
         "(pipeline (input 0) (project (and)) (emit)) (pipeline (input 0) (emit))",
         "only that",

@@ -6,6 +6,7 @@ mod aggregates;
 mod calendar;
 mod codec;
 mod expressions;
+mod fallbacks;
 mod golden;
 mod host;
 mod hostile;

@@ -284,6 +284,31 @@ async fn no_groups_no_rows_and_no_columns_are_as_in_datafusion() {
 }
 
 #[tokio::test]
+async fn distinct_values_are_counted_in_one_phase_alone() {
+    let sql =
+        "SELECT b, count(DISTINCT i), count(DISTINCT z) FILTER (WHERE k > 3), count(DISTINCT d),
+            count(DISTINCT f), count(DISTINCT t), count(DISTINCT b), count(DISTINCT k % 5), count(*)
+        FROM t GROUP BY b";
+    for (partitions, compiled) in [(1, true), (3, false)] {
+        let context = context(partitions);
+        let (schema, mut parts) = table();
+        if partitions == 1 {
+            parts = vec![parts.concat()];
+        }
+        let table = MemTable::try_new(schema, parts).unwrap();
+        context.register_table("t", Arc::new(table)).unwrap();
+        let native = plan(&context, sql).await;
+        let lowered = always(&plan(&context, sql).await);
+        let mut how = how(&lowered).into_iter();
+        let aggregates = how.any(|line| line.starts_with("AggregateExec wasm"));
+        assert_eq!(aggregates, compiled);
+        let expected = collect(native, context.task_ctx()).await.unwrap();
+        let actual = collect(lowered.plan, context.task_ctx()).await.unwrap();
+        assert_eq!(sorted(&actual), sorted(&expected));
+    }
+}
+
+#[tokio::test]
 async fn expressions_give_what_datafusion_gives() {
     for expr in [
         "CASE WHEN i > 0 THEN d ELSE -d END",
@@ -433,7 +458,7 @@ async fn native_and_compiled_phases_of_an_aggregation_mix() {
 }
 
 /// What a query fails with, native and compiled.
-async fn error_of(sql: &str) -> [String; 2] {
+pub(crate) async fn error_of(sql: &str) -> [String; 2] {
     let context = with_table();
     let native = plan(&context, sql).await;
     let lowered = always(&plan(&context, sql).await).plan;

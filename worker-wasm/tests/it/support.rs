@@ -96,6 +96,21 @@ pub(crate) fn seeds(start: u64, count: u64) -> Vec<u64> {
     }
 }
 
+/// Cases of a run in which a share of one in a hundred is no accident.
+const ENOUGH: u64 = 10_000;
+
+/// Shapes of batches, as [`Mix::count_batch`] counts them.
+pub(crate) const SHAPES: [&str; 8] = [
+    "no row",
+    "1 or 2 rows",
+    "3 to 66 rows",
+    "more rows",
+    "no null",
+    "few nulls",
+    "many nulls",
+    "nulls only",
+];
+
 /// Counts what a random test met, to show that nothing is missing.
 #[derive(Default)]
 pub(crate) struct Mix(Mutex<std::collections::BTreeMap<String, u64>>);
@@ -111,14 +126,24 @@ impl Mix {
 
     /// Says which of `wanted` are less than one in a hundred of `all`, in a run that is long enough to tell.
     pub(crate) fn check_shares(&self, all: &str, wanted: &[&str]) {
-        if std::env::var_os("MURRE_LONG").is_none() {
-            return;
-        }
         let counts = self.0.lock().unwrap();
         let of = |what: &str| counts.get(what).copied().unwrap_or_default();
+        if of(all) < ENOUGH {
+            return;
+        }
         let is_rare = |what: &&&str| of(what) * 100 < of(all);
         let rare: Vec<_> = wanted.iter().filter(is_rare).collect();
         assert!(rare.is_empty(), "too few in the mix: {rare:?}");
+    }
+
+    /// Says whether a long run met as many as it is there for.
+    pub(crate) fn check_least(&self, what: &str, least: u64) {
+        if std::env::var_os("MURRE_LONG").is_none() || std::env::var_os("MURRE_SEED").is_some() {
+            return;
+        }
+        let counts = self.0.lock().unwrap();
+        let met = counts.get(what).copied().unwrap_or_default();
+        assert!(met >= least, "{met} {what} are fewer than {least}");
     }
 
     /// Counts the shape of a batch: its rows, and the share of nulls in its columns.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt8Array};
 use worker_wasm::{
     Fragment, RunError, compile,
     runtime::{Instance, NoHostFunctions, Protection},
@@ -16,7 +16,7 @@ use worker_wasm::{
 
 use crate::{
     host::Limited,
-    support::{GUARDED, go, open, runtime},
+    support::{GUARDED, Unlimited, go, open, runtime},
 };
 
 const BUILD: &str = "(fragment (input (column int64)) (params) (pipeline (input 0) (build 0)))";
@@ -124,6 +124,36 @@ fn a_table_larger_than_its_window_is_refused() {
         })
     );
     assert!(is_full, "{full:?}");
+}
+
+#[test]
+fn a_table_of_the_shortest_rows_has_all_of_them() {
+    let build = BUILD.replace("int64", "uint8");
+    let mut instance = open(&GUARDED, &build.parse().unwrap(), &[]).unwrap();
+    let bytes = |value: u8, rows: usize| {
+        let values: ArrayRef = Arc::new(UInt8Array::from(vec![value; rows]));
+        RecordBatch::try_from_iter([("c0", values)]).unwrap()
+    };
+    let (first, others) = (bytes(7, 65_536), bytes(3, 65_536));
+    instance.push(0, &first, &mut go).unwrap();
+    // Half of a private window: where the list of rows was too short, it went on in the first of them.
+    for _ in 1..1026 {
+        instance.push(0, &others, &mut go).unwrap();
+    }
+    instance.finish(0, &mut go).unwrap();
+    let table = instance.take_table().unwrap();
+    assert_eq!(table.rows(), 1026 * 65_536);
+    let count: Fragment = COUNT.replace("int64", "uint8").parse().unwrap();
+    let loaded = GUARDED.load(&compile(&count).unwrap()).unwrap();
+    let (account, functions) = (Box::new(Unlimited), Box::new(NoHostFunctions));
+    let tables = [Arc::new(table)];
+    let mut instance =
+        Instance::open_with_tables(&GUARDED, &loaded, &[], &tables, account, functions).unwrap();
+    instance.push(0, &bytes(7, 1), &mut go).unwrap();
+    instance.finish(0, &mut go).unwrap();
+    let out = instance.pull(10, &mut go).unwrap().unwrap();
+    let counts = out.column(0).as_any().downcast_ref::<Int64Array>();
+    assert_eq!(counts.unwrap().value(0), 65_536);
 }
 
 #[test]

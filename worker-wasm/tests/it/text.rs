@@ -72,6 +72,24 @@ fn patterns_are_parameters_of_their_class() {
 }
 
 #[test]
+fn needles_are_found_whatever_their_length_and_place() {
+    let text: String = ('a'..='z').chain('A'..='Z').collect();
+    for length in 1..=text.len() {
+        for start in [0, 1, (text.len() - length) / 2, text.len() - length] {
+            let Some(needle) = text.get(start..start + length) else {
+                continue;
+            };
+            // The first and the last character alone are in the texts that are not to be found.
+            let (head, tail) = needle.split_at(length / 2);
+            let texts = [needle, &text, &format!("{head}-{tail}"), &text[..start]];
+            let found = kept("(like contains c0 p0)", &[literal(needle)], &texts);
+            let expected: Vec<_> = texts.into_iter().filter(|of| of.contains(needle)).collect();
+            assert_eq!(found, expected, "{needle}");
+        }
+    }
+}
+
+#[test]
 fn literals_are_compared_whatever_their_length() {
     let segments = [
         "BUILDING",

@@ -42,16 +42,9 @@ impl Row<'_> {
         let ty = rules::arithmetic(op, &left.ty, &right.ty).expect("verified");
         let (left_scale, right_scale, scale) =
             (scale_of(&left.ty), scale_of(&right.ty), scale_of(&ty));
-        let (left_power, right_power) = match op {
-            ArithmeticOp::Multiply => (0, 0),
-            ArithmeticOp::Divide => {
-                let power = scale - left_scale + right_scale;
-                (power.max(0), (-power).max(0))
-            }
-            _ => (scale - left_scale, scale - right_scale),
-        };
-        let left = self.scale_up(f, left, left_power as u32, null, Reason::Overflow);
-        let right = self.scale_up(f, right, right_power as u32, null, Reason::Overflow);
+        let (left_power, right_power) = rules::decimal_powers(op, left_scale, right_scale, scale);
+        let left = self.scale_up(f, left, left_power, null, Reason::Overflow);
+        let right = self.scale_up(f, right, right_power, null, Reason::Overflow);
         match op {
             ArithmeticOp::Add | ArithmeticOp::Subtract => self.add(f, op, ty, &left, &right, null),
             ArithmeticOp::Multiply => self.multiply(f, ty, &left, &right, null, Reason::Overflow),

@@ -2702,7 +2702,7 @@
           i32.load offset=1520 align=1
           i32.eqz
           if ;; label = @4
-            i32.const 262144
+            i32.const 524288
             call 4
             local.set 68
             local.get 68

@@ -720,7 +720,7 @@
         i32.load offset=1040 align=1
         i32.eqz
         if ;; label = @3
-          i32.const 262144
+          i32.const 524288
           call 4
           local.set 43
           local.get 43
