@@ -195,7 +195,10 @@ fn sync_until_stopped(shared: &Shared) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::{Fault, SimDisk};
+    use crate::{
+        sim::{Fault, SimDisk},
+        wal::log::PendingSync,
+    };
 
     const GROUP: GroupId = GroupId(1);
 
@@ -206,9 +209,8 @@ mod tests {
         }
     }
 
-    /// What a write does to the log while the thread's fsync is under way.
-    fn check(write: impl FnOnce(&SimDisk, &mut Log)) {
-        let disk = SimDisk::default();
+    /// A log whose first entry is being synced.
+    fn begun(disk: &SimDisk) -> (Log, PendingSync) {
         let options = LogOptions {
             segment_bytes_max: 64 * 1024,
             salt: 1,
@@ -216,6 +218,13 @@ mod tests {
         let mut log = Log::open(Arc::new(disk.clone()), Path::new("/wal"), options).unwrap();
         log.append(GROUP, &[entry(1, 1000)]).unwrap();
         let begun = log.begin_sync().unwrap();
+        (log, begun)
+    }
+
+    /// What a write does to the log while the thread's fsync is under way.
+    fn check(write: impl FnOnce(&SimDisk, &mut Log)) {
+        let disk = SimDisk::default();
+        let (mut log, begun) = begun(&disk);
         write(&disk, &mut log);
         // The disk has told of its failure already, and says yes from now on.
         let synced = begun.run();
@@ -248,13 +257,7 @@ mod tests {
     #[test]
     fn an_fsync_after_one_that_failed_fails_too() {
         let disk = SimDisk::default();
-        let options = LogOptions {
-            segment_bytes_max: 64 * 1024,
-            salt: 1,
-        };
-        let mut log = Log::open(Arc::new(disk.clone()), Path::new("/wal"), options).unwrap();
-        log.append(GROUP, &[entry(1, 1000)]).unwrap();
-        let begun = log.begin_sync().unwrap();
+        let (mut log, begun) = begun(&disk);
         disk.fail_next(Fault::Sync);
         let failed = begun.run();
         // Before the thread could say so, the next segment would begin.
