@@ -11,6 +11,7 @@ mod error;
 pub mod external;
 mod folder;
 pub mod local;
+mod local_files;
 mod object_stores;
 mod parquet_format;
 mod password;

@@ -13,18 +13,17 @@ use object_store::{
     ObjectStore,
     aws::{AmazonS3, AmazonS3Builder},
     client::SpawnedReqwestConnector,
-    local::LocalFileSystem,
 };
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use url::{Position, Url};
 
-use crate::{CatalogError, Secret, Secrets};
+use crate::{CatalogError, Secret, Secrets, local_files::LocalFiles};
 
 /// The stores of one process. Stores made before a secret changed are forgotten by [`ObjectStores::forget`].
 #[derive(Debug)]
 pub struct ObjectStores {
-    local: Arc<LocalFileSystem>,
+    local: Arc<LocalFiles>,
     secrets: Arc<Secrets>,
     network: Handle,
     /// By scheme and authority.
@@ -35,7 +34,7 @@ impl ObjectStores {
     /// `network` is the runtime that requests to stores run on.
     pub fn new(secrets: Arc<Secrets>, network: Handle) -> Self {
         Self {
-            local: Arc::new(LocalFileSystem::new()),
+            local: Arc::default(),
             secrets,
             network,
             remote: Mutex::default(),
