@@ -11,7 +11,6 @@ mod error;
 pub mod external;
 mod folder;
 pub mod local;
-mod local_files;
 mod object_stores;
 mod parquet_format;
 mod password;

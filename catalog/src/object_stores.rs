@@ -13,17 +13,18 @@ use object_store::{
     ObjectStore,
     aws::{AmazonS3, AmazonS3Builder},
     client::SpawnedReqwestConnector,
+    local::LocalFileSystem,
 };
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use url::{Position, Url};
 
-use crate::{CatalogError, Secret, Secrets, local_files::LocalFiles};
+use crate::{CatalogError, Secret, Secrets};
 
 /// The stores of one process. Stores made before a secret changed are forgotten by [`ObjectStores::forget`].
 #[derive(Debug)]
 pub struct ObjectStores {
-    local: Arc<LocalFiles>,
+    local: Arc<LocalFileSystem>,
     secrets: Arc<Secrets>,
     network: Handle,
     /// By scheme and authority.
@@ -34,7 +35,7 @@ impl ObjectStores {
     /// `network` is the runtime that requests to stores run on.
     pub fn new(secrets: Arc<Secrets>, network: Handle) -> Self {
         Self {
-            local: Arc::default(),
+            local: Arc::new(LocalFileSystem::new()),
             secrets,
             network,
             remote: Mutex::default(),
