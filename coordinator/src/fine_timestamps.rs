@@ -92,6 +92,14 @@ struct Coarse<'a> {
     has_zone: bool,
 }
 
+/// What a unit has in place of a constant.
+enum Floor {
+    /// The last value before it.
+    Below(Expr),
+    /// Itself.
+    Same(Expr),
+}
+
 impl Comparisons {
     fn exact(&self, expression: Expr) -> Transformed<Expr> {
         let exact = match &expression {
@@ -109,11 +117,21 @@ impl Comparisons {
         }
     }
 
-    /// `side op constant`, where the constant is between two values that the side can have.
+    /// `side op constant`, where the constant is between two values that the side can have, or is one that DataFusion fails
+    /// to read.
     fn compare(&self, side: &Expr, op: Operator, constant: &Expr) -> Option<Expr> {
         let coarse = self.coarse(side)?;
-        let below = self.below(&coarse, constant)?;
         let side = coarse.side.clone();
+        let below = match self.floor(&coarse, constant)? {
+            Floor::Below(below) => below,
+            Floor::Same(same) => {
+                return Some(Expr::BinaryExpr(BinaryExpr::new(
+                    Box::new(side),
+                    op,
+                    Box::new(same),
+                )));
+            }
+        };
         Some(match op {
             Operator::Lt | Operator::LtEq => side.lt_eq(below),
             Operator::Gt | Operator::GtEq => side.gt(below),
@@ -156,19 +174,28 @@ impl Comparisons {
 
     fn in_list(&self, list: &InList) -> Option<Expr> {
         let coarse = self.coarse(&list.expr)?;
-        let mut below = None;
+        let (mut below, mut is_changed) = (None, false);
         let mut kept = list.list.clone();
-        kept.retain(|constant| {
-            let between_two = self.below(&coarse, constant);
-            let is_kept = between_two.is_none();
-            below = below.take().or(between_two);
-            is_kept
+        kept.retain_mut(|constant| match self.floor(&coarse, constant) {
+            Some(Floor::Below(between_two)) => {
+                below = Some(between_two);
+                false
+            }
+            Some(Floor::Same(same)) => {
+                *constant = same;
+                is_changed = true;
+                true
+            }
+            None => true,
         });
-        let (below, side) = (below?, coarse.side.clone());
-        Some(match (kept.is_empty(), list.negated) {
-            (true, false) => never(side, below),
-            (true, true) => always(side, below),
-            (false, negated) => list.expr.as_ref().clone().in_list(kept, negated),
+        if below.is_none() && !is_changed {
+            return None;
+        }
+        let side = coarse.side.clone();
+        Some(match (below, kept.is_empty(), list.negated) {
+            (Some(below), true, false) => never(side, below),
+            (Some(below), true, true) => always(side, below),
+            (_, _, negated) => list.expr.as_ref().clone().in_list(kept, negated),
         })
     }
 
@@ -195,8 +222,8 @@ impl Comparisons {
         })
     }
 
-    /// The last value of its unit before the constant; `None` where the unit holds that, and for what is no constant.
-    fn below(&self, coarse: &Coarse, constant: &Expr) -> Option<Expr> {
+    /// The last value of its unit that is not after the constant; `None` for what DataFusion compares rightly.
+    fn floor(&self, coarse: &Coarse, constant: &Expr) -> Option<Floor> {
         if !constant.column_refs().is_empty() || constant.is_volatile() {
             return None;
         }
@@ -204,13 +231,17 @@ impl Comparisons {
         let Expr::Literal(value, _) = self.constants.simplify(coerced).ok()? else {
             return None;
         };
+        let is_text = value.data_type().is_string();
         let (ticks, unit) = self.ticks(coarse, value)?;
         let ratio = per_second(unit) / per_second(coarse.unit);
-        if ratio <= 1 || ticks.rem_euclid(ratio) == 0 {
-            return None;
+        let floor = ScalarValue::Int64(Some(ticks.div_euclid(ratio.max(1))));
+        let floor = lit(floor.cast_to(&coarse.data_type).ok()?);
+        match (ratio > 1 && ticks.rem_euclid(ratio) > 0, unit) {
+            (true, _) => Some(Floor::Below(floor)),
+            // Text that has no nanoseconds, which DataFusion reads it in.
+            (false, TimeUnit::Microsecond) if is_text => Some(Floor::Same(floor)),
+            _ => None,
         }
-        let below = ScalarValue::Int64(Some(ticks.div_euclid(ratio)));
-        Some(lit(below.cast_to(&coarse.data_type).ok()?))
     }
 
     /// Units since 1970. Without a zone on one side alone a constant is a time of that zone: that is left to DataFusion.

@@ -54,18 +54,17 @@ impl Protection {
 /// Mappings that one memory splits into: accessible and inaccessible parts of its windows, and a mapped build table.
 const MAPPINGS_PER_MEMORY: usize = 6;
 
+/// The mappings are counted first: whoever takes the last of them makes other threads' `mmap` and `mprotect` fail meanwhile.
 fn reserve_all(memories: usize) -> Result<(), String> {
+    if let Ok(limit) = fs::read_to_string("/proc/sys/vm/max_map_count") {
+        let limit: usize = limit.trim().parse().unwrap_or(usize::MAX);
+        let used = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
+        if used + memories * MAPPINGS_PER_MEMORY > limit {
+            return Err(format!("vm.max_map_count is {limit}, {used} are used"));
+        }
+    }
     let arenas: Result<Vec<_>, _> = (0..memories)
         .map(|_| Arena::reserve(Windows::FULL, GUARD_BYTES))
         .collect();
-    arenas.map_err(|e| e.to_string())?;
-    let Ok(limit) = fs::read_to_string("/proc/sys/vm/max_map_count") else {
-        return Ok(());
-    };
-    let limit: usize = limit.trim().parse().unwrap_or(usize::MAX);
-    let used = fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count());
-    if used + memories * MAPPINGS_PER_MEMORY > limit {
-        return Err(format!("vm.max_map_count is {limit}, {used} are used"));
-    }
-    Ok(())
+    arenas.map(drop).map_err(|e| e.to_string())
 }

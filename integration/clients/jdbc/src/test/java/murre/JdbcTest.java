@@ -432,7 +432,7 @@ class JdbcTest {
     update("SET datafusion.execution.batch_size = 100");
     try (Connection other = server.connect()) {
       assertThrows(SQLException.class, () -> Sql.rows(other, "SELECT * FROM mine"));
-      assertEquals("8192", Sql.rows(other, "SHOW datafusion.execution.batch_size").get(0).get(1));
+      assertEquals("16384", Sql.rows(other, "SHOW datafusion.execution.batch_size").get(0).get(1));
     }
     assertEquals(List.of(List.of(1L)), rows("SELECT * FROM mine"));
     assertEquals("100", rows("SHOW datafusion.execution.batch_size").get(0).get(1));
