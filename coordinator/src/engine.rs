@@ -31,6 +31,7 @@ use crate::{
     metrics, plan,
     processes::{ProcessState, Processes},
     settings::{BATCH_ROWS, Defaults, MurreSettings},
+    text_before_joins,
 };
 
 /// What an operator of the server chooses. Sizes in bytes; a cache of size 0 is off.
@@ -127,6 +128,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&environment))
             .with_default_features()
             .with_analyzer_rules(plan::analyzer_rules())
+            .with_physical_optimizer_rules(text_before_joins::optimizer_rules())
             .build();
         template
             .register_file_format(Arc::new(NanSafeParquetFactory::default()), true)

@@ -120,6 +120,9 @@ impl Comparisons {
     /// `side op constant`, where the constant is between two values that the side can have, or is one that DataFusion fails
     /// to read.
     fn compare(&self, side: &Expr, op: Operator, constant: &Expr) -> Option<Expr> {
+        if !is_comparison(op) {
+            return None;
+        }
         let coarse = self.coarse(side)?;
         let side = coarse.side.clone();
         let below = match self.floor(&coarse, constant)? {
@@ -204,8 +207,12 @@ impl Comparisons {
         let DataType::Timestamp(unit, zone) = &data_type else {
             return None;
         };
-        if let Expr::Cast(cast) = side
-            && let Some(inner) = self.coarse(&cast.expr)
+        let cast = match side {
+            Expr::Cast(cast) => Some(&cast.expr),
+            Expr::TryCast(cast) => Some(&cast.expr),
+            _ => None,
+        };
+        if let Some(inner) = cast.and_then(|inner| self.coarse(inner))
             && let DataType::Timestamp(_, inner_zone) = &inner.data_type
             && inner_zone == zone
             && per_second(inner.unit) < per_second(*unit)
@@ -268,6 +275,20 @@ impl Comparisons {
         };
         (zone.is_some() == coarse.has_zone).then_some((ticks?, unit))
     }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    matches!(
+        op,
+        Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::Eq
+            | Operator::NotEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
 }
 
 /// False, or NULL for NULL.

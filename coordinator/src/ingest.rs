@@ -32,7 +32,7 @@ use crate::{
     Prepared, QueryContext, QueryError, Session, StatementOptions,
     bind::{self, Bound},
     command::{Command, CreateTable, Insert, Target},
-    names, query,
+    expanded, names, query,
 };
 
 /// Rows as they arrive.
@@ -179,8 +179,8 @@ fn scan(columns: SchemaRef, rows: IngestRows) -> Result<LogicalPlan> {
     LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?.build()
 }
 
-/// The batch, in parts where columns claim more rows than their bytes hold, as one of type Null may: what such a column is
-/// cast to is made for all rows of a batch at once.
+/// The batch, in parts where columns claim more rows than their bytes hold, as one of type Null may, or say one large value
+/// for many: what such a column is cast to is made for all rows of a batch at once.
 fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
     let rows = batch.num_rows();
     let is_hollow = |column: &ArrayRef| column.get_array_memory_size() < rows / 8;
@@ -189,7 +189,8 @@ fn slices(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
         false => rows.max(1),
     };
     let starts = (0..rows.max(1)).step_by(step);
-    starts.map(move |start| batch.slice(start, step.min(rows - start)))
+    let slices = starts.map(move |start| batch.slice(start, step.min(rows - start)));
+    slices.flat_map(expanded::parts)
 }
 
 /// The rows as a partition that can be read once.
@@ -227,8 +228,10 @@ impl PartitionStream for Arriving {
 #[cfg(test)]
 mod tests {
     use arrow::{
-        array::{Int64Array, NullArray},
-        datatypes::{DataType, Field, Schema},
+        array::{
+            DictionaryArray, Int8Array, Int64Array, LargeStringArray, NullArray, StringViewArray,
+        },
+        datatypes::{Field, Schema},
     };
 
     use super::*;
@@ -255,27 +258,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nulls_that_only_claim_to_be_many_do_not_take_the_servers_memory() {
+    async fn values_that_only_claim_to_be_many_do_not_take_the_servers_memory() {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(&dir.path().join("data"));
         let session = engine.session();
-        let target = IngestTarget {
-            schema: None,
-            table: "t".into(),
-            temporary: true,
-            create: false,
-            if_exists: IfExists::Append,
-        };
-        run(&session, "CREATE TEMPORARY TABLE t (k BIGINT)")
+        run(&session, "CREATE TEMPORARY TABLE t (k VARCHAR)")
             .await
             .unwrap();
-        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Null, true)]));
-        let nulls: ArrayRef = Arc::new(NullArray::new(1 << 47));
-        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![nulls]).unwrap();
-        let rows = stream::iter([Ok(rows)]).boxed();
-        let options = StatementOptions::default();
-        let prepared = session.prepare_ingest(target, schema, rows, options).await;
-        let error = prepared.unwrap().run(None).await.unwrap_err();
-        assert!(matches!(error, QueryError::OutOfMemory { .. }), "{error}");
+        let long = || vec!["x".repeat(1 << 20)];
+        let keys = Int8Array::from(vec![0; 1_000_000]);
+        let text = Arc::new(LargeStringArray::from(long()));
+        let views = StringViewArray::from_iter_values(long());
+        let first = vec![views.views()[0]; 100_000];
+        let buffers = views.data_buffers().to_vec();
+        let columns: [ArrayRef; 3] = [
+            Arc::new(NullArray::new(1 << 47)),
+            Arc::new(DictionaryArray::new(keys, text)),
+            Arc::new(StringViewArray::new(first.into(), buffers, None)),
+        ];
+        for column in columns {
+            let target = IngestTarget {
+                schema: None,
+                table: "t".into(),
+                temporary: true,
+                create: false,
+                if_exists: IfExists::Append,
+            };
+            let data_type = column.data_type().clone();
+            let field = Field::new("k", data_type.clone(), true);
+            let schema = Arc::new(Schema::new(vec![field]));
+            let rows = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+            let rows = stream::iter([Ok(rows)]).boxed();
+            let options = StatementOptions::default();
+            let prepared = session.prepare_ingest(target, schema, rows, options).await;
+            let error = prepared.unwrap().run(None).await.unwrap_err();
+            assert!(
+                matches!(error, QueryError::OutOfMemory { .. }),
+                "{data_type}: {error}"
+            );
+        }
     }
 }

@@ -6,7 +6,6 @@
 //! Errors: [`QueryError::Syntax`] for parameters that cannot be numbered, [`QueryError::MissingValues`] where values do
 //! not fit in number, [`QueryError::TooManyRows`], [`QueryError::Data`] for a value that its parameter cannot take.
 
-mod expanded;
 mod fit;
 
 use std::sync::Arc;
@@ -30,7 +29,7 @@ use datafusion::{
     },
 };
 
-use crate::QueryError;
+use crate::{QueryError, expanded::expanded_bytes};
 
 /// Parameters of one statement.
 pub(crate) const PARAMETERS_MAX: usize = 32_767;
@@ -152,7 +151,7 @@ pub(crate) fn accept(
         let name = format!("${}", index + 1);
         let more_bytes = match (wanted, column.data_type()) {
             (Some(wanted), DataType::Null) => Some(column.len().saturating_mul(null_bytes(wanted))),
-            _ => expanded::expanded_bytes(column.as_ref()),
+            _ => expanded_bytes(column.as_ref()),
         };
         if let Some(bytes) = more_bytes {
             charge(bytes)?;

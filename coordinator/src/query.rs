@@ -22,13 +22,16 @@ use crate::{
     corrupt, cut,
     drive::{self, BatchStream},
     place::{self, Placed},
-    plan,
+    plan, recent,
     template::Template,
     workers::Crew,
 };
 
 /// SQL text -> something that can run.
 pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryError> {
+    if let Some(bound) = recent::bound(&ctx) {
+        return plan_text(ctx, bound).await;
+    }
     let (bound, parameters) = bind::bind(&ctx).await?;
     if !parameters.is_empty() {
         return Err(QueryError::MissingValues {
@@ -36,10 +39,22 @@ pub(crate) async fn prepare(ctx: Arc<QueryContext>) -> Result<Prepared, QueryErr
             values: 0,
         });
     }
-    plan_bound(ctx, bound).await
+    plan_text(ctx, bound).await
 }
 
-/// A bound statement without parameters -> something that can run.
+/// What the text of `ctx` is, which has no parameters -> something that can run.
+pub(crate) async fn plan_text(
+    ctx: Arc<QueryContext>,
+    bound: Bound,
+) -> Result<Prepared, QueryError> {
+    let placed = match &bound {
+        Bound::Command(_) => None,
+        Bound::Query(logical) => Some(text_to_tasks(&ctx, logical).await?),
+    };
+    Ok(prepared(ctx, bound, placed))
+}
+
+/// A bound statement whose parameters have values -> something that can run.
 pub(crate) async fn plan_bound(
     ctx: Arc<QueryContext>,
     bound: Bound,
@@ -138,6 +153,16 @@ pub(crate) async fn to_tasks(
     logical: &LogicalPlan,
 ) -> Result<Placed, QueryError> {
     to_tasks_of(ctx, logical, Crew::of(ctx)).await
+}
+
+/// The same for the query that the text of `ctx` is: what the optimiser makes of it is kept for the next time.
+pub(crate) async fn text_to_tasks(
+    ctx: &QueryContext,
+    logical: &LogicalPlan,
+) -> Result<Placed, QueryError> {
+    let crew = Crew::of(ctx);
+    let query = recent::optimise(ctx, logical, crew.as_ref())?;
+    planned_to_tasks(ctx, logical, query.plan(), crew).await
 }
 
 /// The same for rows that are written: the writers are here, so the rows are made here.

@@ -201,6 +201,12 @@ impl Session {
         &self.temporary
     }
 
+    /// Lets go of plans over what the catalog no longer has. They would not be used again.
+    pub fn forget_old_plans(&self) {
+        let now = Arc::downgrade(&self.engine.store().snapshot());
+        self.temporary.plans().recent().keep_those_of(&now);
+    }
+
     /// All settings by name, with their values where they have one.
     pub fn options(&self) -> Vec<(String, Option<String>)> {
         let state = self.state.read();

@@ -25,7 +25,7 @@ use crate::{
     pace::Pace,
     parameters,
     place::Placed,
-    query,
+    query, recent,
     template::Template,
     temporary::TemporaryTable,
 };
@@ -112,7 +112,7 @@ impl Versions {
         }
     }
 
-    fn are(&self, other: &Self) -> bool {
+    pub(crate) fn are(&self, other: &Self) -> bool {
         Weak::ptr_eq(&self.session, &other.session)
             && self.settings == other.settings
             && Weak::ptr_eq(&self.snapshot, &other.snapshot)
@@ -123,12 +123,15 @@ impl Versions {
 impl Statement {
     /// Understands the statement of `ctx`, and plans it where it has no parameters.
     pub(crate) async fn understand(ctx: Arc<QueryContext>) -> Result<Self, QueryError> {
-        let (bound, parameters) = bind::bind(&ctx).await?;
+        let (bound, parameters) = match recent::bound(&ctx) {
+            Some(bound) => (bound, Vec::new()),
+            None => bind::bind(&ctx).await?,
+        };
         let mut placed = None;
         let (schema, is_query) = match &bound {
             Bound::Command(command) => (command.schema(), command.is_query()),
             Bound::Query(logical) if parameters.is_empty() => {
-                let planned = query::to_tasks(&ctx, logical).await?;
+                let planned = query::text_to_tasks(&ctx, logical).await?;
                 let schema = planned.schema();
                 placed = Some(planned).filter(|_| !inspect::depends_on_time(logical));
                 (schema, true)
@@ -198,7 +201,7 @@ impl Statement {
             let bound = understood.bound.clone();
             return match placed {
                 Some(placed) => Ok(query::prepared(ctx, bound, Some(placed))),
-                None => query::plan_bound(ctx, bound).await,
+                None => query::plan_text(ctx, bound).await,
             };
         };
         let template = understood.template(&ctx);

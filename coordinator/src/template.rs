@@ -6,7 +6,9 @@
 //!
 //! That is for plans about which a value can decide nothing: one pipeline over at most one table (a value can turn an
 //! outer join into an inner one), no `LIMIT ?` (it makes a sort a top-k), no function of the time (its value becomes part
-//! of the plan), and parameters that are of one type in all their places, which is that of the values.
+//! of the plan), no cast to a timestamp (a value that it cuts off changes the comparison, see
+//! [`fine_timestamps`](crate::fine_timestamps)), and parameters that are of one type in all their places, which is that of
+//! the values.
 
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +45,9 @@ impl Template {
         }
         // An error with parameters may be none with values.
         let optimised = ctx.state.optimize(plan).ok()?;
+        if inspect::any_expression(&optimised, is_cast_to_a_timestamp) {
+            return None;
+        }
         Some(Self {
             optimised,
             types,
@@ -131,6 +136,13 @@ fn all_have(plan: &LogicalPlan, types: &[DataType]) -> bool {
         _ => TreeNodeRecursion::Continue,
     });
     walked.is_ok() && all
+}
+
+fn is_cast_to_a_timestamp(expression: &Expr) -> bool {
+    let (Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. })) = expression else {
+        return false;
+    };
+    matches!(field.data_type(), DataType::Timestamp(..))
 }
 
 fn is_one_pipeline(plan: &LogicalPlan) -> bool {

@@ -18,7 +18,7 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use crate::{
-    QueryContext, QueryError, corrupt, drive, place::Placed, query::to_tasks_here,
+    QueryContext, QueryError, corrupt, drive, expanded, place::Placed, query::to_tasks_here,
     temporary::Gathered,
 };
 
@@ -81,15 +81,17 @@ async fn write_partition(
         if batch.num_rows() == 0 {
             continue;
         }
-        let batch = conform(batch, &writer.schema()).map_err(WriteError::Source)?;
-        let file = match &mut file {
-            Some(file) => file,
-            None => file.insert(writer.open_file()?),
-        };
-        file.write(&batch)?;
-        memory
-            .try_resize(file.memory_bytes())
-            .map_err(|e| QueryError::running(ctx.id(), e))?;
+        for part in expanded::parts(batch) {
+            let part = conform(part, &writer.schema()).map_err(WriteError::Source)?;
+            let file = match &mut file {
+                Some(file) => file,
+                None => file.insert(writer.open_file()?),
+            };
+            file.write(&part)?;
+            memory
+                .try_resize(file.memory_bytes())
+                .map_err(|e| QueryError::running(ctx.id(), e))?;
+        }
     }
     match file {
         Some(file) => Ok(tokio::task::spawn_blocking(move || file.close())
@@ -115,7 +117,9 @@ pub(crate) async fn to_memory(
         parts.spawn(async move {
             let mut gathered = Gathered::new(memory, &schema);
             while let Some(batch) = partition.next().await {
-                gathered.push(conform(batch?, &schema)?)?;
+                for part in expanded::parts(batch?) {
+                    gathered.push(conform(part, &schema)?)?;
+                }
             }
             let (batches, memory) = gathered.finish()?;
             Ok::<_, DataFusionError>((number, batches, memory))

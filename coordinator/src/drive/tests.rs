@@ -7,6 +7,10 @@ use crate::{Answer, Engine, EngineConfig, Session, StatementOptions, WorkersKind
 
 /// With one thread, and a mebibyte of memory.
 pub(crate) fn engine(data: &std::path::Path) -> Arc<Engine> {
+    engine_with_memory(data, 1 << 20)
+}
+
+pub(crate) fn engine_with_memory(data: &std::path::Path, memory_limit_bytes: u64) -> Arc<Engine> {
     let folder = DataFolder::open(data).unwrap();
     let store = LocalTableStore::open(&folder.tables(), Arc::new(RealDisk)).unwrap();
     let secrets = Arc::new(Secrets::open(&folder.secrets()).unwrap());
@@ -14,7 +18,7 @@ pub(crate) fn engine(data: &std::path::Path) -> Arc<Engine> {
     let users = Arc::new(Users::open(&folder.users()).unwrap());
     let config = EngineConfig {
         threads: 1,
-        memory_limit_bytes: 1 << 20,
+        memory_limit_bytes,
         spill_limit_bytes: 0,
         spill_folder: folder.spill(),
         module_folder: None,

@@ -1,7 +1,10 @@
 use std::collections::BTreeSet;
 
 use arrow::{
-    array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{
+        ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+        TimestampNanosecondArray,
+    },
     datatypes::Int64Type,
 };
 use futures::TryStreamExt;
@@ -100,7 +103,9 @@ async fn what_falls_between_two_values_is_compared_as_such() {
         ("ts NOT IN ({}, TIMESTAMP '1970-01-01')", &[1, 3]),
         ("CAST(ts AS TIMESTAMP) < {}", &[1, 2]),
         ("n IN (SELECT n FROM t WHERE ts < {})", &[1, 2]),
+        ("TRY_CAST(ts AS TIMESTAMP) < {}", &[1, 2]),
         ("date_trunc('millisecond', ts) < {}", &[1, 2]),
+        ("ts < CAST({} AS TIMESTAMP)", &[1, 2]),
     ] {
         let found: BTreeSet<i64> = found.iter().copied().collect();
         for constant in [written, text, sum] {
@@ -126,6 +131,52 @@ async fn what_falls_between_two_values_is_compared_as_such() {
     }
     let sql = "SELECT n FROM t WHERE ts = TIMESTAMP '1970-01-01T00:00:00.001'";
     assert_eq!(numbers(&run(&session, sql).await.unwrap()), [3].into());
+}
+
+/// Which batches are read is decided by the same comparisons.
+#[tokio::test]
+async fn a_batch_is_read_whose_bounds_fall_on_the_value_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = engine(&dir.path().join("data")).session();
+    for unit in ["Millisecond", "Microsecond"] {
+        let sql = format!(
+            "CREATE OR REPLACE TEMPORARY TABLE z AS SELECT 1 AS n, arrow_cast(0, 'Timestamp({unit}, None)') AS ts"
+        );
+        run(&session, &sql).await.unwrap();
+        for (condition, nanos) in [
+            ("CAST(ts AS TIMESTAMP) < ?", 500),
+            ("CAST(ts AS TIMESTAMP) <> ?", 500),
+            ("CAST(ts AS TIMESTAMP) > ?", -500),
+            ("ts < CAST(? AS TIMESTAMP)", 500),
+            ("ts < ?", 500),
+            ("ts > ?", -500),
+        ] {
+            let sql = format!("SELECT n FROM z WHERE {condition}");
+            let value: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![nanos]));
+            let text: ArrayRef = Arc::new(StringArray::from(vec![match nanos {
+                500 => "1970-01-01T00:00:00.000000500",
+                _ => "1969-12-31T23:59:59.999999500",
+            }]));
+            for value in [value, text] {
+                // The second time as planned before, where it is.
+                for _ in 0..2 {
+                    let found = with(&session, &sql, vec![Arc::clone(&value)]).await;
+                    assert_eq!(found, [1].into(), "{unit}: {sql}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_comparison_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session(&dir.path().join("data")).await;
+    let sql = "SELECT n FROM t WHERE length(ts || '9999-12-31') > 20";
+    assert_eq!(
+        numbers(&run(&session, sql).await.unwrap()),
+        [1, 2, 3].into()
+    );
 }
 
 #[tokio::test]

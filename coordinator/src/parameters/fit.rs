@@ -76,7 +76,7 @@ fn finer(given: &DataType, wanted: &DataType) -> Vec<DataType> {
             .map(|unit| DataType::Timestamp(unit, zone.clone()))
             .to_vec()
     };
-    let finer = match wanted {
+    let finest_first = match wanted {
         DataType::Date32 | DataType::Date64 => instants(None),
         DataType::Timestamp(_, zone) => instants(zone.clone()),
         DataType::Time32(_) | DataType::Time64(_) => vec![DataType::Time64(TimeUnit::Nanosecond)],
@@ -85,10 +85,8 @@ fn finer(given: &DataType, wanted: &DataType) -> Vec<DataType> {
         }
         _ => Vec::new(),
     };
-    match finer.contains(wanted) {
-        true => Vec::new(),
-        false => finer,
-    }
+    let finer = finest_first.into_iter();
+    finer.take_while(|finer| finer != wanted).collect()
 }
 
 #[cfg(test)]
@@ -155,7 +153,7 @@ mod tests {
         assert_eq!(fitted(instant(5_001), nanos.clone()), Ok(nanos.clone()));
         let day: ArrayRef = Arc::new(Date32Array::from(vec![3]));
         assert_eq!(
-            fitted(day, micros),
+            fitted(day, micros.clone()),
             Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
         );
         for (value, wanted, fits) in [
@@ -163,6 +161,9 @@ mod tests {
             ("2026-01-01T12:00:00", DataType::Date32, nanos.clone()),
             ("2026-01-01T12:00:00.001", millis.clone(), millis.clone()),
             ("2026-01-01T12:00:00.0001", millis.clone(), nanos.clone()),
+            ("2026-01-01T12:00:00.000001", micros.clone(), micros.clone()),
+            ("2026-01-01T12:00:00.0000001", micros.clone(), nanos.clone()),
+            ("3026-01-01T00:00:00.000001", micros.clone(), micros.clone()),
             ("3026-01-01T00:00:00", DataType::Date32, DataType::Date32),
             (
                 "1.50",

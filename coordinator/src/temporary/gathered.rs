@@ -12,6 +12,8 @@ use arrow::{
 };
 use datafusion::{common::Result, execution::memory_pool::MemoryReservation};
 
+use crate::expanded::expanded_bytes;
+
 /// Batches are put together until they have as many rows.
 const ROWS: usize = 32_768;
 /// Batches that would have more bytes together stay apart: offsets of text have 32 bits, and putting together takes as much
@@ -123,6 +125,10 @@ fn compact(batch: RecordBatch) -> Result<RecordBatch> {
 
 fn compact_column(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
+        // Of views that say one value for many rows, the rows together are larger than what they keep alive.
+        DataType::Utf8View | DataType::BinaryView if expanded_bytes(column).is_some() => {
+            Arc::clone(column)
+        }
         DataType::Utf8View => Arc::new(column.as_string_view().gc()),
         DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
         // A slice holds on to the whole of what it was cut from.

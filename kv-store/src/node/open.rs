@@ -16,7 +16,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
-use super::{Node, pace::Pace, proposals, reads, requests, upkeep};
+use super::{Node, OwnRuntime, pace::Pace, proposals, reads, requests, upkeep};
 use crate::{
     KvError,
     archive::{self, Archive, Progress},
@@ -140,8 +140,7 @@ impl Node {
 }
 
 async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError> {
-    // Owned from the start: a runtime may not be dropped on one of its own threads, and a node knows how to.
-    let mut runtime = Guard(Some(runtime));
+    let runtime = OwnRuntime(Some(runtime));
     let files = tokio::task::block_in_place(|| open_files(&options))?;
     let metrics = Metrics::new();
     let group = Group::open(
@@ -210,7 +209,7 @@ async fn open(options: NodeOptions, runtime: Runtime) -> Result<Node, OpenError>
         serving,
         pace: Pace::default(),
         handle: Handle::current(),
-        runtime: Mutex::new(runtime.0.take()),
+        runtime: Mutex::new(runtime),
         _lock: files.lock,
     })
 }
@@ -227,16 +226,6 @@ fn commit_by(proposals: mpsc::Sender<requests::Request>) -> archive::Commit {
         }
         .boxed()
     })
-}
-
-struct Guard(Option<Runtime>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 fn open_files(options: &NodeOptions) -> Result<Files, OpenError> {

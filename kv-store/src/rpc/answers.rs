@@ -80,16 +80,20 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        while this.under_way.len() < UNDER_WAY_MAX
-            && let Poll::Ready(Some(call)) = this.calls.poll_next_unpin(context)
-        {
-            this.take(call);
-        }
-        while let Poll::Ready(Some(done)) = this.under_way.poll_next_unpin(context) {
-            // An error says that the call was given up.
-            if let Ok((number, answer)) = done {
-                this.by_number.remove(&number);
-                return Poll::Ready(Some(Ok(to_answer(number, answer))));
+        loop {
+            while this.under_way.len() < UNDER_WAY_MAX
+                && let Poll::Ready(Some(call)) = this.calls.poll_next_unpin(context)
+            {
+                this.take(call);
+            }
+            match this.under_way.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok((number, answer)))) => {
+                    this.by_number.remove(&number);
+                    return Poll::Ready(Some(Ok(to_answer(number, answer))));
+                }
+                // It was given up. In its place another call is asked for: nobody else would tell of those that wait.
+                Poll::Ready(Some(Err(_))) => {}
+                Poll::Ready(None) | Poll::Pending => break,
             }
         }
         if this.calls.is_done() && this.under_way.is_empty() {
@@ -234,5 +238,28 @@ mod tests {
             () = finish.closed() => {}
             () = sleep(LOOK_EVERY * 60) => panic!("it goes on and on"),
         }
+    }
+
+    #[tokio::test]
+    async fn calls_are_read_on_when_the_time_of_all_that_were_under_way_is_over() {
+        let (calls, receiver) = mpsc::unbounded();
+        let handle = |method, _| async move {
+            match method {
+                0 => std::future::pending().await,
+                _ => Ok(Bytes::new()),
+            }
+        };
+        let mut answers = answered(receiver, handle);
+        for number in 0..UNDER_WAY_MAX as u64 {
+            let mut endless = call(number).unwrap();
+            endless.timeout_millis = 1;
+            calls.unbounded_send(Ok(endless)).unwrap();
+        }
+        let mut last = call(UNDER_WAY_MAX as u64).unwrap();
+        last.method = 1;
+        calls.unbounded_send(Ok(last)).unwrap();
+        let answer = tokio::time::timeout(LOOK_EVERY * 60, answers.next()).await;
+        let answer = answer.expect("the last call is read").unwrap().unwrap();
+        assert_eq!(answer.number, UNDER_WAY_MAX as u64);
     }
 }

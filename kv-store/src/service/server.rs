@@ -210,7 +210,11 @@ impl Server {
         tokio::select! {
             served = &mut serving.0 => match served {
                 Ok(served) => served,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The member was closed, and its runtime with it.
+                    Err(_) => Ok(()),
+                },
             },
             () = stop => Ok(()),
         }

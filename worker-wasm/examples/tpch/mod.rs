@@ -16,22 +16,26 @@ const TABLES: [&str; 8] = [
     "customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier",
 ];
 
+/// Rows of a batch, as in the server, and of those that its temporary tables keep.
+const BATCH_ROWS: usize = 16_384;
+const TABLE_ROWS: usize = 32_768;
+
 /// A session of one partition with the tables of a folder, which has each as a Parquet file.
 pub(crate) async fn session(folder: &Path, in_memory: bool) -> Result<SessionContext> {
     let config = SessionConfig::new().with_target_partitions(1);
-    let context = SessionContext::new_with_config(config);
+    let of_rows = |rows| SessionContext::new_with_config(config.clone().with_batch_size(rows));
+    let (context, loading) = (of_rows(BATCH_ROWS), of_rows(TABLE_ROWS));
     for table in TABLES {
         let path = folder.join(format!("{table}.parquet"));
         let path = path.to_string_lossy();
         let options = ParquetReadOptions::default();
-        context
+        let reader = if in_memory { &loading } else { &context };
+        reader
             .register_parquet(table, path.as_ref(), options)
             .await?;
         if in_memory {
-            let batches = context.table(table).await?.collect().await?;
-            let schema = batches[0].schema();
-            context.deregister_table(table)?;
-            let rows = MemTable::try_new(schema, vec![batches])?;
+            let batches = loading.table(table).await?.collect().await?;
+            let rows = MemTable::try_new(batches[0].schema(), vec![batches])?;
             context.register_table(table, Arc::new(rows))?;
         }
     }

@@ -600,10 +600,21 @@ impl Function {
         end: Local<I32>,
         body: impl FnOnce(&mut Self),
     ) {
+        self.count_up_by(1, counter, end, body);
+    }
+
+    /// As [`Self::count_up`], adding `step`.
+    pub(crate) fn count_up_by(
+        &mut self,
+        step: u32,
+        counter: Local<I32>,
+        end: Local<I32>,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.if_(counter.get().lt_u(end), |f| {
             f.repeat(|f, again| {
                 body(f);
-                f.set(counter, counter.get() + 1);
+                f.set(counter, counter.get() + step);
                 f.branch_if(again, counter.get().lt_u(end));
             });
         });

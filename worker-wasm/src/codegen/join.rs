@@ -224,7 +224,7 @@ impl<'a> Lookup<'a> {
                 f.branch_if(done, position.end.get().le_u(position.cursor));
                 walk.spend(f, self.level, leave);
                 let pair = self.pair(walk, row, position.cursor, None);
-                let same = self.matches(f, &pair, keys);
+                let same = self.matches(f, position, &pair, keys);
                 f.if_(same, |f| {
                     self.mark(f, position);
                     body(f, &pair);
@@ -258,7 +258,7 @@ impl<'a> Lookup<'a> {
                 f.set(table_row, select::<I32>(absent, address, position.cursor));
                 let pair = self.pair(walk, row, table_row, None);
                 f.if_(absent.get().eqz(), |f| {
-                    let same = self.matches(f, &pair, keys);
+                    let same = self.matches(f, position, &pair, keys);
                     f.if_(same.eqz(), |f| {
                         self.advance(f, position);
                         f.branch(again);
@@ -295,19 +295,34 @@ impl<'a> Lookup<'a> {
     }
 
     /// 1 where a pair has the same keys and fulfils the filter.
-    fn matches(&self, f: &mut Function, pair: &Row<'_>, keys: &[Datum]) -> Value<I32> {
+    fn matches(
+        &self,
+        f: &mut Function,
+        position: Position,
+        pair: &Row<'_>,
+        keys: &[Datum],
+    ) -> Value<I32> {
         let same: Local<I32> = f.let_(1);
-        for (column, key) in self.join.table.keys.iter().zip(keys) {
-            let stored = pair.column(f, &pair.columns[*column]);
-            let equal = expr::equals(f, &stored, key);
-            let equal = match (stored.null, key.null, self.join.nulls_equal) {
-                (None, None, _) => equal,
-                (Some(one), Some(other), true) => one.get().eq(other) & (equal | one),
-                // A null on one side only is no match; nor is one on both sides where nulls are not equal.
-                (Some(one), Some(other), false) => equal & (one.get() | other).eqz(),
-                (Some(null), None, _) | (None, Some(null), _) => equal & null.get().eqz(),
-            };
-            f.set(same, same.get() & equal);
+        let compare = |f: &mut Function| {
+            for (column, key) in self.join.table.keys.iter().zip(keys) {
+                let stored = pair.column(f, &pair.columns[*column]);
+                let equal = expr::equals(f, &stored, key);
+                let equal = match (stored.null, key.null, self.join.nulls_equal) {
+                    (None, None, _) => equal,
+                    (Some(one), Some(other), true) => one.get().eq(other) & (equal | one),
+                    // A null on one side only is no match; nor is one on both sides where nulls are not equal.
+                    (Some(one), Some(other), false) => equal & (one.get() | other).eqz(),
+                    (Some(null), None, _) | (None, Some(null), _) => equal & null.get().eqz(),
+                };
+                f.set(same, same.get() & equal);
+            }
+        };
+        let may_be_null = self.join.nulls_equal && keys.iter().any(|key| key.null.is_some());
+        match position.view.is_ranked() {
+            // The candidates in such a table are the rows with the key, and where nothing else is read of them they stay
+            // where they are, out of the caches.
+            Some(is_ranked) if !may_be_null => f.if_(is_ranked.eqz(), compare),
+            _ => compare(f),
         }
         if let Some(filter) = &self.join.filter {
             // A filter may fail for rows that are no pair.

@@ -64,9 +64,9 @@ pub(crate) fn span(
     f.let_(select::<I64>(is_small, span, 0i64))
 }
 
-/// Words of a bitmap.
+/// Words of a bitmap: there is a bit behind the last number, which is no key, for whatever lies outside.
 pub(crate) fn words(span: Value<I64>) -> Value<I32> {
-    (span + 63i64).shr_u(6i64).to_i32()
+    span.clone().shr_u(6i64).to_i32() + span.ne(0i64)
 }
 
 /// Bytes of so many words.
@@ -116,27 +116,26 @@ impl Ranks {
         self.span.get().ne(0i64)
     }
 
-    /// The word with a number's bit, and where in the bitmap that is; of a number outside, those of the first.
+    /// The word with a number's bit, and where in the bitmap that is; of a number outside, those of the bit behind the last.
     fn word(self, f: &mut Function, at: Local<I32>, key: &Datum) -> Word {
         let number = number(f, key);
         let place: Local<I64> = f.let_(number.get() - self.low);
-        let inside: Local<I32> = f.let_(place.get().lt_u(self.span));
-        f.set(place, select::<I64>(inside, place, 0i64));
+        let inside = place.get().lt_u(self.span);
+        f.set(place, select::<I64>(inside, place, self.span));
         Word {
             address: f.let_(word_of(at, place)),
             place,
-            inside,
         }
     }
 
     /// 1 where a number is a key.
     pub(crate) fn has(self, f: &mut Function, at: Local<I32>, key: &Datum) -> Value<I32> {
         let word = self.word(f, at, key);
-        word.bits().shr_u(word.place).to_i32() & word.inside
+        word.bits().shr_u(word.place).to_i32() & 1
     }
 
-    /// How many keys are below a key, and 1 where it is one itself; if it is none, the first is below the number of keys
-    /// still or -1.
+    /// How many keys are below a key, and 1 where it is one itself; if it is none, the first is one less, and -1 where no key
+    /// is below.
     pub(crate) fn find(
         self,
         f: &mut Function,
@@ -148,8 +147,7 @@ impl Ranks {
         let upto: Local<I64> = f.let_(word.bits() << (word.place.get() ^ -1i64));
         let before: Value<I32> = word.address.get().load(table::BITMAP + BEFORE);
         let rank = before + upto.get().popcnt().to_i32() - 1;
-        let present = word.inside.get() & upto.get().lt_s(0i64);
-        (f.let_(rank), f.let_(present))
+        (f.let_(rank), f.let_(upto.get().lt_s(0i64)))
     }
 }
 
@@ -160,8 +158,6 @@ struct Word {
     address: Local<I32>,
     /// How far the number is behind the smallest key.
     place: Local<I64>,
-    /// 1 where the bitmap is about the number.
-    inside: Local<I32>,
 }
 
 impl Word {

@@ -85,8 +85,10 @@ impl Call<'_> {
             Some(met) => met,
             None => {
                 let mut fresh = pin!(self.dial(true));
-                // The first knock may only be late, and its peer be told of it already.
+                // The first knock may only be late, and its peer be told of it already. Where both ends are met twice, both
+                // go on with the first.
                 tokio::select! {
+                    biased;
                     met = &mut ready => match met {
                         Ok(met) => Ok(met),
                         // Also refused, where the fresh one has overtaken it.

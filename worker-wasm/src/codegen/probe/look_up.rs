@@ -29,64 +29,62 @@ impl<'a> Probing<'a> {
         let left: Local<I32> = f.let_(batch.selected.get() - batch.position);
         let length = select::<I32>(left.get().lt_u(BLOCK_ROWS), left, BLOCK_ROWS);
         let end: Local<I32> = f.let_(batch.position.get() + length);
-        f.set(vector_rows, 0);
         let row_number = |position: Local<I32>| match batch.selection {
             Some(selection) => (selection.get() + (position.get() << 2)).load(0),
             None => position.get(),
         };
-        let entry_of = |f: &mut Function, at: Local<I32>| -> Local<I32> {
-            f.let_(vector.get() + at.get() * ENTRY_BYTES)
-        };
+        // Every row is written to the next entry, and only one that goes on moves on. These two live no longer than the
+        // loops: there are so many others that do that one of them would be in memory.
+        let position: Local<I32> = f.let_(batch.position);
+        let next: Local<I32> = f.let_(vector);
         let at_once = |f: &mut Function| {
-            f.count_up(batch.position, end, |f| {
-                f.set(row.index, row_number(batch.position));
+            f.count_up(position, end, |f| {
+                f.set(row.index, row_number(position));
                 apply(f, row.again(), &self.before, &mut |f, row| {
                     let keys = first.keys(f, row);
                     let (start, end) = first.find(f, walk.positions[0], &keys);
-                    let entry = entry_of(f, vector_rows);
-                    // Every row is written, and only one that goes on moves on.
-                    f.store::<I32>(entry, 0, row.index);
-                    f.store::<I32>(entry, 4, start);
-                    f.store::<I32>(entry, 8, end);
+                    f.store::<I32>(next, 0, row.index);
+                    f.store::<I32>(next, 4, start);
+                    f.store::<I32>(next, 8, end);
                     let goes_on = match first.keeps_unmatched() {
                         true => Value::from(1),
                         false => start.get().lt_u(end),
                     };
-                    f.set(vector_rows, vector_rows.get() + goes_on);
+                    f.set(next, next.get() + goes_on * ENTRY_BYTES);
                 });
             });
         };
-        let Some(is_quick) = first.excludes_quickly(walk.positions[0]) else {
-            return at_once(f);
-        };
-        // Where asking whether a key is there takes less than finding its rows, that comes first: most keys are not.
-        f.if_else(
-            is_quick,
-            |f| {
-                f.count_up(batch.position, end, |f| {
-                    f.set(row.index, row_number(batch.position));
-                    apply(f, row.again(), &self.before, &mut |f, row| {
-                        let keys = first.keys(f, row);
-                        let present = first.has(f, walk.positions[0], &keys);
-                        let entry = entry_of(f, vector_rows);
-                        f.store::<I32>(entry, 0, row.index);
-                        f.set(vector_rows, vector_rows.get() + present);
+        match first.excludes_quickly(walk.positions[0]) {
+            None => at_once(f),
+            // Where asking whether a key is there takes less than finding its rows, that comes first: most keys are not.
+            Some(is_quick) => f.if_else(
+                is_quick,
+                |f| {
+                    f.count_up(position, end, |f| {
+                        f.set(row.index, row_number(position));
+                        apply(f, row.again(), &self.before, &mut |f, row| {
+                            let keys = first.keys(f, row);
+                            let present = first.has(f, walk.positions[0], &keys);
+                            f.store::<I32>(next, 0, row.index);
+                            f.set(next, next.get() + present * ENTRY_BYTES);
+                        });
                     });
-                });
-                let found: Local<I32> = f.let_(0);
-                f.count_up(found, vector_rows, |f| {
-                    let entry = entry_of(f, found);
-                    f.set(row.index, entry.get().load::<I32>(0));
-                    apply(f, row.again(), &self.projects, &mut |f, row| {
-                        let keys = first.keys(f, row);
-                        let (start, end) = first.find(f, walk.positions[0], &keys);
-                        f.store::<I32>(entry, 4, start);
-                        f.store::<I32>(entry, 8, end);
+                    let entry: Local<I32> = f.let_(vector);
+                    f.count_up_by(ENTRY_BYTES, entry, next, |f| {
+                        f.set(row.index, entry.get().load::<I32>(0));
+                        apply(f, row.again(), &self.projects, &mut |f, row| {
+                            let keys = first.keys(f, row);
+                            let (start, end) = first.find(f, walk.positions[0], &keys);
+                            f.store::<I32>(entry, 4, start);
+                            f.store::<I32>(entry, 8, end);
+                        });
                     });
-                });
-            },
-            at_once,
-        );
+                },
+                at_once,
+            ),
+        }
+        f.set(batch.position, position);
+        f.set(vector_rows, (next.get() - vector).div_u(ENTRY_BYTES));
     }
 
     /// Asks for the late columns of the rows in the vector, unless they are there.
