@@ -189,11 +189,12 @@ async fn a_watcher_far_behind_is_told_everything_in_parts_also_one_version_that_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_can_be_closed_while_it_serves_and_closing_can_be_given_up() {
     let patience = std::time::Duration::from_secs(60);
+    let options = ServeOptions::default();
     for given_up in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let mut node = NodeOptions::new(folder.path().join("member"), 1);
         node.alone = true;
-        let server = Server::open(LOOPBACK.parse().unwrap(), &ServeOptions::default(), node);
+        let server = Server::open(LOOPBACK.parse().unwrap(), &options, node);
         let server = server.await.unwrap();
         let node = std::sync::Arc::clone(server.node());
         let serving = tokio::spawn(server.serve(std::future::pending()));

@@ -170,7 +170,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32 i64 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i32 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -601,19 +601,21 @@
           select
           i32.add
           local.set 50
-          i32.const 0
-          local.set 47
+          local.get 39
+          local.set 51
+          local.get 46
+          local.set 52
           local.get 11
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 39
+            local.get 51
             local.get 50
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 20
-                local.get 39
+                local.get 51
                 i32.const 2
                 i32.shl
                 i32.add
@@ -625,74 +627,62 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 51
-                local.get 51
-                local.set 52
-                local.get 52
+                local.set 53
+                local.get 53
+                local.set 54
+                local.get 54
                 local.get 10
                 i64.sub
-                local.set 53
-                local.get 53
+                local.set 55
+                local.get 55
+                local.get 11
+                local.get 55
                 local.get 11
                 i64.lt_u
-                local.set 54
-                local.get 53
-                i64.const 0
-                local.get 54
                 select
-                local.set 53
+                local.set 55
                 local.get 5
-                local.get 53
+                local.get 55
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 55
-                local.get 46
-                local.get 47
+                local.set 56
+                local.get 52
+                local.get 45
+                i32.store align=1
+                local.get 52
+                local.get 56
+                i64.load offset=64 align=1
+                local.get 55
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 1
+                i32.and
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 56
-                local.get 56
-                local.get 45
-                i32.store align=1
-                local.get 47
-                local.get 55
-                i64.load offset=64 align=1
-                local.get 53
-                i64.shr_u
-                i32.wrap_i64
-                local.get 54
-                i32.and
-                i32.add
-                local.set 47
-                local.get 39
+                local.set 52
+                local.get 51
                 i32.const 1
                 i32.add
-                local.set 39
-                local.get 39
+                local.set 51
+                local.get 51
                 local.get 50
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
-            i32.const 0
+            local.get 46
             local.set 57
             local.get 57
-            local.get 47
+            local.get 52
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 46
                 local.get 57
-                i32.const 12
-                i32.mul
-                i32.add
-                local.set 58
-                local.get 58
                 i32.load align=1
                 local.set 45
                 local.get 42
@@ -701,127 +691,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 59
+                local.set 58
                 local.get 11
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 59
-                  local.set 62
-                  local.get 62
+                  local.get 58
+                  local.set 61
+                  local.get 61
                   local.get 10
                   i64.sub
-                  local.set 63
-                  local.get 63
+                  local.set 62
+                  local.get 62
+                  local.get 11
+                  local.get 62
                   local.get 11
                   i64.lt_u
-                  local.set 64
-                  local.get 63
-                  i64.const 0
-                  local.get 64
                   select
-                  local.set 63
+                  local.set 62
                   local.get 5
-                  local.get 63
+                  local.get 62
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 65
-                  local.get 65
-                  i64.load offset=64 align=1
+                  local.set 63
                   local.get 63
+                  i64.load offset=64 align=1
+                  local.get 62
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 66
-                  local.get 65
+                  local.set 64
+                  local.get 63
                   i32.load offset=72 align=1
-                  local.get 66
+                  local.get 64
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 67
+                  local.set 65
                   local.get 64
-                  local.get 66
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 68
+                  local.set 66
                   local.get 9
                   if ;; label = @8
                     local.get 8
-                    local.get 67
+                    local.get 65
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 69
-                    local.get 69
+                    local.set 67
+                    local.get 67
                     i32.load align=1
-                    local.set 60
-                    local.get 69
+                    local.set 59
+                    local.get 67
                     i32.load offset=8 align=1
-                    local.set 70
+                    local.set 68
                     local.get 5
-                    local.get 70
-                    local.get 60
                     local.get 68
+                    local.get 59
+                    local.get 66
                     select
                     i32.add
-                    local.set 61
-                    local.get 5
-                    local.get 60
-                    i32.add
                     local.set 60
+                    local.get 5
+                    local.get 59
+                    i32.add
+                    local.set 59
                   else
                     local.get 6
-                    local.get 67
+                    local.get 65
                     i32.const 16
                     i32.mul
                     i32.add
-                    local.set 60
-                    local.get 60
+                    local.set 59
+                    local.get 59
                     i32.const 16
                     i32.add
-                    local.get 60
-                    local.get 68
+                    local.get 59
+                    local.get 66
                     select
-                    local.set 61
+                    local.set 60
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 71
-                  local.get 71
-                  local.get 59
+                  local.set 69
+                  local.get 69
+                  local.get 58
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 73
-                  local.set 72
-                  local.get 72
-                  local.get 73
-                  i64.xor
                   local.set 71
+                  local.set 70
+                  local.get 70
                   local.get 71
+                  i64.xor
+                  local.set 69
+                  local.get 69
                   i32.wrap_i64
-                  local.set 74
+                  local.set 72
                   local.get 8
-                  local.get 74
+                  local.get 72
                   local.get 7
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 75
-                  local.get 75
+                  local.set 73
+                  local.get 73
                   i64.load offset=8 align=1
-                  local.set 76
+                  local.set 74
                   i64.const 1
-                  local.get 74
+                  local.get 72
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -829,7 +815,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 74
+                  local.get 72
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -839,53 +825,53 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 77
-                  local.get 75
+                  local.set 75
+                  local.get 73
                   i32.load align=1
-                  local.set 60
-                  local.get 75
+                  local.set 59
+                  local.get 73
                   i32.load offset=8 align=1
-                  local.set 78
+                  local.set 76
                   local.get 5
-                  local.get 78
-                  local.get 60
                   local.get 76
-                  local.get 77
+                  local.get 59
+                  local.get 74
+                  local.get 75
                   i64.and
-                  local.get 77
+                  local.get 75
                   i64.eq
                   select
                   i32.add
-                  local.set 61
-                  local.get 5
-                  local.get 60
-                  i32.add
                   local.set 60
+                  local.get 5
+                  local.get 59
+                  i32.add
+                  local.set 59
                 end
-                local.get 58
-                local.get 60
+                local.get 57
+                local.get 59
                 i32.store offset=4 align=1
-                local.get 58
-                local.get 61
+                local.get 57
+                local.get 60
                 i32.store offset=8 align=1
                 local.get 57
-                i32.const 1
+                i32.const 12
                 i32.add
                 local.set 57
                 local.get 57
-                local.get 47
+                local.get 52
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 39
+            local.get 51
             local.get 50
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 20
-                local.get 39
+                local.get 51
                 i32.const 2
                 i32.shl
                 i32.add
@@ -897,127 +883,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 79
+                local.set 77
                 local.get 11
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 79
-                  local.set 82
-                  local.get 82
+                  local.get 77
+                  local.set 80
+                  local.get 80
                   local.get 10
                   i64.sub
-                  local.set 83
-                  local.get 83
+                  local.set 81
+                  local.get 81
+                  local.get 11
+                  local.get 81
                   local.get 11
                   i64.lt_u
-                  local.set 84
-                  local.get 83
-                  i64.const 0
-                  local.get 84
                   select
-                  local.set 83
+                  local.set 81
                   local.get 5
-                  local.get 83
+                  local.get 81
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 85
-                  local.get 85
+                  local.set 82
+                  local.get 82
                   i64.load offset=64 align=1
-                  local.get 83
+                  local.get 81
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 86
-                  local.get 85
+                  local.set 83
+                  local.get 82
                   i32.load offset=72 align=1
-                  local.get 86
+                  local.get 83
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 87
-                  local.get 84
-                  local.get 86
+                  local.set 84
+                  local.get 83
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 88
+                  local.set 85
                   local.get 9
                   if ;; label = @8
                     local.get 8
-                    local.get 87
+                    local.get 84
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 89
-                    local.get 89
+                    local.set 86
+                    local.get 86
                     i32.load align=1
-                    local.set 80
-                    local.get 89
+                    local.set 78
+                    local.get 86
                     i32.load offset=8 align=1
-                    local.set 90
+                    local.set 87
                     local.get 5
-                    local.get 90
-                    local.get 80
-                    local.get 88
+                    local.get 87
+                    local.get 78
+                    local.get 85
                     select
                     i32.add
-                    local.set 81
+                    local.set 79
                     local.get 5
-                    local.get 80
+                    local.get 78
                     i32.add
-                    local.set 80
+                    local.set 78
                   else
                     local.get 6
-                    local.get 87
+                    local.get 84
                     i32.const 16
                     i32.mul
                     i32.add
-                    local.set 80
-                    local.get 80
+                    local.set 78
+                    local.get 78
                     i32.const 16
                     i32.add
-                    local.get 80
-                    local.get 88
+                    local.get 78
+                    local.get 85
                     select
-                    local.set 81
+                    local.set 79
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 91
-                  local.get 91
-                  local.get 79
+                  local.set 88
+                  local.get 88
+                  local.get 77
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 93
-                  local.set 92
-                  local.get 92
-                  local.get 93
+                  local.set 90
+                  local.set 89
+                  local.get 89
+                  local.get 90
                   i64.xor
-                  local.set 91
-                  local.get 91
+                  local.set 88
+                  local.get 88
                   i32.wrap_i64
-                  local.set 94
+                  local.set 91
                   local.get 8
-                  local.get 94
+                  local.get 91
                   local.get 7
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 95
-                  local.get 95
+                  local.set 92
+                  local.get 92
                   i64.load offset=8 align=1
-                  local.set 96
+                  local.set 93
                   i64.const 1
-                  local.get 94
+                  local.get 91
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1025,7 +1007,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 94
+                  local.get 91
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1035,61 +1017,65 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 97
-                  local.get 95
+                  local.set 94
+                  local.get 92
                   i32.load align=1
-                  local.set 80
-                  local.get 95
+                  local.set 78
+                  local.get 92
                   i32.load offset=8 align=1
-                  local.set 98
+                  local.set 95
                   local.get 5
-                  local.get 98
-                  local.get 80
-                  local.get 96
-                  local.get 97
+                  local.get 95
+                  local.get 78
+                  local.get 93
+                  local.get 94
                   i64.and
-                  local.get 97
+                  local.get 94
                   i64.eq
                   select
                   i32.add
-                  local.set 81
+                  local.set 79
                   local.get 5
-                  local.get 80
+                  local.get 78
                   i32.add
-                  local.set 80
+                  local.set 78
                 end
-                local.get 46
-                local.get 47
+                local.get 52
+                local.get 45
+                i32.store align=1
+                local.get 52
+                local.get 78
+                i32.store offset=4 align=1
+                local.get 52
+                local.get 79
+                i32.store offset=8 align=1
+                local.get 52
+                local.get 78
+                local.get 79
+                i32.lt_u
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 99
-                local.get 99
-                local.get 45
-                i32.store align=1
-                local.get 99
-                local.get 80
-                i32.store offset=4 align=1
-                local.get 99
-                local.get 81
-                i32.store offset=8 align=1
-                local.get 47
-                local.get 80
-                local.get 81
-                i32.lt_u
-                i32.add
-                local.set 47
-                local.get 39
+                local.set 52
+                local.get 51
                 i32.const 1
                 i32.add
-                local.set 39
-                local.get 39
+                local.set 51
+                local.get 51
                 local.get 50
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
+          local.get 51
+          local.set 39
+          local.get 52
+          local.get 46
+          i32.sub
+          i32.const 12
+          i32.div_u
+          local.set 47
           i32.const 0
           local.set 48
           i32.const 0
@@ -1176,15 +1162,15 @@
         if ;; label = @3
           i32.const 524288
           call 4
-          local.set 100
-          local.get 100
+          local.set 96
+          local.get 96
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 100
+          local.get 96
           i32.store offset=1040 align=1
         end
         i32.const 0
@@ -1197,8 +1183,8 @@
         if ;; label = @3
           i32.const 24576
           call 4
-          local.set 101
-          local.get 101
+          local.set 97
+          local.get 97
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1213,7 +1199,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 101
+          local.get 97
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1239,7 +1225,7 @@
             i32.const 12
             i32.mul
             i32.add
-            local.set 102
+            local.set 98
             local.get 16
             i32.eqz
             if ;; label = @5
@@ -1251,16 +1237,16 @@
               i32.const 1
               i32.sub
               local.set 15
-              local.get 102
+              local.get 98
               i32.load offset=4 align=1
               local.set 12
-              local.get 102
+              local.get 98
               i32.load offset=8 align=1
               local.set 13
               i32.const 0
               local.set 14
             end
-            local.get 102
+            local.get 98
             i32.load align=1
             local.set 45
             local.get 42
@@ -1269,7 +1255,7 @@
             i32.mul
             i32.add
             i64.load align=1
-            local.set 103
+            local.set 99
             block ;; label = @5
               local.get 14
               br_if 0 (;@5;)
@@ -1303,17 +1289,23 @@
                     local.set 15
                   end
                   i32.const 1
-                  local.set 104
-                  local.get 12
-                  i64.load offset=8 align=1
-                  local.set 105
-                  local.get 104
-                  local.get 105
-                  local.get 103
-                  i64.eq
-                  i32.and
-                  local.set 104
-                  local.get 104
+                  local.set 100
+                  local.get 11
+                  i64.const 0
+                  i64.ne
+                  i32.eqz
+                  if ;; label = @8
+                    local.get 12
+                    i64.load offset=8 align=1
+                    local.set 101
+                    local.get 100
+                    local.get 101
+                    local.get 99
+                    i64.eq
+                    i32.and
+                    local.set 100
+                  end
+                  local.get 100
                   if ;; label = @8
                     i32.const 1
                     local.set 14
@@ -1335,97 +1327,97 @@
               i32.mul
               i32.add
               i64.load align=1
-              local.set 106
+              local.set 102
               local.get 43
               local.get 45
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 107
+              local.set 103
               local.get 44
               local.get 45
               i32.const 4
               i32.mul
               i32.add
               i32.load align=1
-              local.set 108
+              local.set 104
               i64.const 2685821657736338717
-              local.set 109
-              local.get 109
-              local.get 106
+              local.set 105
+              local.get 105
+              local.get 102
               i64.xor
               i64.const -7046029254386353131
               i64.mul_wide_u
-              local.set 111
-              local.set 110
-              local.get 110
-              local.get 111
+              local.set 107
+              local.set 106
+              local.get 106
+              local.get 107
               i64.xor
-              local.set 109
-              local.get 109
+              local.set 105
+              local.get 105
               i32.wrap_i64
-              local.set 112
+              local.set 108
               i32.const 0
               i32.load offset=1048 align=1
-              local.set 113
+              local.set 109
               i32.const 0
               i32.load offset=1040 align=1
-              local.get 113
+              local.get 109
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 113
+              local.get 109
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 114
-              local.get 114
-              local.get 112
-              i32.store align=1
-              local.get 114
-              local.get 106
-              i64.store offset=16 align=1
-              local.get 114
-              local.get 107
-              i32.store offset=4 align=1
-              local.get 114
+              local.set 110
+              local.get 110
               local.get 108
+              i32.store align=1
+              local.get 110
+              local.get 102
+              i64.store offset=16 align=1
+              local.get 110
+              local.get 103
+              i32.store offset=4 align=1
+              local.get 110
+              local.get 104
               i32.store offset=8 align=1
-              local.get 106
-              local.set 115
-              local.get 113
+              local.get 102
+              local.set 111
+              local.get 109
               i32.eqz
-              local.set 116
-              local.get 116
-              local.get 115
+              local.set 112
+              local.get 112
+              local.get 111
               i32.const 0
               i64.load offset=1104 align=1
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
-                local.get 115
+                local.get 111
                 i64.store offset=1104 align=1
               end
-              local.get 116
+              local.get 112
               i32.const 0
               i64.load offset=1112 align=1
-              local.get 115
+              local.get 111
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
-                local.get 115
+                local.get 111
                 i64.store offset=1112 align=1
               end
               i32.const 0
-              local.get 113
+              local.get 109
               i32.const 1
               i32.add
               i32.store offset=1048 align=1
@@ -1467,7 +1459,7 @@
     unreachable
   )
   (func (;17;) (type 17) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i32 i64 i32 i32)
     i32.const 0
     i32.load offset=1504 align=1
     i32.const 0
@@ -1579,11 +1571,14 @@
         if ;; label = @3
           i32.const 0
           i64.load offset=1120 align=1
-          i64.const 63
-          i64.add
           i64.const 6
           i64.shr_u
           i32.wrap_i64
+          i32.const 0
+          i64.load offset=1120 align=1
+          i64.const 0
+          i64.ne
+          i32.add
           i32.const 16
           i32.mul
           i32.const 64
@@ -1620,11 +1615,14 @@
         local.set 20
         i32.const 0
         i64.load offset=1120 align=1
-        i64.const 63
-        i64.add
         i64.const 6
         i64.shr_u
         i32.wrap_i64
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.const 0
+        i64.ne
+        i32.add
         i32.const 16
         i32.mul
         local.set 21
@@ -1796,11 +1794,14 @@
         local.set 39
         i32.const 0
         i64.load offset=1120 align=1
-        i64.const 63
-        i64.add
         i64.const 6
         i64.shr_u
         i32.wrap_i64
+        i32.const 0
+        i64.load offset=1120 align=1
+        i64.const 0
+        i64.ne
+        i32.add
         local.set 40
         local.get 40
         local.get 39
@@ -1895,11 +1896,14 @@
           local.get 47
           i32.const 0
           i64.load offset=1120 align=1
-          i64.const 63
-          i64.add
           i64.const 6
           i64.shr_u
           i32.wrap_i64
+          i32.const 0
+          i64.load offset=1120 align=1
+          i64.const 0
+          i64.ne
+          i32.add
           i32.const 16
           i32.mul
           i32.add
@@ -2138,11 +2142,9 @@
                 local.set 72
                 local.get 72
                 local.get 57
-                i64.lt_u
-                local.set 73
                 local.get 72
-                i64.const 0
-                local.get 73
+                local.get 57
+                i64.lt_u
                 select
                 local.set 72
                 local.get 51
@@ -2153,30 +2155,28 @@
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 74
-                local.get 74
+                local.set 73
+                local.get 73
                 i64.load offset=64 align=1
                 local.get 72
                 i64.const -1
                 i64.xor
                 i64.shl
-                local.set 75
-                local.get 74
+                local.set 74
+                local.get 73
                 i32.load offset=72 align=1
-                local.get 75
+                local.get 74
                 i64.popcnt
                 i32.wrap_i64
                 i32.add
                 i32.const 1
                 i32.sub
-                local.set 76
-                local.get 73
-                local.get 75
+                local.set 75
+                local.get 74
                 i64.const 0
                 i64.lt_s
-                i32.and
-                local.set 77
-                local.get 76
+                local.set 76
+                local.get 75
                 local.set 70
               end
               local.get 54
@@ -2184,9 +2184,9 @@
               i32.const 3
               i32.shl
               i32.add
-              local.set 78
-              local.get 78
-              local.get 78
+              local.set 77
+              local.get 77
+              local.get 77
               i64.load offset=8 align=1
               i64.const 24
               i64.add
@@ -2246,64 +2246,64 @@
       if ;; label = @2
         i32.const 0
         i32.load offset=1096 align=1
-        local.set 79
+        local.set 78
         i32.const 0
         i32.load offset=1092 align=1
-        local.set 80
+        local.set 79
         local.get 55
-        local.set 81
-        local.get 81
+        local.set 80
         local.get 80
+        local.get 79
         i32.sub
-        local.set 82
-        local.get 80
-        local.get 82
+        local.set 81
+        local.get 79
+        local.get 81
         i32.const 262144
-        local.get 82
+        local.get 81
         i32.const 262144
         i32.lt_u
         select
         i32.add
-        local.set 83
-        local.get 80
-        local.get 83
+        local.set 82
+        local.get 79
+        local.get 82
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             local.get 54
-            local.get 80
+            local.get 79
             i32.const 3
             i32.shl
             i32.add
-            local.set 84
-            local.get 84
+            local.set 83
+            local.get 83
             i32.load offset=8 align=1
-            local.set 85
-            local.get 84
-            local.get 79
+            local.set 84
+            local.get 83
+            local.get 78
             i32.store offset=8 align=1
-            local.get 79
-            local.get 85
+            local.get 78
+            local.get 84
             i32.add
-            local.set 79
-            local.get 80
+            local.set 78
+            local.get 79
             i32.const 1
             i32.add
-            local.set 80
-            local.get 80
-            local.get 83
+            local.set 79
+            local.get 79
+            local.get 82
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 83
+        local.get 82
         i32.store offset=1092 align=1
         i32.const 0
-        local.get 79
+        local.get 78
         i32.store offset=1096 align=1
-        local.get 83
-        local.get 81
+        local.get 82
+        local.get 80
         i32.lt_u
         if ;; label = @3
           i32.const 1
@@ -2323,208 +2323,200 @@
       if ;; label = @2
         i32.const 0
         i32.load offset=1092 align=1
-        local.set 86
+        local.set 85
         i32.const 0
         i32.load offset=1048 align=1
-        local.set 87
-        local.get 87
+        local.set 86
         local.get 86
+        local.get 85
         i32.sub
-        local.set 88
-        local.get 86
-        local.get 88
+        local.set 87
+        local.get 85
+        local.get 87
         i32.const 8192
-        local.get 88
+        local.get 87
         i32.const 8192
         i32.lt_u
         select
         i32.add
-        local.set 89
-        local.get 86
-        local.get 89
+        local.set 88
+        local.get 85
+        local.get 88
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             i32.const 0
             i32.load offset=1040 align=1
-            local.get 86
+            local.get 85
             i32.const 10
             i32.shr_u
             i32.const 2
             i32.shl
             i32.add
             i32.load align=1
-            local.get 86
+            local.get 85
             i32.const 1023
             i32.and
             i32.const 24
             i32.mul
             i32.add
-            local.set 90
-            local.get 90
+            local.set 89
+            local.get 89
             i64.load offset=16 align=1
-            local.set 91
-            local.get 90
+            local.set 90
+            local.get 89
             i32.load align=1
-            local.set 92
+            local.set 91
             local.get 55
             if ;; label = @5
-              local.get 92
+              local.get 91
               local.get 53
               i32.shr_u
-              local.set 94
+              local.set 93
               local.get 57
               i64.const 0
               i64.ne
               if ;; label = @6
-                local.get 91
-                local.set 95
-                local.get 95
+                local.get 90
+                local.set 94
+                local.get 94
                 local.get 56
                 i64.sub
-                local.set 96
-                local.get 96
+                local.set 95
+                local.get 95
+                local.get 57
+                local.get 95
                 local.get 57
                 i64.lt_u
-                local.set 97
-                local.get 96
-                i64.const 0
-                local.get 97
                 select
-                local.set 96
+                local.set 95
                 local.get 51
-                local.get 96
+                local.get 95
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 98
-                local.get 98
-                i64.load offset=64 align=1
+                local.set 96
                 local.get 96
+                i64.load offset=64 align=1
+                local.get 95
                 i64.const -1
                 i64.xor
                 i64.shl
-                local.set 99
-                local.get 98
+                local.set 97
+                local.get 96
                 i32.load offset=72 align=1
-                local.get 99
+                local.get 97
                 i64.popcnt
                 i32.wrap_i64
                 i32.add
                 i32.const 1
                 i32.sub
-                local.set 100
+                local.set 98
                 local.get 97
-                local.get 99
                 i64.const 0
                 i64.lt_s
-                i32.and
-                local.set 101
-                local.get 100
-                local.set 94
+                local.set 99
+                local.get 98
+                local.set 93
               end
               local.get 54
-              local.get 94
+              local.get 93
               i32.const 3
               i32.shl
               i32.add
-              local.set 102
-              local.get 102
+              local.set 100
+              local.get 100
               i32.load offset=8 align=1
-              local.set 103
-              local.get 102
-              local.get 103
+              local.set 101
+              local.get 100
+              local.get 101
               i32.const 24
               i32.add
               i32.store offset=8 align=1
               local.get 51
-              local.get 103
+              local.get 101
               i32.add
-              local.set 93
+              local.set 92
             else
-              local.get 91
-              local.set 104
-              local.get 104
+              local.get 90
+              local.set 102
+              local.get 102
               local.get 56
               i64.sub
-              local.set 105
-              local.get 105
+              local.set 103
+              local.get 103
+              local.get 57
+              local.get 103
               local.get 57
               i64.lt_u
-              local.set 106
-              local.get 105
-              i64.const 0
-              local.get 106
               select
-              local.set 105
+              local.set 103
               local.get 51
-              local.get 105
+              local.get 103
               i64.const 6
               i64.shr_u
               i32.wrap_i64
               i32.const 16
               i32.mul
               i32.add
-              local.set 107
-              local.get 107
+              local.set 104
+              local.get 104
               i64.load offset=64 align=1
-              local.get 105
+              local.get 103
               i64.const -1
               i64.xor
               i64.shl
-              local.set 108
-              local.get 107
+              local.set 105
+              local.get 104
               i32.load offset=72 align=1
-              local.get 108
+              local.get 105
               i64.popcnt
               i32.wrap_i64
               i32.add
               i32.const 1
               i32.sub
-              local.set 109
-              local.get 106
-              local.get 108
+              local.set 106
+              local.get 105
               i64.const 0
               i64.lt_s
-              i32.and
-              local.set 110
+              local.set 107
               local.get 52
-              local.get 109
+              local.get 106
               i32.const 24
               i32.mul
               i32.add
-              local.set 93
+              local.set 92
             end
-            local.get 93
-            local.get 90
+            local.get 92
+            local.get 89
             i64.load align=1
             i64.store align=1
-            local.get 93
-            local.get 90
+            local.get 92
+            local.get 89
             i64.load offset=8 align=1
             i64.store offset=8 align=1
-            local.get 93
-            local.get 90
+            local.get 92
+            local.get 89
             i64.load offset=16 align=1
             i64.store offset=16 align=1
-            local.get 86
+            local.get 85
             i32.const 1
             i32.add
-            local.set 86
-            local.get 86
-            local.get 89
+            local.set 85
+            local.get 85
+            local.get 88
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 89
+        local.get 88
         i32.store offset=1092 align=1
-        local.get 89
-        local.get 87
+        local.get 88
+        local.get 86
         i32.lt_u
         if ;; label = @3
           i32.const 1

@@ -243,7 +243,7 @@
     unreachable
   )
   (func (;18;) (type 18) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)
     local.get 0
     i32.const 0
     i32.load offset=1152 align=1
@@ -490,18 +490,20 @@
               select
               i32.add
               local.set 43
-              i32.const 0
-              local.set 40
+              local.get 33
+              local.set 44
+              local.get 39
+              local.set 45
               local.get 23
               i64.const 0
               i64.ne
               if ;; label = @6
-                local.get 33
+                local.get 44
                 local.get 43
                 i32.lt_u
                 if ;; label = @7
                   loop ;; label = @8
-                    local.get 33
+                    local.get 44
                     local.set 38
                     local.get 35
                     local.get 38
@@ -509,7 +511,7 @@
                     i32.mul
                     i32.add
                     i64.load align=1
-                    local.set 44
+                    local.set 46
                     local.get 36
                     local.get 38
                     i32.const 3
@@ -523,77 +525,65 @@
                     i32.const 1
                     i32.and
                     i32.eqz
-                    local.set 45
-                    local.get 44
-                    local.set 46
+                    local.set 47
                     local.get 46
+                    local.set 48
+                    local.get 48
                     local.get 22
                     i64.sub
-                    local.set 47
-                    local.get 47
+                    local.set 49
+                    local.get 49
+                    local.get 23
+                    local.get 49
                     local.get 23
                     i64.lt_u
-                    local.set 48
-                    local.get 47
-                    i64.const 0
-                    local.get 48
                     select
-                    local.set 47
+                    local.set 49
                     local.get 17
-                    local.get 47
+                    local.get 49
                     i64.const 6
                     i64.shr_u
                     i32.wrap_i64
                     i32.const 16
                     i32.mul
                     i32.add
-                    local.set 49
-                    local.get 39
-                    local.get 40
+                    local.set 50
+                    local.get 45
+                    local.get 38
+                    i32.store align=1
+                    local.get 45
+                    local.get 50
+                    i64.load offset=64 align=1
+                    local.get 49
+                    i64.shr_u
+                    i32.wrap_i64
+                    i32.const 1
+                    i32.and
+                    local.get 47
+                    i32.eqz
+                    i32.and
                     i32.const 12
                     i32.mul
                     i32.add
-                    local.set 50
-                    local.get 50
-                    local.get 38
-                    i32.store align=1
-                    local.get 40
-                    local.get 49
-                    i64.load offset=64 align=1
-                    local.get 47
-                    i64.shr_u
-                    i32.wrap_i64
-                    local.get 48
-                    i32.and
-                    local.get 45
-                    i32.eqz
-                    i32.and
-                    i32.add
-                    local.set 40
-                    local.get 33
+                    local.set 45
+                    local.get 44
                     i32.const 1
                     i32.add
-                    local.set 33
-                    local.get 33
+                    local.set 44
+                    local.get 44
                     local.get 43
                     i32.lt_u
                     br_if 0 (;@8;)
                   end
                 end
-                i32.const 0
+                local.get 39
                 local.set 51
                 local.get 51
-                local.get 40
+                local.get 45
                 i32.lt_u
                 if ;; label = @7
                   loop ;; label = @8
-                    local.get 39
                     local.get 51
-                    i32.const 12
-                    i32.mul
-                    i32.add
-                    local.set 52
-                    local.get 52
                     i32.load align=1
                     local.set 38
                     local.get 35
@@ -602,7 +592,7 @@
                     i32.mul
                     i32.add
                     i64.load align=1
-                    local.set 53
+                    local.set 52
                     local.get 36
                     local.get 38
                     i32.const 3
@@ -616,130 +606,126 @@
                     i32.const 1
                     i32.and
                     i32.eqz
-                    local.set 54
+                    local.set 53
                     local.get 23
                     i64.const 0
                     i64.ne
                     if ;; label = @9
-                      local.get 53
-                      local.set 57
-                      local.get 57
+                      local.get 52
+                      local.set 56
+                      local.get 56
                       local.get 22
                       i64.sub
-                      local.set 58
-                      local.get 58
+                      local.set 57
+                      local.get 57
+                      local.get 23
+                      local.get 57
                       local.get 23
                       i64.lt_u
-                      local.set 59
-                      local.get 58
-                      i64.const 0
-                      local.get 59
                       select
-                      local.set 58
+                      local.set 57
                       local.get 17
-                      local.get 58
+                      local.get 57
                       i64.const 6
                       i64.shr_u
                       i32.wrap_i64
                       i32.const 16
                       i32.mul
                       i32.add
-                      local.set 60
-                      local.get 60
-                      i64.load offset=64 align=1
+                      local.set 58
                       local.get 58
+                      i64.load offset=64 align=1
+                      local.get 57
                       i64.const -1
                       i64.xor
                       i64.shl
-                      local.set 61
-                      local.get 60
+                      local.set 59
+                      local.get 58
                       i32.load offset=72 align=1
-                      local.get 61
+                      local.get 59
                       i64.popcnt
                       i32.wrap_i64
                       i32.add
                       i32.const 1
                       i32.sub
-                      local.set 62
+                      local.set 60
                       local.get 59
-                      local.get 61
                       i64.const 0
                       i64.lt_s
-                      i32.and
-                      local.set 63
+                      local.set 61
                       local.get 21
                       if ;; label = @10
                         local.get 20
-                        local.get 62
+                        local.get 60
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.set 64
-                        local.get 64
+                        local.set 62
+                        local.get 62
                         i32.load align=1
-                        local.set 55
-                        local.get 64
+                        local.set 54
+                        local.get 62
                         i32.load offset=8 align=1
-                        local.set 65
+                        local.set 63
                         local.get 17
-                        local.get 65
-                        local.get 55
                         local.get 63
+                        local.get 54
+                        local.get 61
                         select
                         i32.add
-                        local.set 56
-                        local.get 17
-                        local.get 55
-                        i32.add
                         local.set 55
+                        local.get 17
+                        local.get 54
+                        i32.add
+                        local.set 54
                       else
                         local.get 18
-                        local.get 62
+                        local.get 60
                         i32.const 24
                         i32.mul
                         i32.add
-                        local.set 55
-                        local.get 55
+                        local.set 54
+                        local.get 54
                         i32.const 24
                         i32.add
-                        local.get 55
-                        local.get 63
+                        local.get 54
+                        local.get 61
                         select
-                        local.set 56
+                        local.set 55
                       end
                     else
                       i64.const 2685821657736338717
-                      local.set 66
-                      local.get 66
+                      local.set 64
+                      local.get 64
                       i64.const 2685821657736338717
+                      local.get 52
                       local.get 53
-                      local.get 54
                       select
                       i64.xor
                       i64.const -7046029254386353131
                       i64.mul_wide_u
-                      local.set 68
-                      local.set 67
-                      local.get 67
-                      local.get 68
-                      i64.xor
                       local.set 66
+                      local.set 65
+                      local.get 65
                       local.get 66
+                      i64.xor
+                      local.set 64
+                      local.get 64
                       i32.wrap_i64
-                      local.set 69
+                      local.set 67
                       local.get 20
-                      local.get 69
+                      local.get 67
                       local.get 19
                       i32.shr_u
                       i32.const 3
                       i32.shl
                       i32.add
-                      local.set 70
-                      local.get 70
+                      local.set 68
+                      local.get 68
                       i64.load offset=8 align=1
-                      local.set 71
+                      local.set 69
                       i64.const 1
-                      local.get 69
+                      local.get 67
                       i32.const 0
                       i32.shr_u
                       i32.const 15
@@ -747,7 +733,7 @@
                       i64.extend_i32_u
                       i64.shl
                       i64.const 1
-                      local.get 69
+                      local.get 67
                       i32.const 4
                       i32.shr_u
                       i32.const 15
@@ -757,57 +743,57 @@
                       i64.or
                       i64.const 32
                       i64.shl
-                      local.set 72
-                      local.get 70
+                      local.set 70
+                      local.get 68
                       i32.load align=1
-                      local.set 55
-                      local.get 70
+                      local.set 54
+                      local.get 68
                       i32.load offset=8 align=1
-                      local.set 73
+                      local.set 71
                       local.get 17
-                      local.get 73
-                      local.get 55
                       local.get 71
-                      local.get 72
+                      local.get 54
+                      local.get 69
+                      local.get 70
                       i64.and
-                      local.get 72
+                      local.get 70
                       i64.eq
                       select
                       i32.add
-                      local.set 56
-                      local.get 17
-                      local.get 55
-                      i32.add
                       local.set 55
+                      local.get 17
+                      local.get 54
+                      i32.add
+                      local.set 54
                     end
-                    local.get 55
-                    local.get 56
                     local.get 54
-                    select
-                    local.set 56
-                    local.get 52
                     local.get 55
+                    local.get 53
+                    select
+                    local.set 55
+                    local.get 51
+                    local.get 54
                     i32.store offset=4 align=1
-                    local.get 52
-                    local.get 56
+                    local.get 51
+                    local.get 55
                     i32.store offset=8 align=1
                     local.get 51
-                    i32.const 1
+                    i32.const 12
                     i32.add
                     local.set 51
                     local.get 51
-                    local.get 40
+                    local.get 45
                     i32.lt_u
                     br_if 0 (;@8;)
                   end
                 end
               else
-                local.get 33
+                local.get 44
                 local.get 43
                 i32.lt_u
                 if ;; label = @7
                   loop ;; label = @8
-                    local.get 33
+                    local.get 44
                     local.set 38
                     local.get 35
                     local.get 38
@@ -815,7 +801,7 @@
                     i32.mul
                     i32.add
                     i64.load align=1
-                    local.set 74
+                    local.set 72
                     local.get 36
                     local.get 38
                     i32.const 3
@@ -829,130 +815,126 @@
                     i32.const 1
                     i32.and
                     i32.eqz
-                    local.set 75
+                    local.set 73
                     local.get 23
                     i64.const 0
                     i64.ne
                     if ;; label = @9
-                      local.get 74
-                      local.set 78
-                      local.get 78
+                      local.get 72
+                      local.set 76
+                      local.get 76
                       local.get 22
                       i64.sub
-                      local.set 79
-                      local.get 79
+                      local.set 77
+                      local.get 77
+                      local.get 23
+                      local.get 77
                       local.get 23
                       i64.lt_u
-                      local.set 80
-                      local.get 79
-                      i64.const 0
-                      local.get 80
                       select
-                      local.set 79
+                      local.set 77
                       local.get 17
-                      local.get 79
+                      local.get 77
                       i64.const 6
                       i64.shr_u
                       i32.wrap_i64
                       i32.const 16
                       i32.mul
                       i32.add
-                      local.set 81
-                      local.get 81
+                      local.set 78
+                      local.get 78
                       i64.load offset=64 align=1
-                      local.get 79
+                      local.get 77
                       i64.const -1
                       i64.xor
                       i64.shl
-                      local.set 82
-                      local.get 81
+                      local.set 79
+                      local.get 78
                       i32.load offset=72 align=1
-                      local.get 82
+                      local.get 79
                       i64.popcnt
                       i32.wrap_i64
                       i32.add
                       i32.const 1
                       i32.sub
-                      local.set 83
-                      local.get 80
-                      local.get 82
+                      local.set 80
+                      local.get 79
                       i64.const 0
                       i64.lt_s
-                      i32.and
-                      local.set 84
+                      local.set 81
                       local.get 21
                       if ;; label = @10
                         local.get 20
-                        local.get 83
+                        local.get 80
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.set 85
-                        local.get 85
+                        local.set 82
+                        local.get 82
                         i32.load align=1
-                        local.set 76
-                        local.get 85
+                        local.set 74
+                        local.get 82
                         i32.load offset=8 align=1
-                        local.set 86
+                        local.set 83
                         local.get 17
-                        local.get 86
-                        local.get 76
-                        local.get 84
+                        local.get 83
+                        local.get 74
+                        local.get 81
                         select
                         i32.add
-                        local.set 77
+                        local.set 75
                         local.get 17
-                        local.get 76
+                        local.get 74
                         i32.add
-                        local.set 76
+                        local.set 74
                       else
                         local.get 18
-                        local.get 83
+                        local.get 80
                         i32.const 24
                         i32.mul
                         i32.add
-                        local.set 76
-                        local.get 76
+                        local.set 74
+                        local.get 74
                         i32.const 24
                         i32.add
-                        local.get 76
-                        local.get 84
+                        local.get 74
+                        local.get 81
                         select
-                        local.set 77
+                        local.set 75
                       end
                     else
                       i64.const 2685821657736338717
-                      local.set 87
-                      local.get 87
+                      local.set 84
+                      local.get 84
                       i64.const 2685821657736338717
-                      local.get 74
-                      local.get 75
+                      local.get 72
+                      local.get 73
                       select
                       i64.xor
                       i64.const -7046029254386353131
                       i64.mul_wide_u
-                      local.set 89
-                      local.set 88
-                      local.get 88
-                      local.get 89
+                      local.set 86
+                      local.set 85
+                      local.get 85
+                      local.get 86
                       i64.xor
-                      local.set 87
-                      local.get 87
+                      local.set 84
+                      local.get 84
                       i32.wrap_i64
-                      local.set 90
+                      local.set 87
                       local.get 20
-                      local.get 90
+                      local.get 87
                       local.get 19
                       i32.shr_u
                       i32.const 3
                       i32.shl
                       i32.add
-                      local.set 91
-                      local.get 91
+                      local.set 88
+                      local.get 88
                       i64.load offset=8 align=1
-                      local.set 92
+                      local.set 89
                       i64.const 1
-                      local.get 90
+                      local.get 87
                       i32.const 0
                       i32.shr_u
                       i32.const 15
@@ -960,7 +942,7 @@
                       i64.extend_i32_u
                       i64.shl
                       i64.const 1
-                      local.get 90
+                      local.get 87
                       i32.const 4
                       i32.shr_u
                       i32.const 15
@@ -970,66 +952,70 @@
                       i64.or
                       i64.const 32
                       i64.shl
-                      local.set 93
-                      local.get 91
+                      local.set 90
+                      local.get 88
                       i32.load align=1
-                      local.set 76
-                      local.get 91
+                      local.set 74
+                      local.get 88
                       i32.load offset=8 align=1
-                      local.set 94
+                      local.set 91
                       local.get 17
-                      local.get 94
-                      local.get 76
-                      local.get 92
-                      local.get 93
+                      local.get 91
+                      local.get 74
+                      local.get 89
+                      local.get 90
                       i64.and
-                      local.get 93
+                      local.get 90
                       i64.eq
                       select
                       i32.add
-                      local.set 77
+                      local.set 75
                       local.get 17
-                      local.get 76
+                      local.get 74
                       i32.add
-                      local.set 76
+                      local.set 74
                     end
-                    local.get 76
-                    local.get 77
+                    local.get 74
                     local.get 75
+                    local.get 73
                     select
-                    local.set 77
-                    local.get 39
-                    local.get 40
+                    local.set 75
+                    local.get 45
+                    local.get 38
+                    i32.store align=1
+                    local.get 45
+                    local.get 74
+                    i32.store offset=4 align=1
+                    local.get 45
+                    local.get 75
+                    i32.store offset=8 align=1
+                    local.get 45
+                    local.get 74
+                    local.get 75
+                    i32.lt_u
                     i32.const 12
                     i32.mul
                     i32.add
-                    local.set 95
-                    local.get 95
-                    local.get 38
-                    i32.store align=1
-                    local.get 95
-                    local.get 76
-                    i32.store offset=4 align=1
-                    local.get 95
-                    local.get 77
-                    i32.store offset=8 align=1
-                    local.get 40
-                    local.get 76
-                    local.get 77
-                    i32.lt_u
-                    i32.add
-                    local.set 40
-                    local.get 33
+                    local.set 45
+                    local.get 44
                     i32.const 1
                     i32.add
-                    local.set 33
-                    local.get 33
+                    local.set 44
+                    local.get 44
                     local.get 43
                     i32.lt_u
                     br_if 0 (;@8;)
                   end
                 end
               end
+              local.get 44
+              local.set 33
+              local.get 45
+              local.get 39
+              i32.sub
+              i32.const 12
+              i32.div_u
+              local.set 40
               i32.const 0
               local.set 41
               i32.const 0
@@ -1118,10 +1104,10 @@
             local.get 0
             local.get 16
             i32.sub
-            local.set 96
-            local.get 96
+            local.set 92
+            local.get 92
             i32.const 1024
-            local.get 96
+            local.get 92
             i32.const 1024
             i32.lt_u
             select
@@ -1141,7 +1127,7 @@
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 97
+                local.set 93
                 local.get 29
                 i32.eqz
                 if ;; label = @7
@@ -1149,16 +1135,16 @@
                   i32.const 0
                   i32.le_s
                   br_if 2 (;@5;)
-                  local.get 97
+                  local.get 93
                   i32.load offset=4 align=1
                   local.set 25
-                  local.get 97
+                  local.get 93
                   i32.load offset=8 align=1
                   local.set 26
                   i32.const 0
                   local.set 27
                 end
-                local.get 97
+                local.get 93
                 i32.load align=1
                 local.set 38
                 local.get 35
@@ -1167,7 +1153,7 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 98
+                local.set 94
                 local.get 36
                 local.get 38
                 i32.const 3
@@ -1181,7 +1167,7 @@
                 i32.const 1
                 i32.and
                 i32.eqz
-                local.set 99
+                local.set 95
                 block ;; label = @7
                   loop ;; label = @8
                     local.get 26
@@ -1212,44 +1198,50 @@
                       local.set 28
                     end
                     i32.const 1
-                    local.set 100
-                    local.get 25
-                    i64.load offset=8 align=1
-                    local.set 101
-                    local.get 25
-                    i32.load8_u offset=16
-                    local.set 102
-                    local.get 100
-                    local.get 101
-                    local.get 98
-                    i64.eq
-                    local.get 102
-                    local.get 99
-                    i32.or
+                    local.set 96
+                    local.get 23
+                    i64.const 0
+                    i64.ne
                     i32.eqz
-                    i32.and
-                    i32.and
-                    local.set 100
-                    local.get 100
+                    if ;; label = @9
+                      local.get 25
+                      i64.load offset=8 align=1
+                      local.set 97
+                      local.get 25
+                      i32.load8_u offset=16
+                      local.set 98
+                      local.get 96
+                      local.get 97
+                      local.get 94
+                      i64.eq
+                      local.get 98
+                      local.get 95
+                      i32.or
+                      i32.eqz
+                      i32.and
+                      i32.and
+                      local.set 96
+                    end
+                    local.get 96
                     if ;; label = @9
                       local.get 25
                       i32.load offset=4 align=1
-                      local.set 103
+                      local.set 99
                       local.get 37
                       local.get 38
                       i32.const 4
                       i32.mul
                       i32.add
                       i32.load align=1
-                      local.set 104
-                      local.get 103
-                      local.get 104
-                      i32.lt_s
-                      local.set 105
-                      local.get 105
                       local.set 100
+                      local.get 99
+                      local.get 100
+                      i32.lt_s
+                      local.set 101
+                      local.get 101
+                      local.set 96
                     end
-                    local.get 100
+                    local.get 96
                     if ;; label = @9
                       local.get 24
                       local.get 25
@@ -1262,36 +1254,36 @@
                       i32.store8
                       local.get 25
                       i64.load offset=8 align=1
-                      local.set 106
+                      local.set 102
                       local.get 25
                       i32.load8_u offset=16
-                      local.set 107
+                      local.set 103
                       local.get 6
                       local.get 16
                       i32.const 8
                       i32.mul
                       i32.add
-                      local.set 108
-                      local.get 108
-                      local.get 106
+                      local.set 104
+                      local.get 104
+                      local.get 102
                       i64.store align=1
                       local.get 7
                       local.get 16
                       i32.add
-                      local.get 107
+                      local.get 103
                       i32.eqz
                       i32.store8
                       local.get 25
                       i32.load offset=4 align=1
-                      local.set 109
+                      local.set 105
                       local.get 9
                       local.get 16
                       i32.const 4
                       i32.mul
                       i32.add
-                      local.set 110
-                      local.get 110
-                      local.get 109
+                      local.set 106
+                      local.get 106
+                      local.get 105
                       i32.store align=1
                       local.get 35
                       local.get 38
@@ -1299,7 +1291,7 @@
                       i32.mul
                       i32.add
                       i64.load align=1
-                      local.set 111
+                      local.set 107
                       local.get 36
                       local.get 38
                       i32.const 3
@@ -1313,20 +1305,20 @@
                       i32.const 1
                       i32.and
                       i32.eqz
-                      local.set 112
+                      local.set 108
                       local.get 10
                       local.get 16
                       i32.const 8
                       i32.mul
                       i32.add
-                      local.set 113
-                      local.get 113
-                      local.get 111
+                      local.set 109
+                      local.get 109
+                      local.get 107
                       i64.store align=1
                       local.get 11
                       local.get 16
                       i32.add
-                      local.get 112
+                      local.get 108
                       i32.eqz
                       i32.store8
                       local.get 37
@@ -1335,15 +1327,15 @@
                       i32.mul
                       i32.add
                       i32.load align=1
-                      local.set 114
+                      local.set 110
                       local.get 13
                       local.get 16
                       i32.const 4
                       i32.mul
                       i32.add
-                      local.set 115
-                      local.get 115
-                      local.get 114
+                      local.set 111
+                      local.get 111
+                      local.get 110
                       i32.store align=1
                       local.get 14
                       local.get 16
@@ -1390,10 +1382,10 @@
       end
       i32.const 0
       i32.load offset=1524 align=1
-      local.set 116
+      local.set 112
       local.get 17
       i32.load align=1
-      local.set 117
+      local.set 113
       i32.const 0
       i32.load offset=1520 align=1
       i32.const 0
@@ -1403,10 +1395,10 @@
         block ;; label = @3
           loop ;; label = @4
             i32.const 0
-            local.get 116
+            local.get 112
             i32.store offset=1524 align=1
-            local.get 117
-            local.get 116
+            local.get 113
+            local.get 112
             i32.le_u
             br_if 1 (;@3;)
             i32.const 0
@@ -1433,10 +1425,10 @@
             local.get 0
             local.get 16
             i32.sub
-            local.set 118
-            local.get 118
+            local.set 114
+            local.get 114
             i32.const 1024
-            local.get 118
+            local.get 114
             i32.const 1024
             i32.lt_u
             select
@@ -1447,8 +1439,8 @@
             local.set 30
             block ;; label = @5
               loop ;; label = @6
-                local.get 117
-                local.get 116
+                local.get 113
+                local.get 112
                 i32.le_u
                 br_if 1 (;@5;)
                 local.get 29
@@ -1464,71 +1456,71 @@
                   local.set 28
                 end
                 local.get 24
-                local.get 116
+                local.get 112
                 i32.add
                 i32.load8_u
                 i32.eqz
                 if ;; label = @7
                   local.get 18
-                  local.get 116
+                  local.get 112
                   i32.const 24
                   i32.mul
                   i32.add
-                  local.set 119
+                  local.set 115
                   i64.const 0
-                  local.set 120
+                  local.set 116
                   i32.const 1
-                  local.set 121
+                  local.set 117
                   i32.const 0
-                  local.set 122
+                  local.set 118
                   i32.const 1
-                  local.set 123
-                  local.get 119
+                  local.set 119
+                  local.get 115
                   i64.load offset=8 align=1
-                  local.set 124
-                  local.get 119
+                  local.set 120
+                  local.get 115
                   i32.load8_u offset=16
-                  local.set 125
+                  local.set 121
                   local.get 6
                   local.get 16
                   i32.const 8
                   i32.mul
                   i32.add
-                  local.set 126
-                  local.get 126
-                  local.get 124
+                  local.set 122
+                  local.get 122
+                  local.get 120
                   i64.store align=1
                   local.get 7
                   local.get 16
                   i32.add
-                  local.get 125
+                  local.get 121
                   i32.eqz
                   i32.store8
-                  local.get 119
+                  local.get 115
                   i32.load offset=4 align=1
-                  local.set 127
+                  local.set 123
                   local.get 9
                   local.get 16
                   i32.const 4
                   i32.mul
                   i32.add
-                  local.set 128
-                  local.get 128
-                  local.get 127
+                  local.set 124
+                  local.get 124
+                  local.get 123
                   i32.store align=1
                   local.get 10
                   local.get 16
                   i32.const 8
                   i32.mul
                   i32.add
-                  local.set 129
-                  local.get 129
-                  local.get 120
+                  local.set 125
+                  local.get 125
+                  local.get 116
                   i64.store align=1
                   local.get 11
                   local.get 16
                   i32.add
-                  local.get 121
+                  local.get 117
                   i32.eqz
                   i32.store8
                   local.get 13
@@ -1536,14 +1528,14 @@
                   i32.const 4
                   i32.mul
                   i32.add
-                  local.set 130
-                  local.get 130
-                  local.get 122
+                  local.set 126
+                  local.get 126
+                  local.get 118
                   i32.store align=1
                   local.get 14
                   local.get 16
                   i32.add
-                  local.get 123
+                  local.get 119
                   i32.eqz
                   i32.store8
                   local.get 16
@@ -1551,10 +1543,10 @@
                   i32.add
                   local.set 16
                 end
-                local.get 116
+                local.get 112
                 i32.const 1
                 i32.add
-                local.set 116
+                local.set 112
                 br 0 (;@6;)
               end
             end
@@ -1615,17 +1607,17 @@
     i32.store offset=1168 align=1
     i32.const 0
     i32.load offset=1168 align=1
-    local.set 131
+    local.set 127
     i32.const 0
     i32.const 0
     i32.store offset=1168 align=1
     i32.const 0
-    local.get 131
+    local.get 127
     i32.store offset=24 align=1
     i32.const 0
     i32.const 1024
     i32.store offset=28 align=1
-    local.get 131
+    local.get 127
     local.get 31
     i32.or
     if ;; label = @1

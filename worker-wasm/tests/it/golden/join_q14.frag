@@ -225,7 +225,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
+    (local i32 i32 i64 i64 i32 i32 i32 i32 i64 i64 i32 i64 i64 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i64 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i32 i64 i64 i32 i32 i64 i64 i32 i64 i64 i32 i64 i64 i32)
     i32.const 0
     i32.load offset=1024 align=1
     local.set 1
@@ -725,19 +725,21 @@
           select
           i32.add
           local.set 61
-          i32.const 0
-          local.set 58
+          local.get 50
+          local.set 62
+          local.get 57
+          local.set 63
           local.get 21
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 50
+            local.get 62
             local.get 61
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 30
-                local.get 50
+                local.get 62
                 i32.const 2
                 i32.shl
                 i32.add
@@ -749,74 +751,62 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 62
-                local.get 62
-                local.set 63
-                local.get 63
+                local.set 64
+                local.get 64
+                local.set 65
+                local.get 65
                 local.get 20
                 i64.sub
-                local.set 64
-                local.get 64
+                local.set 66
+                local.get 66
+                local.get 21
+                local.get 66
                 local.get 21
                 i64.lt_u
-                local.set 65
-                local.get 64
-                i64.const 0
-                local.get 65
                 select
-                local.set 64
+                local.set 66
                 local.get 15
-                local.get 64
+                local.get 66
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 66
-                local.get 57
-                local.get 58
+                local.set 67
+                local.get 63
+                local.get 56
+                i32.store align=1
+                local.get 63
+                local.get 67
+                i64.load offset=64 align=1
+                local.get 66
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 1
+                i32.and
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 67
-                local.get 67
-                local.get 56
-                i32.store align=1
-                local.get 58
-                local.get 66
-                i64.load offset=64 align=1
-                local.get 64
-                i64.shr_u
-                i32.wrap_i64
-                local.get 65
-                i32.and
-                i32.add
-                local.set 58
-                local.get 50
+                local.set 63
+                local.get 62
                 i32.const 1
                 i32.add
-                local.set 50
-                local.get 50
+                local.set 62
+                local.get 62
                 local.get 61
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
-            i32.const 0
+            local.get 57
             local.set 68
             local.get 68
-            local.get 58
+            local.get 63
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 57
                 local.get 68
-                i32.const 12
-                i32.mul
-                i32.add
-                local.set 69
-                local.get 69
                 i32.load align=1
                 local.set 56
                 local.get 52
@@ -825,127 +815,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 70
+                local.set 69
                 local.get 21
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 70
-                  local.set 73
-                  local.get 73
+                  local.get 69
+                  local.set 72
+                  local.get 72
                   local.get 20
                   i64.sub
-                  local.set 74
-                  local.get 74
+                  local.set 73
+                  local.get 73
+                  local.get 21
+                  local.get 73
                   local.get 21
                   i64.lt_u
-                  local.set 75
-                  local.get 74
-                  i64.const 0
-                  local.get 75
                   select
-                  local.set 74
+                  local.set 73
                   local.get 15
-                  local.get 74
+                  local.get 73
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 76
-                  local.get 76
-                  i64.load offset=64 align=1
+                  local.set 74
                   local.get 74
+                  i64.load offset=64 align=1
+                  local.get 73
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 77
-                  local.get 76
+                  local.set 75
+                  local.get 74
                   i32.load offset=72 align=1
-                  local.get 77
+                  local.get 75
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 78
+                  local.set 76
                   local.get 75
-                  local.get 77
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 79
+                  local.set 77
                   local.get 19
                   if ;; label = @8
                     local.get 18
-                    local.get 78
+                    local.get 76
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 80
-                    local.get 80
+                    local.set 78
+                    local.get 78
                     i32.load align=1
-                    local.set 71
-                    local.get 80
+                    local.set 70
+                    local.get 78
                     i32.load offset=8 align=1
-                    local.set 81
+                    local.set 79
                     local.get 15
-                    local.get 81
-                    local.get 71
                     local.get 79
+                    local.get 70
+                    local.get 77
                     select
                     i32.add
-                    local.set 72
-                    local.get 15
-                    local.get 71
-                    i32.add
                     local.set 71
+                    local.get 15
+                    local.get 70
+                    i32.add
+                    local.set 70
                   else
                     local.get 16
-                    local.get 78
+                    local.get 76
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 71
-                    local.get 71
+                    local.set 70
+                    local.get 70
                     i32.const 24
                     i32.add
-                    local.get 71
-                    local.get 79
+                    local.get 70
+                    local.get 77
                     select
-                    local.set 72
+                    local.set 71
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 82
-                  local.get 82
-                  local.get 70
+                  local.set 80
+                  local.get 80
+                  local.get 69
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 84
-                  local.set 83
-                  local.get 83
-                  local.get 84
-                  i64.xor
                   local.set 82
+                  local.set 81
+                  local.get 81
                   local.get 82
+                  i64.xor
+                  local.set 80
+                  local.get 80
                   i32.wrap_i64
-                  local.set 85
+                  local.set 83
                   local.get 18
-                  local.get 85
+                  local.get 83
                   local.get 17
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 86
-                  local.get 86
+                  local.set 84
+                  local.get 84
                   i64.load offset=8 align=1
-                  local.set 87
+                  local.set 85
                   i64.const 1
-                  local.get 85
+                  local.get 83
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -953,7 +939,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 85
+                  local.get 83
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -963,53 +949,53 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 88
-                  local.get 86
+                  local.set 86
+                  local.get 84
                   i32.load align=1
-                  local.set 71
-                  local.get 86
+                  local.set 70
+                  local.get 84
                   i32.load offset=8 align=1
-                  local.set 89
+                  local.set 87
                   local.get 15
-                  local.get 89
-                  local.get 71
                   local.get 87
-                  local.get 88
+                  local.get 70
+                  local.get 85
+                  local.get 86
                   i64.and
-                  local.get 88
+                  local.get 86
                   i64.eq
                   select
                   i32.add
-                  local.set 72
-                  local.get 15
-                  local.get 71
-                  i32.add
                   local.set 71
+                  local.get 15
+                  local.get 70
+                  i32.add
+                  local.set 70
                 end
-                local.get 69
-                local.get 71
+                local.get 68
+                local.get 70
                 i32.store offset=4 align=1
-                local.get 69
-                local.get 72
+                local.get 68
+                local.get 71
                 i32.store offset=8 align=1
                 local.get 68
-                i32.const 1
+                i32.const 12
                 i32.add
                 local.set 68
                 local.get 68
-                local.get 58
+                local.get 63
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 50
+            local.get 62
             local.get 61
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 30
-                local.get 50
+                local.get 62
                 i32.const 2
                 i32.shl
                 i32.add
@@ -1021,127 +1007,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 90
+                local.set 88
                 local.get 21
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 90
-                  local.set 93
-                  local.get 93
+                  local.get 88
+                  local.set 91
+                  local.get 91
                   local.get 20
                   i64.sub
-                  local.set 94
-                  local.get 94
+                  local.set 92
+                  local.get 92
+                  local.get 21
+                  local.get 92
                   local.get 21
                   i64.lt_u
-                  local.set 95
-                  local.get 94
-                  i64.const 0
-                  local.get 95
                   select
-                  local.set 94
+                  local.set 92
                   local.get 15
-                  local.get 94
+                  local.get 92
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 96
-                  local.get 96
+                  local.set 93
+                  local.get 93
                   i64.load offset=64 align=1
-                  local.get 94
+                  local.get 92
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 97
-                  local.get 96
+                  local.set 94
+                  local.get 93
                   i32.load offset=72 align=1
-                  local.get 97
+                  local.get 94
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 98
-                  local.get 95
-                  local.get 97
+                  local.set 95
+                  local.get 94
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 99
+                  local.set 96
                   local.get 19
                   if ;; label = @8
                     local.get 18
-                    local.get 98
+                    local.get 95
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 100
-                    local.get 100
+                    local.set 97
+                    local.get 97
                     i32.load align=1
-                    local.set 91
-                    local.get 100
+                    local.set 89
+                    local.get 97
                     i32.load offset=8 align=1
-                    local.set 101
+                    local.set 98
                     local.get 15
-                    local.get 101
-                    local.get 91
-                    local.get 99
+                    local.get 98
+                    local.get 89
+                    local.get 96
                     select
                     i32.add
-                    local.set 92
+                    local.set 90
                     local.get 15
-                    local.get 91
+                    local.get 89
                     i32.add
-                    local.set 91
+                    local.set 89
                   else
                     local.get 16
-                    local.get 98
+                    local.get 95
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 91
-                    local.get 91
+                    local.set 89
+                    local.get 89
                     i32.const 24
                     i32.add
-                    local.get 91
-                    local.get 99
+                    local.get 89
+                    local.get 96
                     select
-                    local.set 92
+                    local.set 90
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 102
-                  local.get 102
-                  local.get 90
+                  local.set 99
+                  local.get 99
+                  local.get 88
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 104
-                  local.set 103
-                  local.get 103
-                  local.get 104
+                  local.set 101
+                  local.set 100
+                  local.get 100
+                  local.get 101
                   i64.xor
-                  local.set 102
-                  local.get 102
+                  local.set 99
+                  local.get 99
                   i32.wrap_i64
-                  local.set 105
+                  local.set 102
                   local.get 18
-                  local.get 105
+                  local.get 102
                   local.get 17
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 106
-                  local.get 106
+                  local.set 103
+                  local.get 103
                   i64.load offset=8 align=1
-                  local.set 107
+                  local.set 104
                   i64.const 1
-                  local.get 105
+                  local.get 102
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1149,7 +1131,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 105
+                  local.get 102
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1159,61 +1141,65 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 108
-                  local.get 106
+                  local.set 105
+                  local.get 103
                   i32.load align=1
-                  local.set 91
-                  local.get 106
+                  local.set 89
+                  local.get 103
                   i32.load offset=8 align=1
-                  local.set 109
+                  local.set 106
                   local.get 15
-                  local.get 109
-                  local.get 91
-                  local.get 107
-                  local.get 108
+                  local.get 106
+                  local.get 89
+                  local.get 104
+                  local.get 105
                   i64.and
-                  local.get 108
+                  local.get 105
                   i64.eq
                   select
                   i32.add
-                  local.set 92
+                  local.set 90
                   local.get 15
-                  local.get 91
+                  local.get 89
                   i32.add
-                  local.set 91
+                  local.set 89
                 end
-                local.get 57
-                local.get 58
+                local.get 63
+                local.get 56
+                i32.store align=1
+                local.get 63
+                local.get 89
+                i32.store offset=4 align=1
+                local.get 63
+                local.get 90
+                i32.store offset=8 align=1
+                local.get 63
+                local.get 89
+                local.get 90
+                i32.lt_u
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 110
-                local.get 110
-                local.get 56
-                i32.store align=1
-                local.get 110
-                local.get 91
-                i32.store offset=4 align=1
-                local.get 110
-                local.get 92
-                i32.store offset=8 align=1
-                local.get 58
-                local.get 91
-                local.get 92
-                i32.lt_u
-                i32.add
-                local.set 58
-                local.get 50
+                local.set 63
+                local.get 62
                 i32.const 1
                 i32.add
-                local.set 50
-                local.get 50
+                local.set 62
+                local.get 62
                 local.get 61
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
+          local.get 62
+          local.set 50
+          local.get 63
+          local.get 57
+          i32.sub
+          i32.const 12
+          i32.div_u
+          local.set 58
           i32.const 0
           local.set 59
           i32.const 0
@@ -1259,23 +1245,23 @@
           local.get 24
           i32.store offset=1480 align=1
           i32.const 1088
-          local.set 111
-          local.get 111
+          local.set 107
+          local.get 107
           local.get 9
           i64.store align=1
-          local.get 111
+          local.get 107
           local.get 10
           i64.store offset=8 align=1
-          local.get 111
+          local.get 107
           local.get 11
           i32.store8 offset=16
-          local.get 111
+          local.get 107
           local.get 12
           i64.store offset=24 align=1
-          local.get 111
+          local.get 107
           local.get 13
           i64.store offset=32 align=1
-          local.get 111
+          local.get 107
           local.get 14
           i32.store8 offset=40
           i32.const 0
@@ -1312,23 +1298,23 @@
         i32.eqz
         if ;; label = @3
           i32.const 1088
-          local.set 112
-          local.get 112
+          local.set 108
+          local.get 108
           local.get 9
           i64.store align=1
-          local.get 112
+          local.get 108
           local.get 10
           i64.store offset=8 align=1
-          local.get 112
+          local.get 108
           local.get 11
           i32.store8 offset=16
-          local.get 112
+          local.get 108
           local.get 12
           i64.store offset=24 align=1
-          local.get 112
+          local.get 108
           local.get 13
           i64.store offset=32 align=1
-          local.get 112
+          local.get 108
           local.get 14
           i32.store8 offset=40
           i32.const 1
@@ -1351,7 +1337,7 @@
             i32.const 12
             i32.mul
             i32.add
-            local.set 113
+            local.set 109
             local.get 26
             i32.eqz
             if ;; label = @5
@@ -1359,16 +1345,16 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 113
+              local.get 109
               i32.load offset=4 align=1
               local.set 22
-              local.get 113
+              local.get 109
               i32.load offset=8 align=1
               local.set 23
               i32.const 0
               local.set 24
             end
-            local.get 113
+            local.get 109
             i32.load align=1
             local.set 56
             local.get 52
@@ -1377,7 +1363,7 @@
             i32.mul
             i32.add
             i64.load align=1
-            local.set 114
+            local.set 110
             block ;; label = @5
               loop ;; label = @6
                 local.get 23
@@ -1408,17 +1394,23 @@
                   local.set 25
                 end
                 i32.const 1
-                local.set 115
-                local.get 22
-                i64.load offset=8 align=1
-                local.set 116
-                local.get 115
-                local.get 116
-                local.get 114
-                i64.eq
-                i32.and
-                local.set 115
-                local.get 115
+                local.set 111
+                local.get 21
+                i64.const 0
+                i64.ne
+                i32.eqz
+                if ;; label = @7
+                  local.get 22
+                  i64.load offset=8 align=1
+                  local.set 112
+                  local.get 111
+                  local.get 112
+                  local.get 110
+                  i64.eq
+                  i32.and
+                  local.set 111
+                end
+                local.get 111
                 if ;; label = @7
                   local.get 53
                   local.get 56
@@ -1426,126 +1418,126 @@
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 117
+                  local.set 113
                   local.get 54
                   local.get 56
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 118
+                  local.set 114
                   i64.const 100
-                  local.set 119
+                  local.set 115
                   local.get 3
-                  local.get 119
+                  local.get 115
                   i64.mul
-                  local.set 120
-                  local.get 120
-                  local.get 120
+                  local.set 116
+                  local.get 116
+                  local.get 116
                   i64.const 63
                   i64.shr_s
+                  local.set 118
+                  local.set 117
+                  local.get 114
+                  local.get 114
+                  i64.const 63
+                  i64.shr_s
+                  local.set 120
+                  local.set 119
+                  local.get 117
+                  local.get 118
+                  local.get 119
+                  local.get 120
+                  i64.sub128
                   local.set 122
                   local.set 121
-                  local.get 118
-                  local.get 118
+                  local.get 113
+                  local.get 113
                   i64.const 63
                   i64.shr_s
                   local.set 124
                   local.set 123
-                  local.get 121
-                  local.get 122
                   local.get 123
-                  local.get 124
-                  i64.sub128
-                  local.set 126
-                  local.set 125
-                  local.get 117
-                  local.get 117
-                  i64.const 63
-                  i64.shr_s
+                  local.get 121
+                  i64.mul_wide_u
                   local.set 128
                   local.set 127
                   local.get 127
-                  local.get 125
-                  i64.mul_wide_u
-                  local.set 132
-                  local.set 131
-                  local.get 131
-                  local.get 132
                   local.get 128
-                  local.get 125
+                  local.get 124
+                  local.get 121
                   i64.mul
                   i64.add
-                  local.get 127
-                  local.get 126
+                  local.get 123
+                  local.get 122
                   i64.mul
                   i64.add
+                  local.set 126
+                  local.set 125
+                  i64.const 0
+                  i64.const 0
                   local.set 130
                   local.set 129
-                  i64.const 0
-                  i64.const 0
-                  local.set 134
-                  local.set 133
                   i32.const 1
-                  local.set 135
+                  local.set 131
                   i32.const 0
-                  local.set 138
+                  local.set 134
                   block ;; label = @8
                     local.get 22
                     i32.load8_u offset=16
-                    local.set 139
-                    local.get 139
+                    local.set 135
+                    local.get 135
                     if ;; label = @9
-                      local.get 129
-                      local.get 130
-                      local.set 137
-                      local.set 136
+                      local.get 125
+                      local.get 126
+                      local.set 133
+                      local.set 132
                       i32.const 0
-                      local.set 138
+                      local.set 134
                       br 1 (;@8;)
                     end
                     local.get 4
                     local.get 4
                     i64.const 63
                     i64.shr_s
-                    local.set 141
-                    local.set 140
-                    local.get 140
-                    local.get 141
                     local.set 137
                     local.set 136
+                    local.get 136
+                    local.get 137
+                    local.set 133
+                    local.set 132
                     i32.const 0
-                    local.set 138
+                    local.set 134
                     br 0 (;@8;)
                   end
                   i32.const 1
-                  local.set 142
-                  local.get 142
+                  local.set 138
+                  local.get 138
                   local.set 11
                   local.get 9
                   local.get 10
-                  local.get 136
-                  local.get 137
+                  local.get 132
+                  local.get 133
                   i64.add128
-                  local.set 144
-                  local.set 143
-                  local.get 143
-                  local.get 144
+                  local.set 140
+                  local.set 139
+                  local.get 139
+                  local.get 140
                   local.set 10
                   local.set 9
                   i32.const 1
-                  local.set 145
-                  local.get 145
+                  local.set 141
+                  local.get 141
                   local.set 14
                   local.get 12
                   local.get 13
-                  local.get 129
-                  local.get 130
+                  local.get 125
+                  local.get 126
                   i64.add128
-                  local.set 147
-                  local.set 146
-                  local.get 146
-                  local.get 147
+                  local.set 143
+                  local.set 142
+                  local.get 142
+                  local.get 143
                   local.set 13
                   local.set 12
                 end
@@ -1582,23 +1574,23 @@
     i32.const 0
     i32.store offset=1500 align=1
     i32.const 1088
-    local.set 148
-    local.get 148
+    local.set 144
+    local.get 144
     local.get 9
     i64.store align=1
-    local.get 148
+    local.get 144
     local.get 10
     i64.store offset=8 align=1
-    local.get 148
+    local.get 144
     local.get 11
     i32.store8 offset=16
-    local.get 148
+    local.get 144
     local.get 12
     i64.store offset=24 align=1
-    local.get 148
+    local.get 144
     local.get 13
     i64.store offset=32 align=1
-    local.get 148
+    local.get 144
     local.get 14
     i32.store8 offset=40
     i32.const 0

@@ -217,7 +217,7 @@
     unreachable
   )
   (func (;16;) (type 16) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 v128 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i64 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i64 i32 i32 i64 i64 i64 i32 i32 i64 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64)
     i32.const 0
     i32.load offset=1092 align=1
     if ;; label = @1
@@ -801,19 +801,21 @@
           select
           i32.add
           local.set 65
-          i32.const 0
-          local.set 62
+          local.get 54
+          local.set 66
+          local.get 61
+          local.set 67
           local.get 26
           i64.const 0
           i64.ne
           if ;; label = @4
-            local.get 54
+            local.get 66
             local.get 65
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 35
-                local.get 54
+                local.get 66
                 i32.const 2
                 i32.shl
                 i32.add
@@ -825,74 +827,62 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 66
-                local.get 66
-                local.set 67
-                local.get 67
+                local.set 68
+                local.get 68
+                local.set 69
+                local.get 69
                 local.get 25
                 i64.sub
-                local.set 68
-                local.get 68
+                local.set 70
+                local.get 70
+                local.get 26
+                local.get 70
                 local.get 26
                 i64.lt_u
-                local.set 69
-                local.get 68
-                i64.const 0
-                local.get 69
                 select
-                local.set 68
+                local.set 70
                 local.get 20
-                local.get 68
+                local.get 70
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 70
-                local.get 61
-                local.get 62
+                local.set 71
+                local.get 67
+                local.get 60
+                i32.store align=1
+                local.get 67
+                local.get 71
+                i64.load offset=64 align=1
+                local.get 70
+                i64.shr_u
+                i32.wrap_i64
+                i32.const 1
+                i32.and
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 71
-                local.get 71
-                local.get 60
-                i32.store align=1
-                local.get 62
-                local.get 70
-                i64.load offset=64 align=1
-                local.get 68
-                i64.shr_u
-                i32.wrap_i64
-                local.get 69
-                i32.and
-                i32.add
-                local.set 62
-                local.get 54
+                local.set 67
+                local.get 66
                 i32.const 1
                 i32.add
-                local.set 54
-                local.get 54
+                local.set 66
+                local.get 66
                 local.get 65
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
-            i32.const 0
+            local.get 61
             local.set 72
             local.get 72
-            local.get 62
+            local.get 67
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
-                local.get 61
                 local.get 72
-                i32.const 12
-                i32.mul
-                i32.add
-                local.set 73
-                local.get 73
                 i32.load align=1
                 local.set 60
                 local.get 56
@@ -901,127 +891,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 74
+                local.set 73
                 local.get 26
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 74
-                  local.set 77
-                  local.get 77
+                  local.get 73
+                  local.set 76
+                  local.get 76
                   local.get 25
                   i64.sub
-                  local.set 78
-                  local.get 78
+                  local.set 77
+                  local.get 77
+                  local.get 26
+                  local.get 77
                   local.get 26
                   i64.lt_u
-                  local.set 79
-                  local.get 78
-                  i64.const 0
-                  local.get 79
                   select
-                  local.set 78
+                  local.set 77
                   local.get 20
-                  local.get 78
+                  local.get 77
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 80
-                  local.get 80
-                  i64.load offset=64 align=1
+                  local.set 78
                   local.get 78
+                  i64.load offset=64 align=1
+                  local.get 77
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 81
-                  local.get 80
+                  local.set 79
+                  local.get 78
                   i32.load offset=72 align=1
-                  local.get 81
+                  local.get 79
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 82
+                  local.set 80
                   local.get 79
-                  local.get 81
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 83
+                  local.set 81
                   local.get 24
                   if ;; label = @8
                     local.get 23
-                    local.get 82
+                    local.get 80
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 84
-                    local.get 84
+                    local.set 82
+                    local.get 82
                     i32.load align=1
-                    local.set 75
-                    local.get 84
+                    local.set 74
+                    local.get 82
                     i32.load offset=8 align=1
-                    local.set 85
+                    local.set 83
                     local.get 20
-                    local.get 85
-                    local.get 75
                     local.get 83
+                    local.get 74
+                    local.get 81
                     select
                     i32.add
-                    local.set 76
-                    local.get 20
-                    local.get 75
-                    i32.add
                     local.set 75
+                    local.get 20
+                    local.get 74
+                    i32.add
+                    local.set 74
                   else
                     local.get 21
-                    local.get 82
+                    local.get 80
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 75
-                    local.get 75
+                    local.set 74
+                    local.get 74
                     i32.const 24
                     i32.add
-                    local.get 75
-                    local.get 83
+                    local.get 74
+                    local.get 81
                     select
-                    local.set 76
+                    local.set 75
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 86
-                  local.get 86
-                  local.get 74
+                  local.set 84
+                  local.get 84
+                  local.get 73
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 88
-                  local.set 87
-                  local.get 87
-                  local.get 88
-                  i64.xor
                   local.set 86
+                  local.set 85
+                  local.get 85
                   local.get 86
+                  i64.xor
+                  local.set 84
+                  local.get 84
                   i32.wrap_i64
-                  local.set 89
+                  local.set 87
                   local.get 23
-                  local.get 89
+                  local.get 87
                   local.get 22
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 90
-                  local.get 90
+                  local.set 88
+                  local.get 88
                   i64.load offset=8 align=1
-                  local.set 91
+                  local.set 89
                   i64.const 1
-                  local.get 89
+                  local.get 87
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1029,7 +1015,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 89
+                  local.get 87
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1039,53 +1025,53 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 92
-                  local.get 90
+                  local.set 90
+                  local.get 88
                   i32.load align=1
-                  local.set 75
-                  local.get 90
+                  local.set 74
+                  local.get 88
                   i32.load offset=8 align=1
-                  local.set 93
+                  local.set 91
                   local.get 20
-                  local.get 93
-                  local.get 75
                   local.get 91
-                  local.get 92
+                  local.get 74
+                  local.get 89
+                  local.get 90
                   i64.and
-                  local.get 92
+                  local.get 90
                   i64.eq
                   select
                   i32.add
-                  local.set 76
-                  local.get 20
-                  local.get 75
-                  i32.add
                   local.set 75
+                  local.get 20
+                  local.get 74
+                  i32.add
+                  local.set 74
                 end
-                local.get 73
-                local.get 75
+                local.get 72
+                local.get 74
                 i32.store offset=4 align=1
-                local.get 73
-                local.get 76
+                local.get 72
+                local.get 75
                 i32.store offset=8 align=1
                 local.get 72
-                i32.const 1
+                i32.const 12
                 i32.add
                 local.set 72
                 local.get 72
-                local.get 62
+                local.get 67
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           else
-            local.get 54
+            local.get 66
             local.get 65
             i32.lt_u
             if ;; label = @5
               loop ;; label = @6
                 local.get 35
-                local.get 54
+                local.get 66
                 i32.const 2
                 i32.shl
                 i32.add
@@ -1097,127 +1083,123 @@
                 i32.mul
                 i32.add
                 i64.load align=1
-                local.set 94
+                local.set 92
                 local.get 26
                 i64.const 0
                 i64.ne
                 if ;; label = @7
-                  local.get 94
-                  local.set 97
-                  local.get 97
+                  local.get 92
+                  local.set 95
+                  local.get 95
                   local.get 25
                   i64.sub
-                  local.set 98
-                  local.get 98
+                  local.set 96
+                  local.get 96
+                  local.get 26
+                  local.get 96
                   local.get 26
                   i64.lt_u
-                  local.set 99
-                  local.get 98
-                  i64.const 0
-                  local.get 99
                   select
-                  local.set 98
+                  local.set 96
                   local.get 20
-                  local.get 98
+                  local.get 96
                   i64.const 6
                   i64.shr_u
                   i32.wrap_i64
                   i32.const 16
                   i32.mul
                   i32.add
-                  local.set 100
-                  local.get 100
+                  local.set 97
+                  local.get 97
                   i64.load offset=64 align=1
-                  local.get 98
+                  local.get 96
                   i64.const -1
                   i64.xor
                   i64.shl
-                  local.set 101
-                  local.get 100
+                  local.set 98
+                  local.get 97
                   i32.load offset=72 align=1
-                  local.get 101
+                  local.get 98
                   i64.popcnt
                   i32.wrap_i64
                   i32.add
                   i32.const 1
                   i32.sub
-                  local.set 102
-                  local.get 99
-                  local.get 101
+                  local.set 99
+                  local.get 98
                   i64.const 0
                   i64.lt_s
-                  i32.and
-                  local.set 103
+                  local.set 100
                   local.get 24
                   if ;; label = @8
                     local.get 23
-                    local.get 102
+                    local.get 99
                     i32.const 3
                     i32.shl
                     i32.add
-                    local.set 104
-                    local.get 104
+                    local.set 101
+                    local.get 101
                     i32.load align=1
-                    local.set 95
-                    local.get 104
+                    local.set 93
+                    local.get 101
                     i32.load offset=8 align=1
-                    local.set 105
+                    local.set 102
                     local.get 20
-                    local.get 105
-                    local.get 95
-                    local.get 103
+                    local.get 102
+                    local.get 93
+                    local.get 100
                     select
                     i32.add
-                    local.set 96
+                    local.set 94
                     local.get 20
-                    local.get 95
+                    local.get 93
                     i32.add
-                    local.set 95
+                    local.set 93
                   else
                     local.get 21
-                    local.get 102
+                    local.get 99
                     i32.const 24
                     i32.mul
                     i32.add
-                    local.set 95
-                    local.get 95
+                    local.set 93
+                    local.get 93
                     i32.const 24
                     i32.add
-                    local.get 95
-                    local.get 103
+                    local.get 93
+                    local.get 100
                     select
-                    local.set 96
+                    local.set 94
                   end
                 else
                   i64.const 2685821657736338717
-                  local.set 106
-                  local.get 106
-                  local.get 94
+                  local.set 103
+                  local.get 103
+                  local.get 92
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 108
-                  local.set 107
-                  local.get 107
-                  local.get 108
+                  local.set 105
+                  local.set 104
+                  local.get 104
+                  local.get 105
                   i64.xor
-                  local.set 106
-                  local.get 106
+                  local.set 103
+                  local.get 103
                   i32.wrap_i64
-                  local.set 109
+                  local.set 106
                   local.get 23
-                  local.get 109
+                  local.get 106
                   local.get 22
                   i32.shr_u
                   i32.const 3
                   i32.shl
                   i32.add
-                  local.set 110
-                  local.get 110
+                  local.set 107
+                  local.get 107
                   i64.load offset=8 align=1
-                  local.set 111
+                  local.set 108
                   i64.const 1
-                  local.get 109
+                  local.get 106
                   i32.const 0
                   i32.shr_u
                   i32.const 15
@@ -1225,7 +1207,7 @@
                   i64.extend_i32_u
                   i64.shl
                   i64.const 1
-                  local.get 109
+                  local.get 106
                   i32.const 4
                   i32.shr_u
                   i32.const 15
@@ -1235,61 +1217,65 @@
                   i64.or
                   i64.const 32
                   i64.shl
-                  local.set 112
-                  local.get 110
+                  local.set 109
+                  local.get 107
                   i32.load align=1
-                  local.set 95
-                  local.get 110
+                  local.set 93
+                  local.get 107
                   i32.load offset=8 align=1
-                  local.set 113
+                  local.set 110
                   local.get 20
-                  local.get 113
-                  local.get 95
-                  local.get 111
-                  local.get 112
+                  local.get 110
+                  local.get 93
+                  local.get 108
+                  local.get 109
                   i64.and
-                  local.get 112
+                  local.get 109
                   i64.eq
                   select
                   i32.add
-                  local.set 96
+                  local.set 94
                   local.get 20
-                  local.get 95
+                  local.get 93
                   i32.add
-                  local.set 95
+                  local.set 93
                 end
-                local.get 61
-                local.get 62
+                local.get 67
+                local.get 60
+                i32.store align=1
+                local.get 67
+                local.get 93
+                i32.store offset=4 align=1
+                local.get 67
+                local.get 94
+                i32.store offset=8 align=1
+                local.get 67
+                local.get 93
+                local.get 94
+                i32.lt_u
                 i32.const 12
                 i32.mul
                 i32.add
-                local.set 114
-                local.get 114
-                local.get 60
-                i32.store align=1
-                local.get 114
-                local.get 95
-                i32.store offset=4 align=1
-                local.get 114
-                local.get 96
-                i32.store offset=8 align=1
-                local.get 62
-                local.get 95
-                local.get 96
-                i32.lt_u
-                i32.add
-                local.set 62
-                local.get 54
+                local.set 67
+                local.get 66
                 i32.const 1
                 i32.add
-                local.set 54
-                local.get 54
+                local.set 66
+                local.get 66
                 local.get 65
                 i32.lt_u
                 br_if 0 (;@6;)
               end
             end
           end
+          local.get 66
+          local.set 54
+          local.get 67
+          local.get 61
+          i32.sub
+          i32.const 12
+          i32.div_u
+          local.set 62
           i32.const 0
           local.set 63
           i32.const 0
@@ -1376,31 +1362,31 @@
         if ;; label = @3
           i32.const 262144
           call 4
-          local.set 115
-          local.get 115
+          local.set 111
+          local.get 111
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 115
+          local.get 111
           i32.store offset=1084 align=1
         end
         i32.const 0
         i32.load offset=1080 align=1
         i32.const 1024
         i32.add
-        local.set 116
+        local.set 112
         i32.const 0
         i32.load offset=1088 align=1
-        local.get 116
+        local.get 112
         i32.lt_u
         if ;; label = @3
           i32.const 40960
           call 4
-          local.set 117
-          local.get 117
+          local.set 113
+          local.get 113
           i32.eqz
           if ;; label = @4
             i32.const 2
@@ -1415,7 +1401,7 @@
           i32.const 2
           i32.shl
           i32.add
-          local.get 117
+          local.get 113
           i32.store align=1
           i32.const 0
           i32.const 0
@@ -1426,7 +1412,7 @@
         end
         i32.const 0
         i32.load offset=1076 align=1
-        local.get 116
+        local.get 112
         i32.const 1
         i32.shl
         i32.lt_u
@@ -1435,25 +1421,25 @@
           i32.load offset=1076 align=1
           i32.const 1
           i32.shl
-          local.set 118
-          local.get 118
+          local.set 114
+          local.get 114
           i32.const 4096
-          local.get 118
+          local.get 114
           select
-          local.set 119
-          local.get 119
+          local.set 115
+          local.get 115
           i32.const 3
           i32.shl
           call 4
-          local.set 120
-          local.get 120
+          local.set 116
+          local.get 116
           i32.eqz
           if ;; label = @4
             i32.const 2
             return
           end
           i32.const 0
-          local.get 119
+          local.get 115
           i32.const 1
           i32.shr_u
           i32.const 0
@@ -1467,10 +1453,10 @@
           i32.load offset=1072 align=1
           i32.store offset=1104 align=1
           i32.const 0
-          local.get 120
+          local.get 116
           i32.store offset=1072 align=1
           i32.const 0
-          local.get 119
+          local.get 115
           i32.store offset=1076 align=1
           i32.const 0
           i32.const 0
@@ -1483,12 +1469,12 @@
         end
         i32.const 0
         i32.load offset=1072 align=1
-        local.set 121
+        local.set 117
         i32.const 0
         i32.load offset=1076 align=1
         i32.const 1
         i32.sub
-        local.set 122
+        local.set 118
         i32.const 1024
         local.set 30
         local.get 32
@@ -1506,7 +1492,7 @@
             i32.const 12
             i32.mul
             i32.add
-            local.set 123
+            local.set 119
             local.get 31
             i32.eqz
             if ;; label = @5
@@ -1514,16 +1500,16 @@
               i32.const 0
               i32.le_s
               br_if 2 (;@3;)
-              local.get 123
+              local.get 119
               i32.load offset=4 align=1
               local.set 27
-              local.get 123
+              local.get 119
               i32.load offset=8 align=1
               local.set 28
               i32.const 0
               local.set 29
             end
-            local.get 123
+            local.get 119
             i32.load align=1
             local.set 60
             local.get 56
@@ -1532,7 +1518,7 @@
             i32.mul
             i32.add
             i64.load align=1
-            local.set 124
+            local.set 120
             block ;; label = @5
               loop ;; label = @6
                 local.get 28
@@ -1563,17 +1549,23 @@
                   local.set 30
                 end
                 i32.const 1
-                local.set 125
-                local.get 27
-                i64.load offset=16 align=1
-                local.set 126
-                local.get 125
-                local.get 126
-                local.get 124
-                i64.eq
-                i32.and
-                local.set 125
-                local.get 125
+                local.set 121
+                local.get 26
+                i64.const 0
+                i64.ne
+                i32.eqz
+                if ;; label = @7
+                  local.get 27
+                  i64.load offset=16 align=1
+                  local.set 122
+                  local.get 121
+                  local.get 122
+                  local.get 120
+                  i64.eq
+                  i32.and
+                  local.set 121
+                end
+                local.get 121
                 if ;; label = @7
                   local.get 56
                   local.get 60
@@ -1581,260 +1573,260 @@
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 127
+                  local.set 123
                   local.get 27
                   i32.load offset=4 align=1
-                  local.set 128
+                  local.set 124
                   local.get 27
                   i32.load offset=8 align=1
-                  local.set 129
+                  local.set 125
                   i64.const 2685821657736338717
-                  local.set 130
-                  local.get 130
+                  local.set 126
+                  local.get 126
+                  local.get 123
+                  i64.xor
+                  i64.const -7046029254386353131
+                  i64.mul_wide_u
+                  local.set 128
+                  local.set 127
                   local.get 127
-                  i64.xor
-                  i64.const -7046029254386353131
-                  i64.mul_wide_u
-                  local.set 132
-                  local.set 131
-                  local.get 131
-                  local.get 132
-                  i64.xor
-                  local.set 130
-                  local.get 130
                   local.get 128
+                  i64.xor
+                  local.set 126
+                  local.get 126
+                  local.get 124
                   i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 132
-                  local.set 131
-                  local.get 131
-                  local.get 132
+                  local.set 128
+                  local.set 127
+                  local.get 127
+                  local.get 128
                   i64.xor
-                  local.set 130
-                  local.get 130
-                  local.get 129
+                  local.set 126
+                  local.get 126
+                  local.get 125
                   i64.extend_i32_u
                   i64.xor
                   i64.const -7046029254386353131
                   i64.mul_wide_u
-                  local.set 132
-                  local.set 131
-                  local.get 131
-                  local.get 132
+                  local.set 128
+                  local.set 127
+                  local.get 127
+                  local.get 128
                   i64.xor
-                  local.set 130
-                  local.get 130
+                  local.set 126
+                  local.get 126
                   i32.wrap_i64
-                  local.set 133
-                  local.get 133
-                  local.get 122
+                  local.set 129
+                  local.get 129
+                  local.get 118
                   i32.and
-                  local.set 136
+                  local.set 132
                   block ;; label = @8
                     loop ;; label = @9
-                      local.get 121
-                      local.get 136
+                      local.get 117
+                      local.get 132
                       i32.const 3
                       i32.shl
                       i32.add
                       i64.load align=1
-                      local.set 135
-                      local.get 135
+                      local.set 131
+                      local.get 131
                       i64.eqz
                       if ;; label = @10
                         i32.const 0
                         i32.load offset=1080 align=1
-                        local.set 137
+                        local.set 133
                         i32.const 0
                         i32.load offset=1084 align=1
-                        local.get 137
+                        local.get 133
                         i32.const 10
                         i32.shr_u
                         i32.const 2
                         i32.shl
                         i32.add
                         i32.load align=1
-                        local.get 137
+                        local.get 133
                         i32.const 1023
                         i32.and
                         i32.const 40
                         i32.mul
                         i32.add
-                        local.set 138
-                        local.get 138
                         local.set 134
                         local.get 134
-                        local.get 127
+                        local.set 130
+                        local.get 130
+                        local.get 123
                         i64.store align=1
-                        local.get 134
-                        local.get 128
+                        local.get 130
+                        local.get 124
                         i32.store offset=8 align=1
-                        local.get 134
-                        local.get 129
+                        local.get 130
+                        local.get 125
                         i32.store offset=16 align=1
-                        local.get 134
+                        local.get 130
                         i64.const 0
                         i64.store offset=24 align=1
-                        local.get 134
+                        local.get 130
                         i64.const 0
                         i64.store offset=32 align=1
-                        local.get 121
-                        local.get 136
+                        local.get 117
+                        local.get 132
                         i32.const 3
                         i32.shl
                         i32.add
-                        local.get 133
+                        local.get 129
                         i64.extend_i32_u
                         i64.const 32
                         i64.shl
-                        local.get 134
+                        local.get 130
                         i64.extend_i32_u
                         i64.or
                         i64.store align=1
                         i32.const 0
-                        local.get 137
+                        local.get 133
                         i32.const 1
                         i32.add
                         i32.store offset=1080 align=1
                         br 2 (;@8;)
                       end
-                      local.get 135
+                      local.get 131
                       i64.const 32
                       i64.shr_u
                       i32.wrap_i64
-                      local.get 133
+                      local.get 129
                       i32.eq
                       if ;; label = @10
-                        local.get 135
+                        local.get 131
                         i32.wrap_i64
-                        local.set 134
+                        local.set 130
                         i32.const 1
-                        local.set 139
-                        local.get 134
+                        local.set 135
+                        local.get 130
                         i64.load align=1
-                        local.set 140
-                        local.get 139
-                        local.get 140
-                        local.get 127
+                        local.set 136
+                        local.get 135
+                        local.get 136
+                        local.get 123
                         i64.eq
                         i32.and
-                        local.set 139
-                        local.get 134
+                        local.set 135
+                        local.get 130
                         i32.load offset=8 align=1
-                        local.set 141
-                        local.get 139
-                        local.get 141
-                        local.get 128
+                        local.set 137
+                        local.get 135
+                        local.get 137
+                        local.get 124
                         i32.eq
                         i32.and
-                        local.set 139
-                        local.get 134
+                        local.set 135
+                        local.get 130
                         i32.load offset=16 align=1
-                        local.set 142
-                        local.get 139
-                        local.get 142
-                        local.get 129
+                        local.set 138
+                        local.get 135
+                        local.get 138
+                        local.get 125
                         i32.eq
                         i32.and
-                        local.set 139
-                        local.get 139
+                        local.set 135
+                        local.get 135
                         br_if 2 (;@8;)
                       end
-                      local.get 136
+                      local.get 132
                       i32.const 1
                       i32.add
-                      local.get 122
+                      local.get 118
                       i32.and
-                      local.set 136
+                      local.set 132
                       br 0 (;@9;)
                     end
                   end
-                  local.get 134
+                  local.get 130
                   i32.const 24
                   i32.add
-                  local.set 143
+                  local.set 139
                   local.get 57
                   local.get 60
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 144
+                  local.set 140
                   local.get 58
                   local.get 60
                   i32.const 8
                   i32.mul
                   i32.add
                   i64.load align=1
-                  local.set 145
+                  local.set 141
                   i64.const 100
-                  local.set 146
+                  local.set 142
                   local.get 15
-                  local.get 146
+                  local.get 142
                   i64.mul
-                  local.set 147
-                  local.get 147
-                  local.get 147
+                  local.set 143
+                  local.get 143
+                  local.get 143
                   i64.const 63
                   i64.shr_s
+                  local.set 145
+                  local.set 144
+                  local.get 141
+                  local.get 141
+                  i64.const 63
+                  i64.shr_s
+                  local.set 147
+                  local.set 146
+                  local.get 144
+                  local.get 145
+                  local.get 146
+                  local.get 147
+                  i64.sub128
                   local.set 149
                   local.set 148
-                  local.get 145
-                  local.get 145
+                  local.get 140
+                  local.get 140
                   i64.const 63
                   i64.shr_s
                   local.set 151
                   local.set 150
-                  local.get 148
-                  local.get 149
                   local.get 150
-                  local.get 151
-                  i64.sub128
-                  local.set 153
-                  local.set 152
-                  local.get 144
-                  local.get 144
-                  i64.const 63
-                  i64.shr_s
+                  local.get 148
+                  i64.mul_wide_u
                   local.set 155
                   local.set 154
                   local.get 154
-                  local.get 152
-                  i64.mul_wide_u
-                  local.set 159
-                  local.set 158
-                  local.get 158
-                  local.get 159
                   local.get 155
-                  local.get 152
+                  local.get 151
+                  local.get 148
                   i64.mul
                   i64.add
-                  local.get 154
-                  local.get 153
+                  local.get 150
+                  local.get 149
                   i64.mul
                   i64.add
+                  local.set 153
+                  local.set 152
+                  local.get 139
+                  i64.load align=1
+                  local.get 139
+                  i64.load offset=8 align=1
                   local.set 157
                   local.set 156
-                  local.get 143
-                  i64.load align=1
-                  local.get 143
-                  i64.load offset=8 align=1
-                  local.set 161
-                  local.set 160
-                  local.get 160
-                  local.get 161
                   local.get 156
                   local.get 157
+                  local.get 152
+                  local.get 153
                   i64.add128
-                  local.set 163
-                  local.set 162
-                  local.get 143
-                  local.get 162
+                  local.set 159
+                  local.set 158
+                  local.get 139
+                  local.get 158
                   i64.store align=1
-                  local.get 143
-                  local.get 163
+                  local.get 139
+                  local.get 159
                   i64.store offset=8 align=1
                 end
                 local.get 27
