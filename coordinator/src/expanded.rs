@@ -231,7 +231,7 @@ mod tests {
         ];
         for (column, least) in columns {
             let data_type = column.data_type().clone();
-            let batch = RecordBatch::try_from_iter([("n", numbers.clone()), ("c", column)]);
+            let batch = RecordBatch::try_from_iter([("n", Arc::clone(&numbers)), ("c", column)]);
             let parts: Vec<_> = parts(batch.unwrap()).collect();
             assert!(parts.len() >= least, "{data_type}: {} parts", parts.len());
             for part in &parts {
