@@ -40,7 +40,11 @@ async fn cells(session: &Arc<Session>, sql: &str) -> Vec<Vec<String>> {
 fn is_asked_before(plan: &str) -> bool {
     let (_, below) = plan.split_once("HashJoinExec").unwrap();
     let mut steps = below.lines();
-    steps.any(|step| step.contains("ProjectionExec") && step.contains(" as w@"))
+    let questions = [" LIKE ", " = ", " != ", " > ", " IN "];
+    steps.any(|step| {
+        let asks = questions.iter().any(|question| step.contains(question));
+        step.contains("ProjectionExec") && step.contains("w@") && asks
+    })
 }
 
 #[tokio::test]

@@ -23,7 +23,9 @@ impl Oracle {
             .with_default_catalog_and_schema("murre", "public")
             .with_create_default_catalog_and_schema(true)
             .with_information_schema(true)
-            .with_target_partitions(TARGET_PARTITIONS);
+            .with_target_partitions(TARGET_PARTITIONS)
+            // The server's: plans show it.
+            .with_batch_size(16_384);
         // A path in FROM is a table, as in Murre.
         Self {
             ctx: SessionContext::new_with_config(config).enable_url_table(),
