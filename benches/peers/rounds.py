@@ -25,13 +25,13 @@ class Row:
     checksum: str
 
 
-def measure(engines: list[Engine], query: int, rounds: int) -> Iterator[Row]:
-    """All runs of one query. Fails as soon as two engines differ."""
+def measure(engines: list[Engine], query: int, rounds: int, new_texts: bool) -> Iterator[Row]:
+    """All runs of one query, each with a text of its own or all with the same. Fails as soon as two engines differ."""
     sql = tpch.query(query)
     seen: dict[str, agreement.Fingerprint] = {}
     for number in range(WARM_UP, rounds + 1):
         for position, engine in enumerate(_rotated(engines, number + query)):
-            run = engine.run(sql)
+            run = engine.run(f"{sql}\n-- round {number}" if new_texts else sql)
             found = agreement.fingerprint(run.rows, engine.first_column())
             agreement.require(query, seen | {f"{engine.name}, round {number}": found})
             seen.setdefault(engine.name, found)

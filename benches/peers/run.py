@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engines", type=_engines, default=list(engines.STARTERS), help="comma-separated (default: all)")
     parser.add_argument("--queries", type=_queries, default=list(range(1, tpch.QUERY_COUNT + 1)), help="as in 1,3,6-9 (default: all 22)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"measured rounds (default: {ROUNDS})")
+    parser.add_argument("--new-texts", action="store_true", help="no engine sees the same text twice: each run has a comment of its own")
     parser.add_argument("--timeout", type=float, default=300, help="seconds an engine may take for one request (default: 300)")
     return parser.parse_args()
 
@@ -60,6 +61,7 @@ def run(options: argparse.Namespace) -> None:
         "date": started.isoformat(),
         "scale_factor": options.sf,
         "source": options.source,
+        "new_texts": options.new_texts,
         "cores": machine.pick_cores(options.cores),
         "rounds": options.rounds,
         "warnings": warnings,
@@ -94,7 +96,7 @@ def _measure(options: argparse.Namespace, files: dict[str, Path], cores: list[in
         rows = []
         for query in options.queries:
             print(f"q{query:02}", file=sys.stderr)
-            rows += rounds.measure(running, query, options.rounds)
+            rows += rounds.measure(running, query, options.rounds, options.new_texts)
         return rows, settings
 
 

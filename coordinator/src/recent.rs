@@ -17,7 +17,7 @@ use crate::{
     QueryContext, QueryError, bind::Bound, inspect, plan, statement::Versions, workers::Crew,
 };
 
-/// Of all texts of a session: a plan takes about a hundred times as much.
+/// Of all texts of a session. It bounds what their plans take, which are as long as the texts and the views in them say.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// A query without parameters, and what the optimiser made of it.
