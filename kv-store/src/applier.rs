@@ -10,7 +10,7 @@ use crate::{
     mutant::Mutant,
     mvcc::{changes::Change, gc},
     txn::{
-        Applied, Command, CommandError, EntryOutcome, Feed, LatestId, apply, decode_entry,
+        Applied, Command, CommandError, EntryOutcome, Feed, Recent, apply, decode_entry,
         last_applied, watermark,
     },
     wal::{Entry, EntryId},
@@ -65,8 +65,8 @@ pub struct Applier<E> {
     watermark: Version,
     /// As of `persisted`. Compactions go by this one: what they drop is gone for good.
     persisted_watermark: Version,
-    /// As of `last_applied`.
-    latest_id: LatestId,
+    /// As of `last_applied`; `None` when applying failed, and it is to be read anew.
+    recent: Option<Recent>,
     feed: Feed,
 }
 
@@ -91,7 +91,7 @@ impl<E: Engine> Applier<E> {
             persisted: None,
             watermark: watermark(&*snapshot)?,
             persisted_watermark: Version::MIN,
-            latest_id: LatestId::of(&*snapshot)?,
+            recent: Some(Recent::of(&*snapshot)?),
             feed: Feed::new(Version::end_of_entry(applied), feed_bytes_max),
             engine,
         };
@@ -106,6 +106,10 @@ impl<E: Engine> Applier<E> {
         let mut done = Vec::with_capacity(entries.len());
         let mut changes: Vec<Change> = Vec::new();
         let snapshot = self.engine.snapshot();
+        let mut recent = match self.recent.take() {
+            Some(recent) => recent,
+            None => Recent::of(&*snapshot)?,
+        };
         let mut next = index(self.last_applied) + 1;
         for entry in entries {
             if entry.id.index != next && !Mutant::PurgePastSync.is_active() {
@@ -122,13 +126,7 @@ impl<E: Engine> Applier<E> {
             let Applied {
                 outcomes,
                 changes: more,
-            } = apply(
-                &*snapshot,
-                &mut batch,
-                entry.id,
-                &commands,
-                &mut self.latest_id,
-            )?;
+            } = apply(&*snapshot, &mut batch, entry.id, &commands, &mut recent)?;
             changes.extend(more);
             done.push(AppliedEntry {
                 id: entry.id,
@@ -137,6 +135,7 @@ impl<E: Engine> Applier<E> {
             });
         }
         let Some(last) = entries.last() else {
+            self.recent = Some(recent);
             return Ok(done);
         };
         let after = Overlay {
@@ -145,7 +144,8 @@ impl<E: Engine> Applier<E> {
         };
         self.watermark = watermark(&after)?;
         self.engine.write(&batch)?;
-        self.latest_id.written();
+        recent.written();
+        self.recent = Some(recent);
         self.last_applied = Some(last.id);
         self.feed
             .push(Version::end_of_entry(last.id.index), changes);

@@ -171,6 +171,12 @@ impl State {
         Ok(engine.write_back()?)
     }
 
+    /// See [`LsmEngine::let_go`]. Blocks.
+    pub fn let_go(&self) {
+        let engine = self.engine.read().clone();
+        engine.let_go();
+    }
+
     /// Makes the next opening quick. Nothing is applied any more. Blocks.
     pub fn settle(&self) -> Result<(), StateError> {
         // Whoever applies comes before or is refused.

@@ -18,8 +18,11 @@ use std::{
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
-    compaction::filter::{
-        CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
+    compaction::{
+        Leveled,
+        filter::{
+            CompactionFilter, CompactionFilterResult, Context, Factory, ItemAccessor, Verdict,
+        },
     },
     config::FilterPolicy,
 };
@@ -27,15 +30,16 @@ use parking_lot::Mutex;
 
 use super::{
     Batch, Direction, Engine, EngineError, Pair, Pairs, Reader, Repair, Space,
-    background::in_background, journal_repair::sync_journal, repair_journal, settled,
+    background::in_background, held::Held, journal_repair::sync_journal, repair_journal, settled,
 };
 use crate::{Version, files, mvcc::gc, snapshot::SnapshotError};
 
 const FORMAT_KEY: &[u8] = b"format";
 /// Of keys and values in both spaces. Downgrade rule: a release refuses a format newer than it knows.
-/// 2 is 1 with one record of the age of outcomes for an entry; those of 1 are read as they are.
-const FORMAT: &[u8] = &[2];
-const FORMATS_READ: [&[u8]; 2] = [&[1], FORMAT];
+/// 2 is 1 with one record of the age of outcomes for an entry, 3 is 2 with one record of the outcomes themselves for an entry;
+/// those of 1 and 2 are read as they are.
+const FORMAT: &[u8] = &[3];
+const FORMATS_READ: [&[u8]; 3] = [&[1], &[2], FORMAT];
 /// In memory before it becomes a file, in bytes. Opening reads what is not a file yet from the journal, so this bounds how
 /// long that takes. The two fill up at about the same time under small writes: a journal goes when both are files.
 const DATA_MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -45,6 +49,11 @@ const META_MEMTABLE_BYTES: u64 = 4 * 1024 * 1024;
 const MEMTABLE_PERCENT: RangeInclusive<u64> = 60..=100;
 /// Of all journals, the least that fjall allows.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Of a file of merged tables. fjall syncs the last one of a merge while nobody can read or write, so it is small.
+const TABLE_BYTES: u64 = 16 * 1024 * 1024;
+/// Memtables that were written to files before these are merged with what is there. With 4, fjall's own number, merging takes a
+/// third of a member's time under load; with more, reads look into more files.
+const TABLES_MERGED: u8 = 6;
 /// That write files and merge them. With more than one, fjall's first keeps itself free for writing files: as long as the
 /// others merge, it takes what is to be merged out of the queue and puts it back, without a pause, on a processor of its own.
 const WORKER_THREADS: usize = 1;
@@ -58,6 +67,7 @@ pub struct LsmEngine {
     data: Keyspace,
     meta: Keyspace,
     gc: Arc<SharedGc>,
+    held: Arc<Held>,
     /// Nothing may be written any more.
     is_settled: Arc<AtomicBool>,
     /// Behind all that holds files open: with the last of them nobody uses the folder.
@@ -105,7 +115,12 @@ impl LsmEngine {
         let keyspace = |name: &str, memtable_bytes: u64| {
             let memtable_bytes = memtable_bytes / 100 * percent;
             let options = || {
-                let options = KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes);
+                let merging = Leveled::default()
+                    .with_l0_threshold(TABLES_MERGED)
+                    .with_table_target_size(TABLE_BYTES);
+                let options = KeyspaceCreateOptions::default()
+                    .max_memtable_size(memtable_bytes)
+                    .compaction_strategy(Arc::new(merging));
                 // Versions of a key are found by scanning, which asks no filter.
                 match name {
                     DATA => options.filter_policy(FilterPolicy::disabled()),
@@ -122,6 +137,7 @@ impl LsmEngine {
             folder: folder.into(),
             database,
             gc,
+            held: Arc::default(),
             is_settled: Arc::default(),
             in_use: Arc::default(),
         };
@@ -161,13 +177,19 @@ impl LsmEngine {
 
     /// Brings what was written so far to disk, as far as it is in the youngest journal, while others write. It promises
     /// nothing: fjall lets nobody write while it syncs its journal, for [`Engine::persist`] and before it writes a file, and
-    /// then has little to do. Blocks.
+    /// then has little to do. Takes along what fjall will be done with, see [`super::held`]. Blocks.
     pub fn write_back(&self) -> Result<(), EngineError> {
+        self.held.renew([&self.data, &self.meta]);
         match sync_journal(&self.folder) {
             // fjall was done with it meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             result => result.map_err(|e| EngineError::storage("sync", e)),
         }
+    }
+
+    /// Gives back what fjall has done with, when nothing was written since. Blocks.
+    pub fn let_go(&self) {
+        self.held.let_go();
     }
 
     /// Brings everything into files, so that the next opening reads no journal. From now on writes are refused; nobody writes

@@ -11,6 +11,7 @@ mod background;
 mod batch;
 mod error;
 pub mod folders;
+mod held;
 mod journal_repair;
 mod lsm;
 mod settled;

@@ -96,7 +96,7 @@ pub(super) async fn run(
 }
 
 /// Until the node is gone. Has what is applied written to disk a little at a time, so that the engine's own syncs, which
-/// let nobody write, find little to do.
+/// let nobody write, find little to do; and what it has done with given back.
 pub(super) async fn write_back(state: Arc<State>) {
     let mut ticks = tokio::time::interval(WRITE_BACK_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -104,12 +104,14 @@ pub(super) async fn write_back(state: Arc<State>) {
     loop {
         ticks.tick().await;
         let applied = state.applied();
-        if applied > written {
-            let state = Arc::clone(&state);
+        let is_written = std::mem::replace(&mut written, applied) < applied;
+        let state = Arc::clone(&state);
+        let look_after = move || match is_written {
             // A failure will be found by the sync that counts.
-            drop(tokio::task::spawn_blocking(move || state.write_back()).await);
-            written = applied;
-        }
+            true => drop(state.write_back()),
+            false => state.let_go(),
+        };
+        drop(tokio::task::spawn_blocking(look_after).await);
     }
 }
 

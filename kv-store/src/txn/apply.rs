@@ -1,7 +1,7 @@
 //! What a log entry does to the state. Equal states and entries give equal batches.
 
 use super::{
-    Command, LatestId, Mutation, Outcome, TxnId, atomic,
+    Command, Mutation, Outcome, Recent, TxnId, atomic,
     outcome::{self, Recorded},
 };
 use crate::{
@@ -37,8 +37,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
 }
 
-/// Adds to `batch` what the commands of entry `id` do to the state of `reader` with `batch` on top. `latest` is the state's, and
-/// what else `batch` holds has passed through here with it.
+/// Adds to `batch` what the commands of entry `id` do to the state of `reader` with `batch` on top. `recent` is of the state
+/// and of what `batch` holds, which has passed through here with it; after an error it is worth nothing.
 ///
 /// Also records that the entry is applied: the caller writes the batch whole.
 pub fn apply(
@@ -46,13 +46,13 @@ pub fn apply(
     batch: &mut Batch,
     id: EntryId,
     commands: &[Command],
-    latest: &mut LatestId,
+    recent: &mut Recent,
 ) -> Result<Applied, EngineError> {
     let mut applied = Applied {
         outcomes: Vec::with_capacity(commands.len()),
         changes: Vec::with_capacity(commands.len()),
     };
-    let mut recorded = Recorded::new(latest);
+    let mut recorded = Recorded::new(recent);
     for (position, command) in commands.iter().enumerate() {
         let version = Version {
             epoch: 0,
@@ -78,8 +78,8 @@ pub fn apply(
                 watermark,
                 outcomes_below,
             } => {
-                recorded.finish(batch);
-                outcome::forget(reader, batch, *outcomes_below)?;
+                let recent = recorded.finish(batch);
+                outcome::forget(reader, batch, *outcomes_below, recent)?;
                 let held = lease::oldest(&Overlay {
                     below: reader,
                     batch,

@@ -35,6 +35,6 @@ pub use limits::{
     CLEARED_KEYS_MAX, COMMANDS_MAX, KEY_BYTES_MAX, LimitError, TRANSACTION_BYTES_MAX,
     VALUE_BYTES_MAX, check,
 };
-pub use outcome::{LatestId, Outcome, outcome};
+pub use outcome::{Outcome, Recent, outcome};
 pub use read_rounds::{ReadRounds, RoundId};
 pub use request::{AtomicOp, CommitRequest, KEYS_END, KeyRange, Mutation, TxnId};

@@ -237,7 +237,7 @@ fn a_format_from_the_future_is_refused() {
             error,
             EngineError::Format {
                 found: 9,
-                supported: 2
+                supported: 3
             }
         ),
         "{error}"
@@ -245,18 +245,24 @@ fn a_format_from_the_future_is_refused() {
 }
 
 #[test]
-fn a_folder_of_the_format_before_is_read_and_marked() {
+fn a_folder_of_a_format_before_is_read_and_marked() {
+    for before in [1, 2] {
+        check_format_before(before);
+    }
+}
+
+fn check_format_before(before: u8) {
     let folder = tempfile::tempdir().unwrap();
     let format = |engine: &LsmEngine| engine.snapshot().get(Space::Meta, b"format").unwrap();
     let (engine, _) = LsmEngine::open(folder.path()).unwrap();
     let mut batch = Batch::default();
-    batch.put(Space::Meta, b"format", [1]);
+    batch.put(Space::Meta, b"format", [before]);
     batch.put(Space::Data, b"key", b"value");
     engine.write(&batch).unwrap();
     engine.persist().unwrap();
     drop(engine);
     let (engine, _) = LsmEngine::open(folder.path()).unwrap();
-    assert_eq!(format(&engine).as_deref(), Some(&[2][..]));
+    assert_eq!(format(&engine).as_deref(), Some(&[3][..]));
     let value = engine.snapshot().get(Space::Data, b"key").unwrap();
     assert_eq!(value.as_deref(), Some(&b"value"[..]));
 }

@@ -271,9 +271,15 @@ impl Client {
 
     fn begin(&mut self, version: Version, random: &mut Random) {
         let num_reads = 1 + random.below(3);
-        // As real ones do, they begin with the time of a clock that is a little wrong.
+        // As real ones do, they begin with the time of a clock that is a little wrong, and now and then very wrong.
         let mut id = [self.id as u8; 16];
-        id[..7].copy_from_slice(&(self.began / MS + 5 * self.id as Time).to_be_bytes()[1..]);
+        let wrong = match self.number % 50 {
+            7 => 300,
+            17 => 1_001,
+            37 => 2_500,
+            _ => 5 * self.id as Time,
+        };
+        id[..6].copy_from_slice(&(self.began / MS + wrong).to_be_bytes()[2..]);
         id[8..].copy_from_slice(&random.draw().to_be_bytes());
         let is_read_only = random.chance(25);
         let num_mutations = if is_read_only { 0 } else { 1 + random.below(3) };
