@@ -126,6 +126,7 @@ impl Engine {
         let mut template = SessionStateBuilder::new()
             .with_config(session)
             .with_runtime_env(Arc::clone(&environment))
+            .with_expr_planners(vec![functions::planner()])
             .with_default_features()
             .with_analyzer_rules(plan::analyzer_rules())
             .with_physical_optimizer_rules(text_before_joins::optimizer_rules())

@@ -1,4 +1,7 @@
-use arrow::{array::RecordBatch, datatypes::Schema};
+use arrow::{
+    array::{AsArray, RecordBatch},
+    datatypes::{Int32Type, Schema},
+};
 use catalog::{DataFolder, ObjectStores, Secrets, Users, disk::RealDisk, local::LocalTableStore};
 use futures::{StreamExt, TryStreamExt};
 
@@ -74,4 +77,30 @@ async fn a_driver_that_panics_is_an_error_and_counts_as_failed() {
     assert!(metrics::queries("failed") > failed);
     assert!(counted.load(Ordering::Acquire));
     assert!(rows.next().await.is_none());
+}
+
+#[tokio::test]
+async fn parts_of_times_beyond_the_calendar_are_null_in_every_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine_with_memory(&dir.path().join("data"), 256 << 20);
+    let session = engine.session();
+    for sql in [
+        "CREATE TABLE t (s TIMESTAMP(6) NOT NULL)",
+        "INSERT INTO t SELECT arrow_cast(v, 'Timestamp(Microsecond, None)') FROM (VALUES (1), (9000000000000000000)) AS n(v)",
+    ] {
+        run(&session, sql).await.unwrap();
+    }
+    for mode in ["never", "always", "auto"] {
+        let set = format!("SET murre.compile = {mode}");
+        run(&session, &set).await.unwrap();
+        for week in ["date_part('week', s)", "extract(week FROM s)"] {
+            let sql = format!("SELECT {week} AS w, count(*) AS n FROM t GROUP BY 1 ORDER BY 1");
+            let rows = run(&session, &sql).await.unwrap();
+            let weeks: Vec<_> = rows
+                .iter()
+                .flat_map(|rows| rows.column(0).as_primitive::<Int32Type>())
+                .collect();
+            assert_eq!(weeks, [Some(1), None], "{mode}: {week}");
+        }
+    }
 }

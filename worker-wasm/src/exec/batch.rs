@@ -9,19 +9,7 @@ use arrow::{
 };
 use datafusion::common::{DataFusionError, Result};
 
-use crate::{abi, lower::Feed};
-
-/// Takes as many rows of what waits as a module takes at once.
-pub(super) fn next_part(waiting: &mut Option<RecordBatch>) -> Option<RecordBatch> {
-    let batch = waiting.take()?;
-    let rows = batch.num_rows();
-    if rows > abi::BATCH_ROWS_MAX {
-        let behind = rows - abi::BATCH_ROWS_MAX;
-        *waiting = Some(batch.slice(abi::BATCH_ROWS_MAX, behind));
-        return Some(batch.slice(0, abi::BATCH_ROWS_MAX));
-    }
-    (rows > 0).then_some(batch)
-}
+use crate::lower::Feed;
 
 /// The columns of a fragment's input, out of a batch of its source.
 pub(super) fn fed<'a>(part: &'a RecordBatch, feeds: &[Feed]) -> Result<Cow<'a, [ArrayRef]>> {

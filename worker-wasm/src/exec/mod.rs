@@ -19,6 +19,7 @@ mod marks;
 mod metrics;
 mod modules;
 mod narrow;
+mod parts;
 mod stop;
 mod stream;
 mod table;

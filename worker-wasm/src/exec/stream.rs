@@ -17,11 +17,12 @@ use datafusion::{
 use futures::StreamExt;
 
 use super::{
-    batch::{fed, loose, named, next_part, slice_bytes, strict},
+    batch::{fed, loose, named, slice_bytes, strict},
     blame,
     code::Code,
     marks::Marks,
     metrics::Metrics,
+    parts::Parts,
     stop::StopSignal,
     table::Reads,
 };
@@ -75,8 +76,7 @@ pub(super) struct Run {
     state: State,
     /// The part that was pushed last, whose rows may still fail.
     pushed: Option<RecordBatch>,
-    /// Rows of an input batch that have not been pushed.
-    waiting: Option<RecordBatch>,
+    waiting: Parts,
     /// Rows that have not gone out, where few of a batch may be left.
     gathered: Option<BatchCoalescer>,
     batch_rows: usize,
@@ -125,7 +125,7 @@ impl Run {
             gives_early: code.gives_rows_early(),
             state: State::Reading,
             pushed: None,
-            waiting: None,
+            waiting: Parts::new(&code.part.source.schema(), &code.part.bound.columns[0]),
             gathered,
             batch_rows,
             stop: StopSignal::of(&context),
@@ -238,17 +238,17 @@ impl Run {
 
     /// Pushes the next part of the input, or says that there is none.
     async fn read(&mut self) -> Result<()> {
-        if self.waiting.is_none() {
+        if self.waiting.is_empty() {
             let batch = match &mut self.input {
                 Some(input) => input.next().await.transpose()?,
                 None => None,
             };
             match batch {
-                Some(batch) => self.waiting = Some(batch),
+                Some(batch) => self.waiting.put(batch),
                 None => return self.end(),
             }
         }
-        let Some(part) = next_part(&mut self.waiting) else {
+        let Some(part) = self.waiting.next() else {
             return Ok(());
         };
         let pushed = self.push(&part);

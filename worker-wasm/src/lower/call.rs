@@ -17,14 +17,14 @@ use datafusion::{
 use super::{Reason, expr::Result, pipeline::Rows};
 use crate::{
     fragment::{Expr, Param, Range, TimePart, Type},
-    runtime,
+    functions, runtime,
 };
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 impl Rows {
     pub(super) fn call(&mut self, call: &ScalarFunctionExpr) -> Result<Expr> {
-        let inner = call.fun().inner();
+        let inner = functions::original(call.fun()).inner();
         match call.args() {
             [text, start, count @ ..] if inner.is::<SubstrFunc>() && count.len() <= 1 => {
                 let count = count.first().map(|count| self.expr(count));
