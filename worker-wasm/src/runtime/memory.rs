@@ -10,6 +10,7 @@
 use std::{
     fs::File,
     io,
+    ops::Range,
     os::fd::AsRawFd,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,13 +22,14 @@ use crate::abi::{PAGE_BYTES, Windows};
 /// Private memory from here on is made of huge pages where the system has them: a heap that grows so large is written once
 /// and read at random, and a fault for each small page of it costs more than writing it.
 const HUGE_FROM: u64 = 8 << 20;
-const HUGE_PAGE_BYTES: u64 = 2 << 20;
+pub(super) const HUGE_PAGE_BYTES: u64 = 2 << 20;
 
 /// A reserved piece of address space with the windows of one guest memory.
 #[derive(Debug)]
 pub(crate) struct Arena {
+    /// Where a huge page may begin, which the reservation itself need not.
     base: usize,
-    reserved: usize,
+    _reservation: Reservation,
     windows: Windows,
     /// Accessible from the start of the private window, to whoever has the arena.
     accessible_bytes: u64,
@@ -35,8 +37,8 @@ pub(crate) struct Arena {
     private_bytes: u64,
     /// Used by the present owner, from the start of the input window.
     inputs_bytes: u64,
-    /// Mapped for the present owner, from the start of the build window.
-    build_bytes: u64,
+    /// Mapped for the present owner in the build window, in the order of their addresses.
+    mapped: Vec<Range<u64>>,
 }
 
 impl Arena {
@@ -46,28 +48,15 @@ impl Arena {
             .ok()
             .and_then(|bytes| bytes.checked_add(guard_bytes))
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: a new private anonymous mapping at an address of the kernel's choice touches no memory in use.
-        let base = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                reserved,
-                libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let reservation = Reservation::new(reserved)?;
         let arena = Self {
-            base: base as usize,
-            reserved,
+            base: reservation.base(),
+            _reservation: reservation,
             windows,
             accessible_bytes: 0,
             private_bytes: 0,
             inputs_bytes: 0,
-            build_bytes: 0,
+            mapped: Vec::new(),
         };
         arena.make_accessible(windows.private_end, windows.inputs_end)?;
         arena.advise(HUGE_FROM, windows.private_end, libc::MADV_HUGEPAGE);
@@ -96,7 +85,7 @@ impl Arena {
     }
 
     /// Maps part of a file to an address in the build window, its pages faulted in; whoever writes to a writable one writes to
-    /// the file. Whole pages, the mapped parts following each other from the window's start.
+    /// the file. Whole pages, behind those that are mapped already or in the place of the last ones.
     pub(crate) fn map_build(
         &mut self,
         file: &File,
@@ -121,22 +110,27 @@ impl Arena {
         if mapped == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        self.build_bytes = self
-            .build_bytes
-            .max(address + bytes - self.windows.inputs_end);
+        let end = address + bytes;
+        match self.mapped.last_mut() {
+            Some(last) if last.contains(&address) || last.end == address => {
+                last.end = last.end.max(end);
+            }
+            _ => self.mapped.push(address..end),
+        }
         Ok(())
     }
 
     /// Takes away what is mapped in the build window.
     pub(crate) fn unmap_build(&mut self) -> io::Result<()> {
-        if self.build_bytes == 0 {
+        let Some(last) = self.mapped.last() else {
             return Ok(());
-        }
+        };
+        let bytes = last.end - self.windows.inputs_end;
         // SAFETY: the range lies in our own reservation and no guest runs in it; it becomes what it was when reserved.
         let mapped = unsafe {
             libc::mmap(
                 (self.base + self.windows.inputs_end as usize) as *mut libc::c_void,
-                self.build_bytes as usize,
+                bytes as usize,
                 libc::PROT_NONE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
                 -1,
@@ -146,7 +140,7 @@ impl Arena {
         if mapped == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        self.build_bytes = 0;
+        self.mapped.clear();
         Ok(())
     }
 
@@ -222,9 +216,9 @@ impl Arena {
     ///
     /// This is the one place that checks addresses coming out of a guest.
     pub(crate) fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
-        let tables = address >= self.windows.inputs_end
-            && address.checked_add(length)? <= self.windows.inputs_end + self.build_bytes;
-        let start = match tables {
+        let end = address.checked_add(length)?;
+        let mut mapped = self.mapped.iter();
+        let start = match mapped.any(|part| part.start <= address && end <= part.end) {
             true => self.base + address as usize,
             false => self.check(address, length)?,
         };
@@ -248,10 +242,75 @@ impl Arena {
     }
 }
 
-impl Drop for Arena {
+/// Address space that is ours and that nothing is in, given back with whatever has been mapped into it.
+#[derive(Debug)]
+struct Reservation {
+    start: usize,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// `bytes` from where a huge page may begin.
+    fn new(bytes: usize) -> io::Result<Self> {
+        let bytes = bytes.checked_add(HUGE_PAGE_BYTES as usize);
+        let bytes = bytes.ok_or(io::ErrorKind::OutOfMemory)?;
+        // SAFETY: a new private anonymous mapping at an address of the kernel's choice touches no memory in use.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            start: start as usize,
+            bytes,
+        })
+    }
+
+    fn base(&self) -> usize {
+        self.start.next_multiple_of(HUGE_PAGE_BYTES as usize)
+    }
+}
+
+impl Drop for Reservation {
     fn drop(&mut self) {
         // SAFETY: the reservation is ours alone, and whoever ran in it is gone: instances give their arena back on drop.
-        unsafe { libc::munmap(self.base as *mut libc::c_void, self.reserved) };
+        unsafe { libc::munmap(self.start as *mut libc::c_void, self.bytes) };
+    }
+}
+
+/// Has the system put the first bytes of a memory file into huge pages, as far as they fill such, whatever it does for files
+/// otherwise. A huge page is mapped and unmapped at once, where a small one costs a tenth of a microsecond each time, and it
+/// is found faster at random. What is in the file stays, and others may use it meanwhile. Takes a millisecond or two for each.
+pub(super) fn make_huge(file: &File, bytes: u64) -> io::Result<()> {
+    let bytes = (bytes - bytes % HUGE_PAGE_BYTES) as usize;
+    let reservation = Reservation::new(bytes)?;
+    let base = reservation.base() as *mut libc::c_void;
+    // SAFETY: the range lies in the reservation, which nothing refers to; reading alone is allowed, and nobody reads.
+    let mapped = unsafe {
+        libc::mmap(
+            base,
+            bytes,
+            libc::PROT_READ,
+            libc::MAP_SHARED | libc::MAP_FIXED,
+            file.as_raw_fd(),
+            0,
+        )
+    };
+    if mapped == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: as above; the advice changes where the system has the file's pages, and nothing that is in them.
+    match unsafe { libc::madvise(base, bytes, libc::MADV_COLLAPSE) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -420,6 +479,28 @@ mod tests {
         assert!(arena.bytes(windows.inputs_end - 1, 1).is_some());
         assert!(arena.bytes(windows.inputs_end - 1, 2).is_none());
         assert!(arena.bytes(u64::MAX, 2).is_none());
+    }
+
+    #[test]
+    fn tables_can_be_viewed_and_what_is_between_them_cannot() {
+        let windows = Windows::SMALL;
+        let mut arena = Arena::reserve(windows, 0).unwrap();
+        let file = memfd::MemfdOptions::default().create("test").unwrap();
+        let file = file.into_file();
+        file.set_len(3 * PAGE_BYTES).unwrap();
+        let (first, second) = (windows.inputs_end, windows.inputs_end + HUGE_PAGE_BYTES);
+        for (offset, address) in [(0, first), (PAGE_BYTES, first + PAGE_BYTES), (0, second)] {
+            let mapped = arena.map_build(&file, offset, address, PAGE_BYTES, false);
+            mapped.unwrap();
+        }
+        assert!(arena.bytes(first, 2 * PAGE_BYTES).is_some());
+        assert!(arena.bytes(first, 2 * PAGE_BYTES + 1).is_none());
+        assert!(arena.bytes(second - 1, 1).is_none());
+        assert!(arena.bytes(second, PAGE_BYTES).is_some());
+        assert!(arena.bytes_mut(second, 1).is_none());
+        arena.unmap_build().unwrap();
+        assert!(arena.bytes(first, 1).is_none());
+        assert!(arena.bytes(second, 1).is_none());
     }
 
     #[test]

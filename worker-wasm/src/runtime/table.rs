@@ -12,7 +12,7 @@ use std::{
 use super::{
     instance::Check,
     ledger::{Charge, MemoryAccount},
-    memory::Arena,
+    memory::{Arena, HUGE_PAGE_BYTES},
     table_files::{TableFile, TableFiles},
 };
 use crate::{
@@ -21,8 +21,11 @@ use crate::{
     fragment::Table,
 };
 
-/// Memory is mapped and its pages made in pieces of this, so that a caller's check waits a few milliseconds at most.
+/// Memory is mapped and its pages made in pieces of this at most, so that a caller's check waits a few milliseconds.
 const PIECE_BYTES: u64 = 4 << 20;
+
+/// Tables from here on are so many huge pages, which kept files have: half as much again at most.
+const HUGE_FROM: u64 = 4 << 20;
 
 /// A table that is built. Whoever probes holds it by an `Arc`.
 pub struct JoinTable {
@@ -78,6 +81,12 @@ impl JoinTable {
         &file.expect("a table has its file").file
     }
 
+    /// The first address behind tables that are mapped from `start` on, where another one may begin.
+    pub(crate) fn behind<'a>(tables: impl IntoIterator<Item = &'a Self>, start: u64) -> u64 {
+        let tables = tables.into_iter();
+        place(tables.fold(start, |next, table| place(next) + table.bytes))
+    }
+
     /// Maps tables one behind the other into a guest's build window; their addresses.
     pub(crate) fn map<'a>(
         tables: impl IntoIterator<Item = &'a Self>,
@@ -87,13 +96,14 @@ impl JoinTable {
         let end = arena.windows().build_end;
         let mut addresses = Vec::new();
         for table in tables {
-            if table.bytes > end - next {
+            let address = place(next);
+            if table.bytes > end - address {
                 return Err(full(arena));
             }
-            let mapped = arena.map_build(table.file(), 0, next, table.bytes, false);
+            let mapped = arena.map_build(table.file(), 0, address, table.bytes, false);
             mapped.map_err(|e| refused(table.bytes, e))?;
-            addresses.push(next as u32);
-            next += table.bytes;
+            addresses.push(address as u32);
+            next = address + table.bytes;
         }
         Ok(addresses)
     }
@@ -133,22 +143,28 @@ impl GrowingTable {
         account: &mut dyn MemoryAccount,
         check: Check<'_>,
     ) -> Result<(), RunError> {
-        let end = wanted.next_multiple_of(PAGE_BYTES);
+        let end = wanted.next_multiple_of(match wanted > HUGE_FROM {
+            true => HUGE_PAGE_BYTES,
+            false => PAGE_BYTES,
+        });
         arena(&mut |arena| match arena.windows() {
             windows if end > windows.build_end - self.address => Err(full(arena)),
             _ => Ok(()),
         })?;
         while self.bytes < end {
             check()?;
-            let piece = PIECE_BYTES.min(end - self.bytes);
+            let reach = self.bytes + PIECE_BYTES;
+            let piece = end.min(reach - reach % HUGE_PAGE_BYTES) - self.bytes;
             account.grow(piece).map_err(|e| refused(piece, e))?;
             let start = self.bytes;
             self.bytes += piece;
+            // What was mapped of a huge page is mapped again with the rest of it.
+            let start = self.file.map_from(start);
             let grown = self.file.reach(self.bytes);
             grown.map_err(|e| refused(piece, e))?;
             arena(&mut |arena| {
-                let address = self.address + start;
-                let mapped = arena.map_build(&self.file.file, start, address, piece, true);
+                let (address, bytes) = (self.address + start, self.bytes - start);
+                let mapped = arena.map_build(&self.file.file, start, address, bytes, true);
                 mapped.map_err(|e| refused(piece, e))
             })?;
         }
@@ -171,6 +187,11 @@ impl GrowingTable {
         let charge = Charge::new(account, self.bytes);
         self.files.give_back(self.file, charge);
     }
+}
+
+/// Where a table begins: huge pages of its file are then huge pages of the guest's memory. Windows end at such places too.
+fn place(next: u64) -> u64 {
+    next.next_multiple_of(HUGE_PAGE_BYTES)
 }
 
 fn full(arena: &Arena) -> RunError {

@@ -2,6 +2,8 @@
 //!
 //! Making the pages of a file costs several times what filling them does, and the tables of most queries are small.
 //! What a kept file holds is left in it: whoever builds a table writes what is read of it.
+//! Mapping and unmapping small pages is what is left then, twice for each table, and more than the rest of what the host does
+//! for it: a file that is used again gets huge pages, once, from a thread of its own.
 //! Giving pages back takes a fifth of a second for a gigabyte, which no query waits for: much is given back by a thread of
 //! its own. Memory is charged until it is given back.
 
@@ -14,7 +16,10 @@ use std::{
 
 use memfd::MemfdOptions;
 
-use super::ledger::Charge;
+use super::{
+    ledger::Charge,
+    memory::{HUGE_PAGE_BYTES, make_huge},
+};
 
 /// So many bytes are given back by whoever has no more use for them: about 3 ms.
 const AT_ONCE_BYTES_MAX: u64 = 16 << 20;
@@ -24,6 +29,17 @@ const AT_ONCE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) struct TableFile {
     pub(crate) file: File,
     bytes: u64,
+    pages: Pages,
+}
+
+/// How often a file has been used since it has its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    /// Not yet, but by whoever has it.
+    New,
+    Used,
+    /// It has got huge pages, where the system has them.
+    Huge,
 }
 
 impl TableFile {
@@ -32,8 +48,17 @@ impl TableFile {
         if bytes > self.bytes {
             self.file.set_len(bytes)?;
             self.bytes = bytes;
+            self.pages = Pages::New;
         }
         Ok(())
+    }
+
+    /// Where to begin with mapping what is behind the first `bytes`, which are mapped.
+    pub(crate) fn map_from(&self, bytes: u64) -> u64 {
+        match self.pages {
+            Pages::Huge => bytes - bytes % HUGE_PAGE_BYTES,
+            Pages::New | Pages::Used => bytes,
+        }
     }
 }
 
@@ -74,24 +99,35 @@ impl TableFiles {
         Ok(TableFile {
             file: file.into_file(),
             bytes: 0,
+            pages: Pages::New,
         })
     }
 
     /// Keeps a file that nobody has mapped any more, or as much of it as there is room for. Its memory stays charged until
     /// the rest is given back.
-    pub(super) fn give_back(self: &Arc<Self>, file: TableFile, charge: Charge) {
+    pub(super) fn give_back(self: &Arc<Self>, mut file: TableFile, charge: Charge) {
         let kept = {
             let mut idle = self.lock();
             let kept = file.bytes.min(self.bytes_max - idle.bytes);
             idle.bytes += kept;
             kept
         };
-        if file.bytes - kept <= AT_ONCE_BYTES_MAX {
+        let is_used_again = kept == file.bytes && file.pages == Pages::Used;
+        file.pages = match file.pages {
+            Pages::Huge if kept == file.bytes => Pages::Huge,
+            _ => Pages::Used,
+        };
+        let gets_huge = is_used_again && kept >= HUGE_PAGE_BYTES;
+        if file.bytes - kept <= AT_ONCE_BYTES_MAX && !gets_huge {
             return self.shorten(file, kept, charge);
         }
         let files = Arc::clone(self);
         let thread = thread::Builder::new().name("murre-tables".to_owned());
-        if let Err(error) = thread.spawn(move || files.shorten(file, kept, charge)) {
+        let work = move || match gets_huge {
+            true => files.improve(file, charge),
+            false => files.shorten(file, kept, charge),
+        };
+        if let Err(error) = thread.spawn(work) {
             // The file went with what the thread would have done.
             tracing::warn!(%error, "no thread to give back a join table");
             self.lock().bytes -= kept;
@@ -112,6 +148,16 @@ impl TableFiles {
         drop(charge);
     }
 
+    /// Keeps a file, for which there is room, in huge pages.
+    fn improve(&self, mut file: TableFile, charge: Charge) {
+        drop(charge);
+        if let Err(error) = make_huge(&file.file, file.bytes) {
+            tracing::debug!(%error, "a join table's file stays in small pages");
+        }
+        file.pages = Pages::Huge;
+        self.lock().files.push(file);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,6 +166,7 @@ impl TableFiles {
 #[cfg(test)]
 mod tests {
     use std::{
+        os::unix::fs::FileExt,
         sync::mpsc::{self, Sender},
         thread::ThreadId,
         time::Duration,
@@ -192,5 +239,41 @@ mod tests {
             assert_eq!((thread == thread::current().id(), charged), (here, bytes));
             assert_eq!(lengths(&files), [kept]);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_used_again_gets_huge_pages_and_keeps_what_it_holds() {
+        let bytes = 2 * HUGE_PAGE_BYTES + 65_536;
+        let files = Arc::new(TableFiles::new(bytes));
+        let (mut file, charge, _) = made(bytes);
+        let held: Vec<_> = (0..bytes).map(|at| (at / 4096) as u8).collect();
+        file.file.write_all_at(&held, 0).unwrap();
+        files.give_back(file, charge);
+        let read = |file: &TableFile| {
+            let mut read = vec![0; bytes as usize];
+            file.file.read_exact_at(&mut read, 0).unwrap();
+            read
+        };
+        for pages in [Pages::Used, Pages::Huge] {
+            // The second time, another thread brings it back.
+            file = loop {
+                let file = files.take().unwrap();
+                if file.bytes > 0 {
+                    break file;
+                }
+                thread::yield_now();
+            };
+            assert_eq!((file.pages, read(&file) == held), (pages, true));
+            let (_, charge, _) = made(bytes);
+            files.give_back(file, charge);
+        }
+        assert_eq!(lengths(&files), [bytes]);
+        // Who makes it longer has new pages in it.
+        let (mut file, charge, _) = made(bytes);
+        file.pages = Pages::Huge;
+        file.reach(2 * bytes).unwrap();
+        assert_eq!(file.pages, Pages::New);
+        files.give_back(file, charge);
+        assert_eq!(lengths(&files), [bytes]);
     }
 }

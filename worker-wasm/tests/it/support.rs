@@ -88,11 +88,18 @@ pub(crate) fn drain(instance: &mut Instance, out: &mut Vec<RecordBatch>) -> Resu
     Ok(())
 }
 
-/// Seeds of a random test: one given by `MURRE_SEED`, or `count` from the test's own start.
+/// Seeds of a random test: one given by `MURRE_SEED`, or `count` from the test's own start, or from `MURRE_FIRST`.
 pub(crate) fn seeds(start: u64, count: u64) -> Vec<u64> {
-    match std::env::var("MURRE_SEED") {
-        Ok(seed) => vec![seed.parse().expect("MURRE_SEED is a number")],
-        Err(_) => (start..start + count).collect(),
+    let given = |name: &str| {
+        let seed = std::env::var(name).ok()?;
+        Some(seed.parse().expect("a seed is a number"))
+    };
+    match given("MURRE_SEED") {
+        Some(seed) => vec![seed],
+        None => {
+            let start = given("MURRE_FIRST").unwrap_or(start);
+            (start..start + count).collect()
+        }
     }
 }
 

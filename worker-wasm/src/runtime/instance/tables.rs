@@ -107,11 +107,11 @@ impl Instance {
 
     /// Where a table is built: behind those that are probed, whose text its rows may have.
     fn build_start(&self) -> u64 {
-        let probed = self.tables.iter().map(|table| table.memory_bytes());
         let arena = lock(&self.arena);
         let windows = arena.as_ref().map(|arena| arena.windows());
         let windows = windows.expect("the store keeps its memory");
-        windows.inputs_end + probed.sum::<u64>()
+        let probed = self.tables.iter().map(Arc::as_ref);
+        JoinTable::behind(probed, windows.inputs_end)
     }
 
     /// Bytes of the table that is built here.

@@ -131,12 +131,10 @@ impl Query<'_> {
                 format!("SELECT {keys}, {calls} FROM t{filter} GROUP BY {keys}{having}")
             }
             _ => {
-                let inner = format!(
-                    "SELECT k, {} AS x, {} AS y FROM t{filter}",
-                    self.integer(2),
-                    self.decimal(2)
-                );
-                format!("SELECT k, sum(x), count(y), min(y) FROM ({inner}) GROUP BY k")
+                let (number, decimal) = (self.integer(2), self.decimal(2));
+                let inner = format!("SELECT k, {number} AS x, {decimal} AS y FROM t{filter}");
+                let total = total(&number);
+                format!("SELECT k, {total}(x), count(y), min(y) FROM ({inner}) GROUP BY k")
             }
         }
     }
@@ -216,7 +214,10 @@ impl Query<'_> {
         let call = match self.rng.u32(0..9) {
             0 => "count(*)".to_owned(),
             1 => format!("count({})", self.value()),
-            2 => format!("sum({})", self.integer(2)),
+            2 => {
+                let number = self.integer(2);
+                format!("{}({number})", total(&number))
+            }
             3 => format!("sum({})", self.decimal(2)),
             4 => "sum(e)".to_owned(),
             5 => format!("avg({})", self.one(&["d15", "d30", "e", "k"])),
@@ -385,5 +386,13 @@ impl Query<'_> {
             8 => format!("(i32 BETWEEN {} AND 100)", self.integer(0)),
             _ => format!("(k {op} {})", self.rng.i32(0..6)),
         }
+    }
+}
+
+/// What to make of many numbers: sums of floats depend on their order, so those are counted.
+fn total(number: &str) -> &'static str {
+    match number.contains("DOUBLE") {
+        true => "count",
+        false => "sum",
     }
 }
