@@ -10,7 +10,7 @@ use crate::{
     QueryContext, QueryError,
     compile::Compiled,
     cut::Reach,
-    drive, pause,
+    drive, one_pass, pause,
     workers::{Crew, QueryModules},
 };
 
@@ -78,7 +78,11 @@ impl Placed {
 }
 
 pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
-    let plan = pause::between_batches(compiled.plan);
+    let plan = pause::between_batches(compiled.plan).and_then(|plan| match compiled.reach {
+        Reach::Here(_) => one_pass::ask(plan),
+        // Workers are told of expressions that have a name.
+        Reach::Workers { .. } => Ok(plan),
+    });
     compiled.plan = plan.map_err(|e| QueryError::planning(ctx.id(), e))?;
     Ok(Placed {
         compiled,

@@ -8,7 +8,8 @@
 //!
 //! An id begins with a time, in milliseconds. Nearly all ids of an entry are of about the time of the latest one, so one
 //! record is enough for them: an id of time `t` is in a record of a time from `t` to `t + SPAN_MILLIS`, or it was late and
-//! has a record of its own. [`Recent`] has those of the last records in memory, where nearly all ids that come are looked for.
+//! has a record of its own, as have those that come by the hundred thousand while time stands still. [`Recent`] has those of
+//! the last records in memory, where nearly all ids that come are looked for.
 //!
 //! Invariant: times of groups never fall as versions rise. To that end the last group is kept however old it is.
 //!

@@ -14,6 +14,8 @@ use crate::{
     mutant::Mutant,
 };
 
+/// Outcomes in memory behind which more are recorded as those of late ids are, as long as time does not go on.
+const YOUNG_MAX: usize = 1 << 18;
 /// Of late ids, whose groups are read at once.
 const LOADED_MILLIS: u64 = 1_000;
 /// Clocks that are behind, and asked of in turns without reading again.
@@ -25,8 +27,10 @@ type Outcomes = HashMap<TxnId, Outcome>;
 /// same answers.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// The time of the latest id on record, or later.
+    /// The time of the latest id on record.
     latest: u64,
+    /// Of those that have a record of their own, the time of the latest, or later.
+    latest_alone: u64,
     /// Of groups from `young_from` on.
     young: Outcomes,
     young_from: u64,
@@ -48,14 +52,16 @@ struct Loaded {
 impl Recent {
     /// Of a state.
     pub fn of(reader: &dyn Reader) -> Result<Self, EngineError> {
-        let mut latest = group::last_time(reader)?.unwrap_or_default();
-        // Those of an older format have no groups, and are to be found as late ones are.
         let keys = &[super::OF_ID][..]..&[super::OF_ID + 1][..];
-        if let Some(last) = reader.scan(Space::Meta, keys, Direction::Reverse).next() {
-            let id = last?.0[1..].try_into().map(TxnId);
-            let id = id.map_err(|_| EngineError::Malformed { what: "outcome" })?;
-            latest = latest.max(group::time(id) + SPAN_MILLIS + 1);
-        }
+        let last = reader.scan(Space::Meta, keys, Direction::Reverse).next();
+        let latest_alone = match last.transpose()? {
+            None => 0,
+            Some((key, _)) => {
+                let id = key[1..].try_into().map(TxnId);
+                group::time(id.map_err(|_| EngineError::Malformed { what: "outcome" })?)
+            }
+        };
+        let latest = latest_alone.max(group::last_time(reader)?.unwrap_or_default());
         let from = latest.saturating_sub(SPAN_MILLIS);
         let mut young = Outcomes::new();
         for group in group::all(reader, from..=latest) {
@@ -66,6 +72,7 @@ impl Recent {
         }
         Ok(Self {
             latest,
+            latest_alone,
             young,
             young_from: from,
             old_from: from,
@@ -110,7 +117,10 @@ impl Recent {
         }
         if !self.is_late(time) {
             let found = self.young.get(&id).or_else(|| self.old.get(&id));
-            return Ok(found.copied());
+            return match found {
+                None if time <= self.latest_alone => of_late(now, id),
+                found => Ok(found.copied()),
+            };
         }
         if Mutant::SkipOutcomeLookup.is_active() {
             return Ok(None);
@@ -192,8 +202,10 @@ impl<'a> Recorded<'a> {
     /// In order of version.
     pub(crate) fn add(&mut self, batch: &mut Batch, id: TxnId, outcome: Outcome) {
         let time = group::time(id);
-        if self.recent.is_late(time) {
+        let is_crowded = time <= self.recent.latest && self.recent.young.len() >= YOUNG_MAX;
+        if is_crowded || self.recent.is_late(time) {
             put_late(batch, id, outcome);
+            self.recent.latest_alone = self.recent.latest_alone.max(time);
             self.late_ids.extend_from_slice(&id.0);
         } else {
             if time > self.recent.latest {
