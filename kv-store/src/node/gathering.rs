@@ -6,9 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-/// An entry waits for others at most this part of the time that the one before took.
-const PART_OF_ROUND: u32 = 2;
-const WAIT_MAX: Duration = Duration::from_millis(2);
+/// An entry waits for others as long as the one before took, at most, and never longer than this.
+const WAIT_MAX: Duration = Duration::from_millis(4);
 
 #[derive(Debug)]
 pub(super) struct Gathering {
@@ -47,7 +46,7 @@ impl Gathering {
     /// An entry of `num_done` commands is done, and `num_open` came meanwhile. How long it took.
     pub(super) fn done(&mut self, num_done: usize, num_open: usize, now: Instant) -> Duration {
         let took = now - self.proposed;
-        self.until = now + (took / PART_OF_ROUND).min(WAIT_MAX);
+        self.until = now + took.min(WAIT_MAX);
         self.num_expected = num_done + num_open;
         took
     }
@@ -84,9 +83,9 @@ mod tests {
         gathering.pushed(came);
         let now = now + millis(2);
         gathering.done(1, 1, now);
-        assert_eq!(gathering.waits(1, now), Some(now + millis(1)));
+        assert_eq!(gathering.waits(1, now), Some(now + millis(2)));
         assert_eq!(gathering.waits(2, now), None, "both are there");
-        assert_eq!(gathering.waits(1, now + millis(1)), None, "not longer");
+        assert_eq!(gathering.waits(1, now + millis(2)), None, "not longer");
         assert_eq!(gathering.proposed(now), millis(1));
         // However long a round is, nobody waits longer than that.
         let now = now + millis(100);
