@@ -30,6 +30,7 @@ mod lanes;
 mod memory;
 pub mod metrics;
 mod names;
+mod numbers;
 mod one_pass;
 mod open_plan;
 mod pace;

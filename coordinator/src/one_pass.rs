@@ -1,7 +1,7 @@
 //! Questions that stay native and are asked of every row of a table, in one pass over their column.
 //!
 //! ```text
-//! d >= 1995-09-01 AND d < 1995-10-01    two comparisons and their conjunction  ->  one
+//! d >= 1995-09-01 AND d < 1995-10-01    two comparisons and their conjunction  ->  one, of sixteen bits where there is a copy
 //! t LIKE 'PROMO%'                       looks where the text stands            ->  at its first four bytes in the view
 //! ```
 //!
@@ -34,20 +34,24 @@ use datafusion::{
     },
 };
 
+use crate::{
+    numbers::Numbers,
+    temporary::{self, Shorts},
+};
+
 /// The plan, which stays in this process, with its questions asked so.
 pub(crate) fn ask(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let asked = plan.transform_up(|node| {
         if let Some(filter) = node.downcast_ref::<FilterExec>() {
-            let predicate = asked(filter.predicate(), &filter.input().schema())?;
+            let predicate = asked(filter.predicate(), filter.input())?;
             if predicate.transformed {
                 let filter = FilterExecBuilder::from(filter).with_predicate(predicate.data);
                 return Ok(Transformed::yes(Arc::new(filter.build()?)));
             }
         } else if let Some(projection) = node.downcast_ref::<ProjectionExec>() {
-            let schema = projection.input().schema();
             let mut is_better = false;
             let expressions = projection.expr().iter().map(|expression| {
-                let asked = asked(&expression.expr, &schema)?;
+                let asked = asked(&expression.expr, projection.input())?;
                 is_better |= asked.transformed;
                 Ok(ProjectionExpr::new(asked.data, &expression.alias))
             });
@@ -63,13 +67,15 @@ pub(crate) fn ask(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>
     asked.data()
 }
 
+/// An expression of the columns of `input`.
 fn asked(
     expression: &Arc<dyn PhysicalExpr>,
-    schema: &Schema,
+    input: &Arc<dyn ExecutionPlan>,
 ) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
+    let schema = input.schema();
     Arc::clone(expression).transform_down(|inner| {
         Ok(
-            match ranges(&inner, schema).or_else(|| prefix(&inner, schema)) {
+            match ranges(&inner, input).or_else(|| prefix(&inner, &schema)) {
                 Some(better) => Transformed::new(better, true, TreeNodeRecursion::Jump),
                 None => Transformed::no(inner),
             },
@@ -79,9 +85,13 @@ fn asked(
 
 /// A conjunction in which the two bounds of a column are one question, where the first of them stood. They cannot fail, so
 /// they may come before others.
-fn ranges(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
+fn ranges(
+    expression: &Arc<dyn PhysicalExpr>,
+    input: &Arc<dyn ExecutionPlan>,
+) -> Option<Arc<dyn PhysicalExpr>> {
+    let schema = input.schema();
     let parts = split_conjunction(expression);
-    let bounds: Vec<_> = parts.iter().map(|part| Bound::of(part, schema)).collect();
+    let bounds: Vec<_> = parts.iter().map(|part| Bound::of(part, &schema)).collect();
     let mut is_taken = vec![false; parts.len()];
     let mut asked = Vec::new();
     let mut is_better = false;
@@ -103,7 +113,11 @@ fn ranges(expression: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn
         asked.push(Arc::new(OnePass {
             of: conjunction(of),
             column,
-            question: Question::Range { low, high },
+            question: Question::Range {
+                low,
+                high,
+                shorts: temporary::shorts(input, column),
+            },
         }) as _);
     }
     is_better.then(|| conjunction(asked))
@@ -148,7 +162,7 @@ impl Bound {
     }
 }
 
-/// What the values of an array are to [`kernels::within`].
+/// What the values of an array are as [`Numbers`].
 fn number(value: &ScalarValue) -> Option<i128> {
     match value {
         ScalarValue::Int32(Some(value)) | ScalarValue::Date32(Some(value)) => Some((*value).into()),
@@ -198,6 +212,8 @@ enum Question {
     Range {
         low: i128,
         high: i128,
+        /// Of the column, where it is one of a temporary table.
+        shorts: Option<Shorts>,
     },
     Begins(Box<[u8]>),
 }
@@ -233,10 +249,16 @@ impl PhysicalExpr for OnePass {
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
         let column = batch.column(self.column);
-        let answers = match &self.question {
-            Question::Range { low, high } => kernels::within(column, *low, *high),
-            Question::Begins(prefix) => kernels::begins(column, prefix),
-        };
+        let answers =
+            match &self.question {
+                Question::Range { low, high, shorts } => Numbers::of(column).map(|numbers| {
+                    match shorts.as_ref().and_then(|shorts| shorts.of(numbers)) {
+                        Some(short) => kernels::within_short(short, *low, *high),
+                        None => kernels::within(numbers, *low, *high),
+                    }
+                }),
+                Question::Begins(prefix) => kernels::begins(column, prefix),
+            };
         match answers {
             Some(answers) => {
                 let answers = BooleanArray::new(answers, column.logical_nulls());

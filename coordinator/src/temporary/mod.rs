@@ -3,6 +3,7 @@
 mod gathered;
 mod numbers;
 mod scan;
+mod short;
 mod table;
 mod zones;
 
@@ -14,7 +15,8 @@ use parking_lot::RwLock;
 
 pub(crate) use self::{
     gathered::Gathered,
-    scan::{is_scan, narrowed},
+    scan::{is_scan, narrowed, shorts},
+    short::{FromBase, Shorts},
     table::{TemporaryTable, is_table},
 };
 use crate::{kept::KeptPlans, memory::ProcessPool};

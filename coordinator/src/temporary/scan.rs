@@ -2,7 +2,8 @@
 //!
 //! DataFusion's own source of batches copies its list of them with all their columns whenever a plan is made or changed,
 //! and counts their bytes whenever somebody asks for statistics. Here a scan shares the table's list, and each batch knows
-//! its sizes. A fragment asks for columns of numbers in fewer bits than the plan has; each batch keeps such copies, too.
+//! its sizes. A fragment asks for columns of numbers in fewer bits than the plan has; each batch keeps such copies, too, and others
+//! for questions about a column ([`super::short`]).
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use worker_wasm::scan::{Narrowed, narrow_type};
 
 use super::{
     numbers::schema_of,
+    short::Shorts,
     zones::{Zone, Zones},
 };
 
@@ -132,6 +134,13 @@ pub(crate) fn narrowed(
     };
     let has_one = narrowed.partitions[0].len() <= 1;
     has_one.then(|| DataSourceExec::from_data_source(narrowed) as _)
+}
+
+/// Copies of a column of the plan in few bits, if it scans a temporary table.
+pub(crate) fn shorts(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<Shorts> {
+    let scan = scan_of(plan)?;
+    let zones = scan.partitions.iter().flat_map(|zones| zones.iter());
+    Shorts::new(zones, *scan.columns.get(column)?)
 }
 
 fn scan_of(plan: &Arc<dyn ExecutionPlan>) -> Option<&Scan> {

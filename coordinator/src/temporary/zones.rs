@@ -22,7 +22,7 @@ use datafusion::{
     physical_optimizer::pruning::PruningPredicate,
 };
 
-use super::numbers;
+use super::{numbers, short::Short};
 
 /// A batch of a table.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub(super) struct Zone {
     sizes: Vec<OnceLock<Size>>,
     /// Copies that have been asked for; none where there is none, or no memory for it.
     narrow: Vec<OnceLock<Option<ArrayRef>>>,
+    short: Vec<OnceLock<Option<Short>>>,
     /// Of all batches that came with the same statement, and of their copies: given back when the last of them goes.
     memory: Arc<MemoryReservation>,
 }
@@ -65,6 +66,7 @@ impl Zone {
                 bounds: (0..columns).map(|_| OnceLock::new()).collect(),
                 sizes: vec![OnceLock::new(); columns],
                 narrow: vec![OnceLock::new(); columns],
+                short: (0..columns).map(|_| OnceLock::new()).collect(),
                 memory: Arc::clone(&memory),
             })
         })
@@ -79,6 +81,16 @@ impl Zone {
             charged.is_ok().then_some(narrow)
         });
         narrow.as_ref().unwrap_or(wide)
+    }
+
+    /// A column in sixteen bits, if its numbers lie close enough to each other and there is memory. The copy stays.
+    pub(super) fn short(&self, column: usize) -> Option<&Short> {
+        let short = self.short[column].get_or_init(|| {
+            let short = Short::of(self.batch.column(column))?;
+            let charged = self.memory.try_grow(short.bytes());
+            charged.is_ok().then_some(short)
+        });
+        short.as_ref()
     }
 
     pub(super) fn size(&self, column: usize) -> Size {
@@ -284,5 +296,20 @@ mod tests {
         // Without memory for the copy the column is taken as it is.
         let zone = one(batch.clone(), &self::pool(1));
         assert!(Arc::ptr_eq(zone.narrow(0), batch.column(0)));
+    }
+
+    #[test]
+    fn a_short_copy_is_charged_and_left_out_where_memory_is_short() {
+        let days: ArrayRef = Arc::new(Int32Array::from(vec![70_000, 70_001, 70_100]));
+        let batch = RecordBatch::try_from_iter([("day", days)]).unwrap();
+        let pool = pool(usize::MAX);
+        let zone = one(batch.clone(), &pool);
+        for _ in 0..2 {
+            assert_eq!(zone.short(0).map(Short::bytes), Some(6));
+            assert_eq!(pool.reserved(), 6);
+        }
+        drop(zone);
+        assert_eq!(pool.reserved(), 0);
+        assert!(one(batch, &self::pool(5)).short(0).is_none());
     }
 }
