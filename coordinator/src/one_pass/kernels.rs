@@ -78,35 +78,45 @@ fn within_i64(values: &[i64], low: i128, high: i128) -> BooleanBuffer {
 pub(super) fn begins(array: &ArrayRef, prefix: &[u8]) -> Option<BooleanBuffer> {
     let texts = array.as_string_view_opt()?;
     let len = u32::try_from(prefix.len()).ok()?;
-    // A view: length, and four bytes of the text behind it.
-    let mut first = [0; 16];
-    let mut mask = [0; 16];
+    // The lower half of a view: length, and four bytes of the text behind it.
+    let (mut first, mut mask) = ([0; 4], [0; 4]);
     for (at, byte) in prefix.iter().take(4).enumerate() {
-        (first[4 + at], mask[4 + at]) = (*byte, u8::MAX);
+        (first[at], mask[at]) = (*byte, u8::MAX);
     }
-    let (first, mask) = (u128::from_le_bytes(first), u128::from_le_bytes(mask));
+    let (first, mask) = (u32::from_le_bytes(first), u32::from_le_bytes(mask));
     let views = texts.views();
-    if prefix.len() <= 4 {
-        return Some(answers(views, |view| {
-            *view as u32 >= len && view & mask == first
-        }));
+    let mut words = words(views, |view| {
+        *view as u32 >= len && (*view >> 32) as u32 & mask == first
+    });
+    if prefix.len() > 4 {
+        let buffers = texts.data_buffers();
+        let begins = |view: &u128| {
+            let bytes = view.to_le_bytes();
+            if *view as u32 as usize <= INLINE_BYTES {
+                return bytes[4..].starts_with(prefix);
+            }
+            let word =
+                |at| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+            buffers[word(8) as usize][word(12) as usize..].starts_with(prefix)
+        };
+        for (word, rows) in words.iter_mut().zip(views.chunks(ROWS)) {
+            let mut left = *word;
+            while left != 0 {
+                let row = left.trailing_zeros();
+                left &= left - 1;
+                *word &= !(u64::from(!begins(&rows[row as usize])) << row);
+            }
+        }
     }
-    let buffers = texts.data_buffers();
-    Some(answers(views, |view| {
-        if view & mask != first || (*view as u32) < len {
-            return false;
-        }
-        let bytes = view.to_le_bytes();
-        if *view as u32 as usize <= INLINE_BYTES {
-            return bytes[4..].starts_with(prefix);
-        }
-        let word =
-            |at| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        buffers[word(8) as usize][word(12) as usize..].starts_with(prefix)
-    }))
+    Some(BooleanBuffer::new(Buffer::from_vec(words), 0, views.len()))
 }
 
 fn answers<T>(values: &[T], is_so: impl Fn(&T) -> bool) -> BooleanBuffer {
+    BooleanBuffer::new(Buffer::from_vec(words(values, is_so)), 0, values.len())
+}
+
+/// A bit for each value.
+fn words<T>(values: &[T], is_so: impl Fn(&T) -> bool) -> Vec<u64> {
     // A byte for each answer first: compilers make one instruction of many comparisons then.
     let word = |rows: &[T]| {
         let mut bytes = [0; ROWS];
@@ -119,7 +129,7 @@ fn answers<T>(values: &[T], is_so: impl Fn(&T) -> bool) -> BooleanBuffer {
     let mut words = Vec::with_capacity(whole.len() + 1);
     words.extend(whole.iter().map(|rows| word(rows)));
     words.push(word(rest));
-    BooleanBuffer::new(Buffer::from_vec(words), 0, values.len())
+    words
 }
 
 /// Bits of bytes that are 0 or 1. The product brings the eight bits of eight bytes together in its highest byte.
