@@ -96,7 +96,9 @@ def main():
     for query in options.queries:
         counts, hosts = measure(options.program, options.folder, options.source, options.rounds, query)
         below = counts["compiled"] + counts["host"]
-        share = counts["compiled"] / below if below else 0
+        if not below:
+            raise SystemExit(f"query {query}: no sample is below a fragment; does {options.program} run it?")
+        share = counts["compiled"] / below
         print(f"| q{query:02} | {counts['compiled']} | {counts['host']} | {share:.0%} | {counts['copy']} | {counts['scan']} |")
         for (symbol, own), count in hosts.most_common(options.hosts):
             print(f"    {count:6} {symbol}  in {own}")
