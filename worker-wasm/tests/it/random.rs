@@ -500,7 +500,8 @@ impl Exprs<'_> {
             };
             return (interval, ty);
         }
-        if rules::date_trunc(part, &ty) && rng.u32(0..4) > 0 {
+        // Few parts of few types can be truncated to, so nearly all of those are.
+        if rules::date_trunc(part, &ty) && rng.u32(0..10) > 0 {
             return (Expr::DateTrunc(part, Box::new(value)), ty);
         }
         let (of, _) = rules::date_part(part, &ty).unwrap();
