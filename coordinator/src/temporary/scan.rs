@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, task::Poll};
 
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
@@ -155,14 +155,26 @@ impl DataSource for Scan {
         let scan = self.clone();
         let mut left = self.fetch.unwrap_or(usize::MAX);
         let mut given = Arc::clone(&self.schema);
-        let batches = (0..zones.len()).map_while(move |index| {
+        let mut batches = (0..zones.len()).map_while(move |index| {
             let zone = &zones[index];
             let rows = zone.batch.num_rows().min(left);
             let is_wanted = left > 0;
             left -= rows;
             is_wanted.then(|| scan.batch(zone, rows, &mut given))
         });
-        let rows = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream::iter(batches));
+        // Lets another thread go on with this partition. Nothing here waits, and a task that has woken another one, as the
+        // one that built a join's table does, keeps that one waiting until it gives up its thread: tokio runs it next on the
+        // same thread, and no other thread may take it.
+        let mut is_to_be_offered = self.partitions.len() > 1;
+        let batches = stream::poll_fn(move |context| {
+            if std::mem::take(&mut is_to_be_offered) {
+                // Not `yield_now`, which waits until this thread has nothing else to do.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(batches.next())
+        });
+        let rows = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches);
         Ok(Box::pin(cooperative(rows)))
     }
 

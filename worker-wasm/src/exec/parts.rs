@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
+    buffer::Buffer,
     datatypes::{DataType, Schema},
 };
 use datafusion::physical_expr::utils::collect_columns;
@@ -82,10 +83,14 @@ fn rows_within(texts: &[Text<'_>], rows: usize, bytes_max: usize) -> usize {
         let bytes = texts.iter().map(|text| text.bytes(rows.clone()));
         bytes.sum()
     };
+    // Counting reads each view, which costs more than much of what a fragment does with it.
+    if at_most(texts, rows) <= bytes_max {
+        return rows;
+    }
     let mut left = bytes_max;
     let mut within = 0;
     for step in [BLOCK_ROWS, 1] {
-        while within < rows && !texts.is_empty() {
+        while within < rows {
             let block = within..rows.min(within + step);
             let Some(rest) = left.checked_sub(bytes(block.clone())) else {
                 break;
@@ -93,17 +98,27 @@ fn rows_within(texts: &[Text<'_>], rows: usize, bytes_max: usize) -> usize {
             (left, within) = (rest, block.end);
         }
     }
-    match texts.is_empty() {
-        true => rows,
-        false => within.max(1).min(rows),
-    }
+    within.max(1).min(rows)
+}
+
+/// What the first `rows` have at most, by what is known without reading them.
+fn at_most(texts: &[Text<'_>], rows: usize) -> usize {
+    let most = texts.iter().map(|text| match text {
+        Text::Views { longest, .. } | Text::Each(longest) => rows.saturating_mul(*longest),
+        Text::Offsets(_) | Text::LargeOffsets(_) => text.bytes(0..rows),
+    });
+    most.fold(0, usize::saturating_add)
 }
 
 /// Where the lengths of a column's texts are.
 enum Text<'a> {
     Offsets(&'a [i32]),
     LargeOffsets(&'a [i64]),
-    Views(&'a [u128]),
+    /// No text is longer than the longest buffer.
+    Views {
+        views: &'a [u128],
+        longest: usize,
+    },
     /// Each row has at most so many bytes.
     Each(usize),
 }
@@ -118,7 +133,12 @@ impl<'a> Text<'a> {
             }
             DataType::Utf8View => {
                 let texts = array.as_string_view();
-                (!texts.data_buffers().is_empty()).then(|| Self::Views(texts.views()))
+                let lengths = texts.data_buffers().iter().map(Buffer::len);
+                let longest = lengths.max().unwrap_or(0);
+                (longest > INLINE_BYTES_MAX).then(|| Self::Views {
+                    views: texts.views(),
+                    longest,
+                })
             }
             DataType::Dictionary(..) => {
                 let values = array.as_any_dictionary().values();
@@ -136,7 +156,7 @@ impl<'a> Text<'a> {
             Self::Offsets(offsets) => (offsets[rows.end] - offsets[rows.start]) as usize,
             Self::LargeOffsets(offsets) => (offsets[rows.end] - offsets[rows.start]) as usize,
             // A view begins with the length of its text.
-            Self::Views(views) => views[rows].iter().map(|view| *view as u32 as usize).sum(),
+            Self::Views { views, .. } => views[rows].iter().map(|view| *view as u32 as usize).sum(),
             Self::Each(bytes) => rows.len() * bytes,
         }
     }

@@ -13,7 +13,7 @@ use datafusion::{
         projection::ProjectionExpr,
     },
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, poll};
 
 use super::*;
 
@@ -45,6 +45,25 @@ async fn keys(source: &dyn DataSource, partition: usize) -> Vec<Option<i64>> {
         keys.iter().collect::<Vec<_>>()
     });
     keys.collect()
+}
+
+/// Whether it has a batch without giving up its thread first.
+async fn begins_at_once(source: &dyn DataSource) -> bool {
+    let mut rows = source.open(0, Arc::default()).unwrap();
+    let is_ready = poll!(rows.next()).is_ready();
+    assert!(is_ready || poll!(rows.next()).is_ready());
+    is_ready
+}
+
+#[tokio::test]
+async fn one_of_several_partitions_can_go_on_in_another_thread() {
+    let several = scan();
+    assert!(!begins_at_once(&several).await);
+    let one = Scan {
+        partitions: several.partitions[..1].to_vec(),
+        ..several
+    };
+    assert!(begins_at_once(&one).await);
 }
 
 #[tokio::test]
