@@ -111,7 +111,8 @@ def main():
                     peaks = [
                         result["ops_per_s"]
                         for result in results
-                        if (result["loop"], result["store"], result["workload"]) == ("closed", store.name, "put")
+                        if (result["loop"], result["round"], result["store"], result["workload"])
+                        == ("closed", number, store.name, "put")
                     ]
                     for part in map(float, arguments.parts.split(",") if peaks else []):
                         rate = ["--rate", str(int(part * max(peaks)))]
