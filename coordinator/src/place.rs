@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
-use worker_wasm::exec::StopSignal;
+use worker_wasm::exec::{StopSignal, own_kept_text};
 
 use crate::{
     QueryContext, QueryError,
@@ -78,7 +78,8 @@ impl Placed {
 }
 
 pub(crate) fn place(ctx: &QueryContext, mut compiled: Compiled) -> Result<Placed, QueryError> {
-    let plan = pause::between_batches(compiled.plan).and_then(|plan| match compiled.reach {
+    let plan = pause::between_batches(compiled.plan).and_then(own_kept_text);
+    let plan = plan.and_then(|plan| match compiled.reach {
         Reach::Here(_) => one_pass::ask(plan),
         // Workers are told of expressions that have a name.
         Reach::Workers { .. } => Ok(plan),

@@ -257,6 +257,37 @@ async fn a_query_over_its_memory_limit_fails_alone() -> Result<()> {
     Ok(())
 }
 
+/// Batches that a join gives share the text of its tables, and what keeps them counts it for each of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_that_many_kept_batches_share_is_not_charged_for_each() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let server = Server::start(&dir.path().join("data"))?;
+    let mut client = server.client().await?;
+    for create in [
+        "customer AS SELECT value AS k, arrow_cast('a customer whose name is long: ' || value, 'Utf8View') AS name FROM generate_series(1, 100000)",
+        "orders AS SELECT value AS k, value % 100000 + 1 AS c FROM generate_series(1, 400000)",
+        "lineitem AS SELECT value % 400000 + 1 AS o, value % 50 AS q FROM generate_series(1, 1600000)",
+    ] {
+        update(&mut client, &format!("CREATE TEMPORARY TABLE {create}")).await?;
+    }
+    // More than it takes, half of what it was charged.
+    update(&mut client, "SET murre.memory_limit = '500MB'").await?;
+    for compile in ["auto", "never", "always"] {
+        update(&mut client, &format!("SET murre.compile = '{compile}'")).await?;
+        let answer = table(
+            &mut client,
+            "SELECT count(*), max(name) FROM customer c, orders o, lineitem l WHERE c.k = o.c AND o.k = l.o \
+             AND o.k IN (SELECT o FROM lineitem GROUP BY o HAVING sum(q) > 190)",
+        )
+        .await?;
+        ensure!(
+            answer.contains("64000") && answer.contains("long: 99951"),
+            "{compile}: {answer}"
+        );
+    }
+    Ok(())
+}
+
 /// What an earlier statement has been promised stays, also when a later one has read the table before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overwrite_that_waited_does_not_undo_what_it_waited_for() -> Result<()> {

@@ -18,9 +18,9 @@ use datafusion_proto::{
     physical_plan::{AsExecutionPlan, PhysicalExtensionCodec},
     protobuf::PhysicalPlanNode,
 };
-use prost::Message;
+use prost::{Message, Oneof};
 
-use super::{FragmentExec, Modules, filters};
+use super::{FragmentExec, Modules, filters, own_text::OwnTextExec};
 use crate::{
     lower::{self, Assemble, Piece, Reason, SourceStub, replaced},
     module::{ModuleHash, hex},
@@ -52,6 +52,28 @@ impl From<CodecError> for DataFusionError {
     }
 }
 
+/// A node that DataFusion does not know.
+#[derive(Clone, PartialEq, Message)]
+struct OwnNode {
+    #[prost(oneof = "Own", tags = "1, 2")]
+    own: Option<Own>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+enum Own {
+    #[prost(message, tag = "1")]
+    Fragment(FragmentNode),
+    /// An [`OwnTextExec`].
+    #[prost(message, tag = "2")]
+    Text(()),
+}
+
+impl OwnNode {
+    fn write(own: Own, buf: &mut Vec<u8>) {
+        buf.extend(Self { own: Some(own) }.encode_to_vec());
+    }
+}
+
 /// A [`FragmentExec`] in a plan; its sources are the node's inputs.
 #[derive(Clone, PartialEq, Message)]
 struct FragmentNode {
@@ -73,7 +95,7 @@ struct StubNode {
     index: u32,
 }
 
-/// Writes and reads the fragments of a plan.
+/// Writes and reads the fragments of a plan, and what else in it is our own.
 #[derive(Debug)]
 pub struct FragmentCodec(Arc<dyn ModuleSource>);
 
@@ -91,7 +113,15 @@ impl PhysicalExtensionCodec for FragmentCodec {
         ctx: &TaskContext,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let malformed = |detail: String| CodecError::Malformed { detail };
-        let node = FragmentNode::decode(buf).map_err(|e| malformed(e.to_string()))?;
+        let node = OwnNode::decode(buf).map_err(|e| malformed(e.to_string()))?;
+        let node = match (node.own, inputs) {
+            (Some(Own::Fragment(node)), _) => node,
+            (Some(Own::Text(())), [input]) => return Ok(OwnTextExec::of(Arc::clone(input))),
+            (Some(Own::Text(())), _) => {
+                return Err(malformed(format!("{} inputs for one text", inputs.len())).into());
+            }
+            (None, _) => return Err(malformed("a node of a later version".to_owned()).into()),
+        };
         if node.scans.len() != inputs.len() {
             let detail = format!("{} inputs for {} sources", inputs.len(), node.scans.len());
             return Err(malformed(detail).into());
@@ -116,6 +146,10 @@ impl PhysicalExtensionCodec for FragmentCodec {
     }
 
     fn try_encode(&self, node: Arc<dyn ExecutionPlan>, buf: &mut Vec<u8>) -> Result<()> {
+        if node.is::<OwnTextExec>() {
+            OwnNode::write(Own::Text(()), buf);
+            return Ok(());
+        }
         let Some(fragment) = node.downcast_ref::<FragmentExec>() else {
             return not_impl_err!("{} cannot be sent to a worker", node.name());
         };
@@ -132,7 +166,7 @@ impl PhysicalExtensionCodec for FragmentCodec {
             native: native.encode_to_vec(),
             scans,
         };
-        buf.extend(node.encode_to_vec());
+        OwnNode::write(Own::Fragment(node), buf);
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ mod marks;
 mod metrics;
 mod modules;
 mod narrow;
+mod own_text;
 mod parts;
 mod stop;
 mod stream;
@@ -42,6 +43,7 @@ pub use cache::ModuleCache;
 pub use codec::{CodecError, FragmentCodec, ModuleSource};
 pub use filters::link_filters;
 pub use modules::{Encoded, ModuleError, Modules};
+pub use own_text::own_kept_text;
 pub use stop::StopSignal;
 
 use crate::{

@@ -10,7 +10,7 @@ use datafusion::{
 use datafusion_proto::{physical_plan::AsExecutionPlan, protobuf::PhysicalPlanNode};
 use prost::Message;
 use worker_wasm::{
-    exec::{FragmentCodec, ModuleSource, Modules},
+    exec::{FragmentCodec, ModuleSource, Modules, own_kept_text},
     lower::lower,
     module::ModuleHash,
 };
@@ -60,6 +60,18 @@ async fn a_plan_that_was_sent_is_the_same_plan() {
     let actual = collect(sent, context.task_ctx()).await.unwrap();
     assert!(!expected.is_empty());
     assert_eq!(sorted(&actual), sorted(&expected));
+}
+
+#[tokio::test]
+async fn text_that_a_join_keeps_is_its_own_there_too() {
+    let context = with_table();
+    let native = plan(&context, "SELECT a.v, b.i, b.d, b.z FROM (SELECT k, arrow_cast(z, 'Utf8View') AS v FROM t) a JOIN t b ON a.k = b.k").await;
+    let owned = own_kept_text(native).unwrap();
+    let shown =
+        |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(false).to_string();
+    assert!(shown(&owned).contains("OwnTextExec"), "{}", shown(&owned));
+    let sent = sent(&owned, There(Vec::new()), &context.task_ctx()).unwrap();
+    assert_eq!(shown(&sent), shown(&owned));
 }
 
 #[tokio::test]
