@@ -1,5 +1,6 @@
 //! Temporary tables: Arrow batches that live in a session and are charged to the process's memory.
 
+mod claims;
 mod gathered;
 mod numbers;
 mod scan;

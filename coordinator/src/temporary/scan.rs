@@ -16,8 +16,7 @@ use arrow::{
 };
 use datafusion::{
     common::{
-        ColumnStatistics, Result, Statistics, internal_datafusion_err, project_schema,
-        stats::Precision,
+        ColumnStatistics, Result, Statistics, internal_err, project_schema, stats::Precision,
     },
     datasource::source::{DataSource, DataSourceExec},
     execution::{SendableRecordBatchStream, TaskContext},
@@ -33,6 +32,7 @@ use futures::stream;
 use worker_wasm::scan::{Narrowed, narrow_type};
 
 use super::{
+    claims::Claims,
     numbers::schema_of,
     short::Shorts,
     zones::{Zone, Zones},
@@ -41,8 +41,9 @@ use super::{
 /// Some columns of some batches.
 #[derive(Debug, Clone)]
 pub(super) struct Scan {
-    /// By partition.
+    /// By partition, what it reads as long as no other has time for it.
     partitions: Vec<Arc<[Arc<Zone>]>>,
+    claims: Arc<Claims>,
     /// Positions in the table's schema.
     columns: Vec<usize>,
     /// Theirs. A column with fewer bits than in the table is handed out in as few as its values fit.
@@ -63,6 +64,7 @@ impl Scan {
     ) -> Result<Self> {
         let all = || (0..schema.fields().len()).collect();
         Ok(Self {
+            claims: claims_of(&partitions),
             partitions,
             schema: project_schema(schema, projection)?,
             columns: projection.cloned().unwrap_or_else(all),
@@ -94,6 +96,10 @@ impl Scan {
             schema, columns, &options,
         )?)
     }
+}
+
+fn claims_of(partitions: &[Arc<[Arc<Zone>]>]) -> Arc<Claims> {
+    Arc::new(Claims::of(partitions.iter().map(|zones| zones.len())))
 }
 
 /// Whether the plan scans a temporary table, and nothing else.
@@ -128,12 +134,15 @@ pub(crate) fn narrowed(
             kept.map(|(zone, _)| zone).collect()
         }
     };
-    let narrowed = Scan {
-        partitions: vec![kept],
+    if kept.len() > 1 {
+        return None;
+    }
+    let partitions = vec![kept];
+    Some(DataSourceExec::from_data_source(Scan {
+        claims: claims_of(&partitions),
+        partitions,
         ..scan.clone()
-    };
-    let has_one = narrowed.partitions[0].len() <= 1;
-    has_one.then(|| DataSourceExec::from_data_source(narrowed) as _)
+    }))
 }
 
 /// Copies of a column of the plan in few bits, if it scans a temporary table.
@@ -150,17 +159,21 @@ fn scan_of(plan: &Arc<dyn ExecutionPlan>) -> Option<&Scan> {
 
 impl DataSource for Scan {
     fn open(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let zones = self.partitions.get(partition).cloned();
-        let zones = zones.ok_or_else(|| internal_datafusion_err!("no partition {partition}"))?;
+        if partition >= self.partitions.len() {
+            return internal_err!("no partition {partition}");
+        }
         let scan = self.clone();
         let mut left = self.fetch.unwrap_or(usize::MAX);
         let mut given = Arc::clone(&self.schema);
-        let mut batches = (0..zones.len()).map_while(move |index| {
-            let zone = &zones[index];
+        let mut batches = (0..).map_while(move |nth| {
+            let claim = match left {
+                0 => None,
+                _ => scan.claims.nth(partition, nth),
+            }?;
+            let zone = &scan.partitions[claim.partition][claim.index];
             let rows = zone.batch.num_rows().min(left);
-            let is_wanted = left > 0;
             left -= rows;
-            is_wanted.then(|| scan.batch(zone, rows, &mut given))
+            Some(scan.batch(zone, rows, &mut given))
         });
         // Lets another thread go on with this partition. Nothing here waits, and a task that has woken another one, as the
         // one that built a join's table does, keeps that one waiting until it gives up its thread: tokio runs it next on the
@@ -203,9 +216,15 @@ impl DataSource for Scan {
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        let partitions = self.partitions.iter().enumerate();
-        let asked = partitions.filter(|(index, _)| partition.is_none_or(|asked| asked == *index));
-        let zones: Vec<_> = asked.flat_map(|(_, zones)| zones.iter()).collect();
+        if partition.is_some() && self.partitions.len() > 1 {
+            // What one of them reads is known when it has read.
+            return Ok(Arc::new(Statistics::new_unknown(&self.schema)));
+        }
+        let zones: Vec<_> = self
+            .partitions
+            .iter()
+            .flat_map(|zones| zones.iter())
+            .collect();
         let mut bytes = 0;
         let column_statistics = self.columns.iter().map(|column| {
             let mut nulls = 0;

@@ -59,8 +59,10 @@ async fn begins_at_once(source: &dyn DataSource) -> bool {
 async fn one_of_several_partitions_can_go_on_in_another_thread() {
     let several = scan();
     assert!(!begins_at_once(&several).await);
+    let partitions = several.partitions[..1].to_vec();
     let one = Scan {
-        partitions: several.partitions[..1].to_vec(),
+        claims: claims_of(&partitions),
+        partitions,
         ..several
     };
     assert!(begins_at_once(&one).await);
@@ -68,14 +70,12 @@ async fn one_of_several_partitions_can_go_on_in_another_thread() {
 
 #[tokio::test]
 async fn a_scan_gives_the_rows_and_columns_asked_for() {
-    let scan = scan();
-    assert_eq!(keys(&scan, 0).await, [Some(1), None, Some(3)]);
-    assert_eq!(keys(&scan, 1).await, [Some(4), None, None]);
-    assert!(scan.open(2, Arc::default()).is_err());
-    for (fetch, rows) in [(0, 0), (1, 1), (2, 2), (9, 3)] {
-        let few = scan.with_fetch(Some(fetch)).unwrap();
+    assert!(scan().open(2, Arc::default()).is_err());
+    for (fetch, rows) in [(0, 0), (1, 1), (2, 2), (4, 4), (9, 6)] {
+        let few = scan().with_fetch(Some(fetch)).unwrap();
         assert_eq!(keys(few.as_ref(), 0).await.len(), rows);
     }
+    let scan = scan();
     let project = |name: &str, alias: &str| {
         let column = datafusion::physical_expr::expressions::col(name, &scan.schema);
         let exprs = vec![ProjectionExpr {
@@ -85,9 +85,23 @@ async fn a_scan_gives_the_rows_and_columns_asked_for() {
         scan.try_swapping_with_projection(&exprs.into()).unwrap()
     };
     let one = project("key", "key").unwrap();
-    assert_eq!(keys(one.as_ref(), 1).await, [Some(4), None, None]);
+    let all = [Some(4), None, None, Some(3), Some(1), None];
+    assert_eq!(keys(one.as_ref(), 1).await, all);
     assert_eq!(one.eq_properties().schema().fields().len(), 1);
     assert!(project("key", "other").is_none());
+}
+
+#[tokio::test]
+async fn who_has_read_its_part_reads_what_is_left_and_the_same_again() {
+    let scan = scan();
+    let mut first = scan.open(0, Arc::default()).unwrap();
+    let one = first.try_next().await.unwrap().unwrap();
+    assert_eq!(one.num_rows(), 2);
+    let second = [Some(4), None, None, Some(3)];
+    assert_eq!(keys(&scan, 1).await, second);
+    assert!(first.try_next().await.unwrap().is_none());
+    assert_eq!(keys(&scan, 0).await, [Some(1), None]);
+    assert_eq!(keys(&scan, 1).await, second);
 }
 
 #[tokio::test]
@@ -147,14 +161,14 @@ async fn numbers_are_in_fewer_bits_where_that_is_asked_for() {
 #[test]
 fn a_scan_knows_how_many_rows_and_nulls_there_are() {
     let scan = scan();
-    for (partition, rows, nulls) in [(None, 6, 3), (Some(0), 3, 1), (Some(1), 3, 2)] {
-        let statistics = scan.partition_statistics(partition).unwrap();
-        assert_eq!(statistics.num_rows, Precision::Exact(rows));
-        let known = statistics.column_statistics.iter();
-        let known: Vec<_> = known.map(|column| column.null_count).collect();
-        assert_eq!(known, [Precision::Exact(nulls), Precision::Exact(0)]);
-        assert!(statistics.total_byte_size.get_value().unwrap() > &0);
-    }
+    let statistics = scan.partition_statistics(None).unwrap();
+    assert_eq!(statistics.num_rows, Precision::Exact(6));
+    let known = statistics.column_statistics.iter();
+    let known: Vec<_> = known.map(|column| column.null_count).collect();
+    assert_eq!(known, [Precision::Exact(3), Precision::Exact(0)]);
+    assert!(statistics.total_byte_size.get_value().unwrap() > &0);
+    let one = scan.partition_statistics(Some(1)).unwrap();
+    assert_eq!(*one, Statistics::new_unknown(&scan.schema));
 }
 
 #[test]
