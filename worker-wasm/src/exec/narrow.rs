@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fragment::Type,
     lower::{Narrowing, scalar},
-    runtime::JoinTable,
+    runtime::{JoinTable, Wanted},
 };
 
 /// Different keys up to which a scan is told each of them.
@@ -142,6 +142,10 @@ impl Known {
                 if values.each.len() > KEYS_MAX {
                     values.each.clear();
                 }
+            }
+            match values.each.is_empty() {
+                true => Wanted::Ends,
+                false => Wanted::Each,
             }
         });
         // What cannot be read is not known.

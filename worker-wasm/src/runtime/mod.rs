@@ -25,3 +25,4 @@ pub use instance::{Check, Instance, Param};
 pub use ledger::{MemoryAccount, Refused};
 pub use protection::Protection;
 pub use table::JoinTable;
+pub(crate) use table_keys::Wanted;

@@ -10,7 +10,15 @@ use crate::{
 };
 
 /// Rows are read in pieces of about this. Bytes.
-const PIECE_BYTES: usize = 1 << 20;
+const PIECE_BYTES: usize = 64 << 10;
+
+/// What is wanted of the keys that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Each,
+    /// The smallest and the largest.
+    Ends,
+}
 
 impl JoinTable {
     /// Types of its keys.
@@ -21,11 +29,11 @@ impl JoinTable {
     }
 
     /// Runs the body for every value that is not null of the first `count` keys, with the number of the key. Values of text
-    /// and floats are left out.
+    /// and floats are left out, and in a table in the order of its key those between the ends, once they are not wanted.
     pub(crate) fn each_key(
         &self,
         count: usize,
-        body: &mut dyn FnMut(usize, i128),
+        body: &mut dyn FnMut(usize, i128) -> Wanted,
     ) -> io::Result<()> {
         let table = self.table();
         let (places, row_bytes) = table_places(&table.columns);
@@ -35,27 +43,49 @@ impl JoinTable {
         if rows == 0 || keys.is_empty() {
             return Ok(());
         }
-        let mut field = [0; 4];
-        self.file()
-            .read_exact_at(&mut field, header::FIRST_ROW.into())?;
-        let mut at = u64::from(u32::from_le_bytes(field));
+        let first_row = u64::from(u32::from_le_bytes(self.field(header::FIRST_ROW)?));
+        let is_in_order = table.keys.len() == 1
+            && is_in_order(keys[0])
+            && u64::from_le_bytes(self.field(header::SPAN)?) != 0;
         let rows_at_once = (PIECE_BYTES / row_bytes).max(1);
-        let mut piece = vec![0; rows_at_once * row_bytes];
-        let mut left = rows;
-        while left > 0 {
-            let bytes = rows_at_once.min(left) * row_bytes;
+        let mut piece = vec![0; rows_at_once.min(rows) * row_bytes];
+        let mut row = 0;
+        while row < rows {
+            let bytes = rows_at_once.min(rows - row) * row_bytes;
+            let at = first_row + (row * row_bytes) as u64;
             self.file().read_exact_at(&mut piece[..bytes], at)?;
-            for row in piece[..bytes].chunks_exact(row_bytes) {
+            for values in piece[..bytes].chunks_exact(row_bytes) {
+                let mut wanted = Wanted::Each;
                 for (number, key) in keys.iter().enumerate() {
-                    if let Some(value) = integer(row, *key) {
-                        body(number, value);
+                    if let Some(value) = integer(values, *key) {
+                        wanted = body(number, value);
                     }
                 }
+                row += 1;
+                if is_in_order && wanted == Wanted::Ends && row < rows - 1 {
+                    row = rows - 1;
+                    break;
+                }
             }
-            at += bytes as u64;
-            left -= bytes / row_bytes;
         }
         Ok(())
+    }
+
+    fn field<const BYTES: usize>(&self, offset: u32) -> io::Result<[u8; BYTES]> {
+        let mut field = [0; BYTES];
+        self.file().read_exact_at(&mut field, offset.into())?;
+        Ok(field)
+    }
+}
+
+/// Whether the rows of a ranked table with this key are in its order. Of large unsigned ones it is that of numbers with
+/// a sign, see [`crate::codegen::ranks`].
+fn is_in_order(key: Place) -> bool {
+    match key.storage {
+        Storage::I8 | Storage::I16 | Storage::I32 | Storage::I64 => true,
+        Storage::U8 | Storage::U16 => true,
+        Storage::U32 | Storage::U64 | Storage::I128 => false,
+        Storage::Bit | Storage::F32 | Storage::F64 | Storage::View => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray},
+    array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array},
     datatypes::SchemaRef,
 };
 use datafusion::{
@@ -369,6 +369,44 @@ async fn a_scan_learns_the_keys_of_the_table() {
             assert!(text.contains(part), "{tables:?}, {left}: {text}");
         }
         filter.wait_complete().await;
+    }
+}
+
+/// Tables of a single integer key are in the order of numbers with a sign. More keys than a scan is told lie on either side
+/// of where those begin.
+#[tokio::test]
+async fn a_scan_learns_the_ends_of_many_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = |count: u64| (0..count).chain(u64::MAX - 199..=u64::MAX);
+    let middle = |count: u32| (0..count).chain(u32::MAX - 199..=u32::MAX);
+    let signed = |count: i64| -200..count;
+    let longs = |count| -> ArrayRef { Arc::new(UInt64Array::from_iter_values(large(count))) };
+    let ints = |count| -> ArrayRef { Arc::new(UInt32Array::from_iter_values(middle(count))) };
+    let negative = |count| -> ArrayRef { Arc::new(Int64Array::from_iter_values(signed(count))) };
+    for (few, many, ends) in [
+        (longs(300), longs(4000), [0, u64::MAX.into()]),
+        (ints(300), ints(4000), [0, u32::MAX.into()]),
+        (negative(300), negative(4000), [-200i128, 299]),
+    ] {
+        let context = SessionContext::new_with_config(config(2, Tables::One));
+        for (name, keys) in [("a", few), ("b", many)] {
+            let path = folder.path().join(format!("{name}.parquet"));
+            let path = path.to_str().unwrap();
+            let rows = RecordBatch::try_from_iter([("k", keys)]).unwrap();
+            let frame = context.read_batch(rows).unwrap();
+            let written = frame.write_parquet(path, Default::default(), None);
+            written.await.unwrap();
+            let options = ParquetReadOptions::default();
+            context.register_parquet(name, path, options).await.unwrap();
+        }
+        let original = plan(&context, "SELECT count(*) FROM a JOIN b ON a.k = b.k").await;
+        let filters = filters(&original);
+        let lowered = always(&original);
+        let rows = collect(lowered.plan, context.task_ctx()).await.unwrap();
+        assert_eq!(sorted(&rows), ["500"]);
+        let (text, [low, high]) = (filters[0].to_string(), ends);
+        let expected = format!("k@0 >= {low} AND k@0 <= {high}");
+        assert!(text.contains(&expected), "{expected}: {text}");
     }
 }
 
