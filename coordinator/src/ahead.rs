@@ -1,6 +1,7 @@
-//! A query that is planned and run while its client is still on its way to ask for the rows.
+//! A query that is planned, or planned and run, while its client is still on its way to ask for the rows.
 //!
-//! Its rows wait for [`AHEAD_MAX`] at most; who asks later has it begin again.
+//! What planning has to say against it comes when the rows are asked for. Rows wait for [`AHEAD_MAX`] at most; who asks
+//! later has the query begin again.
 
 use std::{
     sync::{Arc, Weak},
@@ -13,12 +14,38 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Prepared, QueryContext, QueryError, drive,
+    place::Placed,
     query::{self, First, Logical},
+    recent,
     template::Template,
+    workers::Crew,
 };
 
 /// How long the rows of a query that was begun ahead wait for whoever is to ask for them.
 const AHEAD_MAX: Duration = Duration::from_secs(1);
+
+/// Plans that are made at a time while nobody waits for them. Further ones are waited for: whoever asks without end is not
+/// answered faster than queries are planned.
+pub(crate) const PLANNING_MAX: usize = 64;
+
+/// The query that the text of `ctx` is, where the session has planned it for these tables and settings: planning it again
+/// has begun when this returns.
+pub(crate) fn plan(ctx: &Arc<QueryContext>) -> Option<Prepared> {
+    let crew = Crew::of(ctx);
+    let (query, schema) = recent::planned(ctx, crew.as_ref())?;
+    let permit = Arc::clone(ctx.engine.planning_ahead()).try_acquire_owned();
+    let permit = permit.ok()?;
+    let logical = Logical::Bound(Box::new(query.logical().clone()));
+    let planning = Arc::clone(ctx);
+    let planned = async move {
+        let _permit = permit;
+        let placed = query::kept_to_tasks(&planning, &query, crew);
+        to_its_end(&planning, placed).await
+    };
+    let first = First::Planning(ctx.engine.spawn(planned));
+    let first = Arc::new(Mutex::new(Some(first)));
+    Some(Prepared::begun(ctx, schema, logical, first))
+}
 
 /// A query that was optimised with its parameters open, begun with values for them.
 pub(crate) fn begin(
@@ -31,10 +58,7 @@ pub(crate) fn begin(
     let (running, template) = (Arc::clone(ctx), Arc::clone(template));
     let begun = async move {
         let placed = query::to_tasks_with_values(&running, &template, &values);
-        let placed = query::planning(&running, None, placed).await;
-        let placed =
-            placed.inspect_err(|error| drive::finished(&running, Some(error), Duration::ZERO))?;
-        running.process().planned();
+        let placed = to_its_end(&running, placed).await?;
         drive::drive(&running, placed, None)
     };
     let begun = ctx.engine.spawn(begun);
@@ -49,9 +73,114 @@ pub(crate) fn begin(
     Ok(Prepared::begun(ctx, schema, logical, first))
 }
 
+/// Planning, which is counted where it fails and seen in the process list.
+async fn to_its_end(
+    ctx: &Arc<QueryContext>,
+    placed: impl Future<Output = Result<Placed, QueryError>>,
+) -> Result<Placed, QueryError> {
+    let placed = query::planning(ctx, None, placed).await;
+    let placed = placed.inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))?;
+    ctx.process().planned();
+    Ok(placed)
+}
+
 /// Stops a query that was begun ahead and is not asked for. It begins again when it is.
 async fn give_up(begun: Weak<Mutex<Option<First>>>) {
     tokio::time::sleep(AHEAD_MAX).await;
     let first = begun.upgrade().and_then(|first| first.lock().take());
     drop(first);
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{array::AsArray, datatypes::Int64Type};
+    use futures::{FutureExt, TryStreamExt};
+
+    use super::*;
+    use crate::{
+        Answer, Session, StatementOptions,
+        drive::tests::{engine, run},
+    };
+
+    const SQL: &str = "SELECT sum(k) AS s FROM t";
+
+    /// What is there without waiting for a query thread.
+    fn at_once(session: &Arc<Session>) -> Option<Prepared> {
+        let prepared = session.prepare(SQL, StatementOptions::default());
+        Some(prepared.now_or_never()?.unwrap())
+    }
+
+    async fn number(prepared: &Prepared) -> Result<i64, QueryError> {
+        let Answer::Rows(rows) = prepared.run(None).await? else {
+            panic!("a query gives rows");
+        };
+        let rows: Vec<RecordBatch> = rows.try_collect().await?;
+        Ok(rows[0].column(0).as_primitive::<Int64Type>().value(0))
+    }
+
+    #[tokio::test]
+    async fn a_text_that_was_planned_is_announced_at_once_and_a_changed_table_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let session = engine.session();
+        let create = "CREATE TEMPORARY TABLE t AS SELECT CAST(4 AS BIGINT) AS k";
+        run(&session, create).await.unwrap();
+        run(&session, SQL).await.unwrap();
+        let prepared = at_once(&session).expect("it was planned");
+        assert_eq!(prepared.schema().field(0).name(), "s");
+        let permits = Arc::clone(engine.planning_ahead());
+        let all = permits.acquire_many_owned(PLANNING_MAX as u32).await;
+        let ctx = session.begin(SQL, &StatementOptions::default()).unwrap();
+        assert!(plan(&ctx).is_none(), "too many are being planned");
+        drop((all, ctx));
+        // The second run is planned anew.
+        for _ in 0..2 {
+            assert_eq!(number(&prepared).await.unwrap(), 4);
+        }
+        run(&session, "INSERT INTO t VALUES (5)").await.unwrap();
+        assert_eq!(number(&prepared).await.unwrap(), 4);
+        let again = session.prepare(SQL, StatementOptions::default()).await;
+        assert_eq!(number(&again.unwrap()).await.unwrap(), 9);
+        let set = "SET murre.tasks_per_stage = 2";
+        for changes in ["INSERT INTO t VALUES (6)", set] {
+            run(&session, changes).await.unwrap();
+            let ctx = session.begin(SQL, &StatementOptions::default()).unwrap();
+            assert!(plan(&ctx).is_none(), "{changes}");
+            run(&session, SQL).await.unwrap();
+            assert!(at_once(&session).is_some(), "{changes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_it_is_said_when_it_runs_and_nothing_stays_of_what_is_not_asked_for()
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let session = engine.session();
+        let create = "CREATE TEMPORARY TABLE t AS SELECT CAST(4 AS BIGINT) AS k";
+        run(&session, create).await.unwrap();
+        run(&session, SQL).await.unwrap();
+        let stopped = at_once(&session).expect("it was planned");
+        stopped.context().process().cancel.cancel();
+        let error = number(&stopped).await.unwrap_err();
+        assert!(matches!(error, QueryError::Cancelled { .. }), "{error}");
+        drop(stopped);
+        drop(at_once(&session).expect("it was planned"));
+        let gone = async {
+            while !engine.processes_list().all().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let gone = tokio::time::timeout(Duration::from_secs(30), gone).await;
+        gone.expect("the list is empty");
+        // A deadline that has long passed: timers tick in milliseconds.
+        let late = std::time::Instant::now() - Duration::from_secs(1);
+        let late = StatementOptions {
+            deadline: Some(late),
+            ..StatementOptions::default()
+        };
+        let limited = session.prepare(SQL, late).await;
+        let error = limited.map(drop).unwrap_err();
+        assert!(matches!(error, QueryError::TimedOut { .. }), "{error}");
+    }
 }

@@ -21,11 +21,13 @@ use datafusion::{
     },
     prelude::SessionConfig,
 };
+use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 use worker_wasm::{exec::ModuleCache, functions, runtime::ArtefactFolder};
 
 use crate::{
-    Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, fragments, identity,
+    Identity, Process, QueryError, QueryId, Session, WorkerPool, WorkersKind, ahead, fragments,
+    identity,
     lanes::{LaneId, Lanes},
     memory::{ProcessPool, QueryPool},
     metrics, plan,
@@ -78,6 +80,8 @@ pub struct Engine {
     /// What a new session starts from.
     template: SessionState,
     processes: Arc<Processes>,
+    /// Held by what is planned while nobody waits for it.
+    planning_ahead: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -156,6 +160,7 @@ impl Engine {
             workers: Arc::default(),
             template,
             processes: Arc::default(),
+            planning_ahead: Arc::new(Semaphore::new(ahead::PLANNING_MAX)),
             draining: AtomicBool::new(false),
         }))
     }
@@ -256,6 +261,10 @@ impl Engine {
 
     pub(crate) fn modules(&self) -> Option<&Arc<ModuleCache>> {
         self.modules.as_ref()
+    }
+
+    pub(crate) fn planning_ahead(&self) -> &Arc<Semaphore> {
+        &self.planning_ahead
     }
 
     pub(crate) fn process_pool(&self) -> &Arc<ProcessPool> {

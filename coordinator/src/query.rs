@@ -1,8 +1,9 @@
 //! START HERE: the life of a query on one screen.
 //!
 //! [`prepare`] takes SQL text as far as it goes without running anything; [`Prepared::run`] runs it.
-//! Between the two a client learns the schema, and may take its time to ask for the rows. A prepared query that was quick
-//! the last time does not wait for that: [`ahead`](crate::ahead) plans and runs it while the client is on its way.
+//! Between the two a client learns the schema, and may take its time to ask for the rows. A text that was planned before
+//! does not wait for that, nor does a prepared query that was quick the last time: [`ahead`](crate::ahead) plans the one,
+//! and plans and runs the other, while the client is on its way.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -22,7 +23,8 @@ use crate::{
     corrupt, cut,
     drive::{self, BatchStream},
     place::{self, Placed},
-    plan, recent,
+    plan,
+    recent::{self, Optimised},
     template::Template,
     workers::Crew,
 };
@@ -162,7 +164,18 @@ pub(crate) async fn text_to_tasks(
 ) -> Result<Placed, QueryError> {
     let crew = Crew::of(ctx);
     let query = recent::optimise(ctx, logical, crew.as_ref())?;
-    planned_to_tasks(ctx, logical, query.plan(), crew).await
+    kept_to_tasks(ctx, &query, crew).await
+}
+
+/// The same for what is kept of it.
+pub(crate) async fn kept_to_tasks(
+    ctx: &QueryContext,
+    query: &Optimised,
+    crew: Option<Crew>,
+) -> Result<Placed, QueryError> {
+    let placed = planned_to_tasks(ctx, query.logical(), query.plan(), crew).await?;
+    query.was_planned(placed.schema());
+    Ok(placed)
 }
 
 /// The same for rows that are written: the writers are here, so the rows are made here.
@@ -208,7 +221,7 @@ async fn planned_to_tasks(
 }
 
 impl Prepared {
-    /// A query of which more is known than its plan.
+    /// A query whose columns are known before its plan.
     pub(crate) fn begun(
         ctx: &Arc<QueryContext>,
         schema: SchemaRef,
@@ -237,6 +250,7 @@ impl Prepared {
                         return ctx.ended(begun.await).map(Answer::Rows);
                     }
                     Some(First::Placed(placed)) => placed,
+                    Some(First::Planning(planned)) => ctx.ended(planned.await)?,
                     _ => {
                         let (again, logical) = (Arc::clone(&ctx), logical.clone());
                         let planned = async move {
@@ -331,6 +345,7 @@ pub(crate) enum Logical {
 #[derive(Debug)]
 pub(crate) enum First {
     Placed(Placed),
+    Planning(AbortOnDropHandle<Result<Placed, QueryError>>),
     Begun {
         begun: AbortOnDropHandle<Result<BatchStream, QueryError>>,
         _patience: AbortOnDropHandle<()>,
@@ -349,7 +364,8 @@ pub enum Answer {
 /// What a client says about one statement.
 #[derive(Debug, Clone, Default)]
 pub struct StatementOptions {
-    /// Planning must end by then. A statement that has one is never begun ahead: it counts for each call by itself.
+    /// Planning must end by then. A statement that has one is never planned or begun ahead: it counts for each call by
+    /// itself.
     pub deadline: Option<Instant>,
     /// Address of the client, for the process list.
     pub client: Option<String>,

@@ -7,9 +7,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
 };
 
+use arrow::datatypes::SchemaRef;
 use catalog::Snapshot;
 use datafusion::logical_expr::LogicalPlan;
 
@@ -28,6 +29,8 @@ pub(crate) struct Optimised {
     for_workers: bool,
     logical: LogicalPlan,
     optimised: LogicalPlan,
+    /// Columns of its rows, once it has been planned to its end.
+    schema: OnceLock<SchemaRef>,
 }
 
 /// Those of one session, the latest first.
@@ -68,6 +71,17 @@ pub(crate) fn bound(ctx: &QueryContext) -> Option<Bound> {
     Some(Bound::Query(find(ctx)?.logical.clone()))
 }
 
+/// The query that the text of `ctx` is, and the columns of its rows, where the session has planned it for these tables,
+/// these settings and, if there are any, for workers.
+pub(crate) fn planned(
+    ctx: &QueryContext,
+    crew: Option<&Crew>,
+) -> Option<(Arc<Optimised>, SchemaRef)> {
+    let query = find(ctx).filter(|query| query.for_workers == crew.is_some())?;
+    let schema = Arc::clone(query.schema.get()?);
+    Some((query, schema))
+}
+
 /// What the optimiser makes of the query that the text of `ctx` is, without values.
 pub(crate) fn optimise(
     ctx: &QueryContext,
@@ -84,6 +98,7 @@ pub(crate) fn optimise(
         for_workers,
         logical: logical.clone(),
         optimised: plan::optimise(ctx, logical, for_workers)?,
+        schema: OnceLock::new(),
     });
     let is_explained = matches!(logical, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let is_for_one_run =
@@ -108,8 +123,18 @@ fn find(ctx: &QueryContext) -> Option<Arc<Optimised>> {
 }
 
 impl Optimised {
+    /// What the optimiser was given.
+    pub(crate) fn logical(&self) -> &LogicalPlan {
+        &self.logical
+    }
+
     pub(crate) fn plan(&self) -> &LogicalPlan {
         &self.optimised
+    }
+
+    /// Takes note of the columns of its rows, which show that it can be planned.
+    pub(crate) fn was_planned(&self, schema: SchemaRef) {
+        self.schema.get_or_init(|| schema);
     }
 }
 

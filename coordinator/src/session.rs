@@ -18,7 +18,7 @@ use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions,
+    Engine, Identity, Prepared, QueryContext, QueryError, Statement, StatementOptions, ahead,
     bind::{self, SubstraitPlan},
     drive,
     memory::{Charge, QueryPool},
@@ -74,7 +74,8 @@ impl Session {
         MurreSettings::of(self.state.read().config_options())
     }
 
-    /// Understands and plans a statement, on the query threads; runs nothing.
+    /// Understands and plans a statement, on the query threads; runs nothing. A query that was planned before for the same
+    /// tables is not waited for, and what is wrong with it now is said by [`Prepared::run`].
     pub async fn prepare(
         self: &Arc<Self>,
         sql: &str,
@@ -83,6 +84,11 @@ impl Session {
         let ctx = self.begin(sql, &options)?;
         if let Some(command) = bind::urgent(sql) {
             return Ok(query::prepare_urgent(ctx, command));
+        }
+        // A limit counts from the call that asks for the rows.
+        let limited = ctx.deadline(options.deadline).is_some();
+        if let Some(planned) = (!limited).then(|| ahead::plan(&ctx)).flatten() {
+            return Ok(planned);
         }
         Self::planning(&ctx, &options, query::prepare(Arc::clone(&ctx))).await
     }
