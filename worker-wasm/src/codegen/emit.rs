@@ -92,6 +92,24 @@ impl Emission {
         }
     }
 
+    /// The same, behind the rows that the last call has held back.
+    pub(crate) fn begin_again(&self, f: &mut Function) -> Out {
+        let out = self.begin(f);
+        f.set(out.rows, field(self.rows));
+        out
+    }
+
+    /// Whether rows can be held back: values are copied, but text lies where its batch or its table is.
+    pub(crate) fn can_hold(&self) -> bool {
+        let mut columns = self.columns.iter();
+        columns.all(|column| column.storage != Storage::View)
+    }
+
+    /// Holds the rows back at the end of a call, for the next one to go on with.
+    pub(crate) fn hold(&self, f: &mut Function, out: &Out) {
+        set_field(f, self.rows, out.rows);
+    }
+
     /// Appends a row.
     pub(crate) fn put(&self, f: &mut Function, out: &Out, row: &Row<'_>) {
         for (index, output) in self.columns.iter().enumerate() {

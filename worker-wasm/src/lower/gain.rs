@@ -8,8 +8,8 @@
 //!   for few rows. Of rows that mostly pass, copying them in and out costs what compiled expressions save.
 //! - Joins gain up to 2 times where one number is the key and the table has some of its rows: most rows that probe then go
 //!   no further than a bitmap, and their other columns are not copied. They lose where the table is large or has text, as
-//!   its rows are written twice; where every row has a match, as they do what DataFusion does, row by row; and where rows
-//!   go out to another operator.
+//!   its rows are written twice; where every row has a match, as they do what DataFusion does, row by row; and where more
+//!   than few rows go out to another operator.
 //! - Sorts lose: DataFusion keeps columns where they are until it knows which rows it needs of them.
 
 use std::{collections::HashSet, sync::Arc};
@@ -43,7 +43,8 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Of a plan: joins count where an aggregation takes what they put out, and all between it and the scans gain.
+    /// Of a plan: joins count where an aggregation takes what they put out, and all between it and the scans gain. Where
+    /// there is an exchange between, those below it count if few rows go out of them.
     pub fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
         let mut joins = HashSet::new();
         add_joins(plan, &mut joins);
@@ -90,9 +91,32 @@ fn all_gain(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) -> bool {
     let children = plan.children();
     match children.as_slice() {
         [] => true,
-        _ if is_exchange(plan.as_ref()) => true,
+        children if is_exchange(plan.as_ref()) => {
+            children.iter().for_each(|child| add_few(child, joins));
+            true
+        }
         [child] if plan.is::<FilterExec>() || plan.is::<ProjectionExec>() => all_gain(child, joins),
         _ => false,
+    }
+}
+
+/// Joins that put few rows into an exchange, below joins that gain.
+fn add_few(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) {
+    let mut below = Vec::new();
+    // What is known of rows costs more to find than the rest, and is asked last.
+    if all_gain(plan, &mut below) && !below.is_empty() && few_of(plan, probed(plan)) {
+        joins.extend(below);
+    }
+}
+
+/// Whose rows go through the joins, filters and projections that a plan ends with.
+fn probed(plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
+    if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        return probed(join.right());
+    }
+    match plan.children().as_slice() {
+        [child] if plan.is::<FilterExec>() || plan.is::<ProjectionExec>() => probed(child),
+        _ => plan,
     }
 }
 
@@ -137,7 +161,7 @@ pub fn gains(piece: &Piece) -> bool {
     match (part.tables.is_empty(), aggregates) {
         (true, true) => has_few_groups(fragment),
         (true, false) => leaves_few_rows(part),
-        (false, aggregates) => aggregates,
+        (false, aggregates) => aggregates || few_of(&part.native, &part.source),
     }
 }
 
@@ -209,16 +233,16 @@ fn leaves_few_rows(part: &Part) -> bool {
             Expr::Like(LikeClass::General | LikeClass::Contains, ..)
         )
     };
-    items.iter().any(numbers) && !items.iter().any(searches) && shrinks(part)
+    items.iter().any(numbers) && !items.iter().any(searches) && few_of(&part.native, &part.source)
 }
 
-/// Whether few rows of what a piece reads are expected to come out of it.
-fn shrinks(part: &Part) -> bool {
+/// Whether few rows of what a plan reads are expected to come out of it.
+fn few_of(plan: &Arc<dyn ExecutionPlan>, source: &Arc<dyn ExecutionPlan>) -> bool {
     let rows = |plan: &Arc<dyn ExecutionPlan>| {
         let statistics = plan.partition_statistics(None).ok()?;
         statistics.num_rows.get_value().copied()
     };
-    match (rows(&part.native), rows(&part.source)) {
+    match (rows(plan), rows(source)) {
         (Some(left), Some(all)) => (left as f64) < all as f64 * FEW,
         _ => false,
     }

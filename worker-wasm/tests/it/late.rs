@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::{
     array::{
         ArrayRef, AsArray, Decimal32Array, Decimal64Array, Decimal128Array, Int32Array, Int64Array,
-        RecordBatch,
+        RecordBatch, StringViewArray, UInt64Array,
     },
-    compute::concat_batches,
+    compute::{concat_batches, take},
     datatypes::Int64Type,
 };
 use datafusion::physical_plan::{collect, displayable};
@@ -97,7 +97,10 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
            (pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit)))",
     );
     // Several batches of rows go out before the one that breaks the fact is reached, or none, or it has no match.
-    for (large, breaks) in [(994, true), (0, true), (995, false)] {
+    let cases = [(994, true), (0, true), (995, false)];
+    // With many rows wanted at once, those before it are held back meanwhile.
+    let cases = cases.map(|case| [(case, 100), (case, 5000)]);
+    for ((large, breaks), wanted) in cases.into_iter().flatten() {
         let rows = concat_batches(&batch(&[]).schema(), &vec![batch(&[large]); 5]).unwrap();
         let tables = [Arc::clone(&table)];
         let mut instance = probe(&joined, &[], &tables).unwrap();
@@ -118,7 +121,7 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
             };
         instance.push(0, &rows, &mut go).unwrap();
         loop {
-            let pulled = instance.pull(100, &mut go);
+            let pulled = instance.pull(wanted, &mut go);
             if !note(pulled, &mut instance) {
                 break;
             }
@@ -130,6 +133,54 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
             .flat_map(|_| (0..ROWS).filter(|key| key % 7 == 0))
             .collect();
         assert_eq!(keys.values().to_vec(), expected, "{large}");
+    }
+}
+
+/// A thousand rows are looked up at once, and one in fifty has a match.
+#[test]
+fn few_matches_of_many_look_ups_go_out_together() {
+    const ROWS: i64 = 30_000;
+    let built =
+        fragment("(fragment (input (column int64)) (params) (pipeline (input 0) (build 0)))");
+    let matches = || (0..ROWS).filter(|key| key % 50 == 0);
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(matches()));
+    let table = build(
+        &built,
+        &[],
+        &[RecordBatch::try_from_iter([("k", keys)]).unwrap()],
+    );
+    let table = Arc::new(table);
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS));
+    let text = |key: i64| format!("key {key}, told at some length");
+    let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values((0..ROWS).map(text)));
+    let numbers: ArrayRef = Arc::new(
+        (0..ROWS)
+            .map(|key| (key % 3 > 0).then_some(-key))
+            .collect::<Int64Array>(),
+    );
+    for (ty, column) in [("int64 nullable", numbers), ("utf8", texts)] {
+        let joined = "(fragment (input (column int64) (column TYPE)) (params)
+            (pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit)))";
+        let joined = fragment(&joined.replace("TYPE", ty));
+        let rows = [("k", Arc::clone(&keys)), ("v", Arc::clone(&column))];
+        let rows = RecordBatch::try_from_iter(rows).unwrap();
+        let mut instance = probe(&joined, &[], &[Arc::clone(&table)]).unwrap();
+        instance.push(0, &rows, &mut go).unwrap();
+        let mut out = Vec::new();
+        while let Some(rows) = instance.pull(8192, &mut go).unwrap() {
+            out.push(rows);
+        }
+        // Text would lie where the next rows' is written.
+        let batches = if ty == "utf8" {
+            ROWS as usize / 1024 + 1
+        } else {
+            1
+        };
+        assert_eq!(out.len(), batches, "{ty}");
+        let out = concat_batches(&out[0].schema(), &out).unwrap();
+        let found = UInt64Array::from_iter_values(matches().map(|key| key as u64));
+        let expected = take(&column, &found, None).unwrap();
+        assert_eq!(out.column(2), &expected, "{ty}");
     }
 }
 

@@ -75,7 +75,7 @@ impl<'a> Compiled<'a> {
         emission.ensure(f, rows_max);
         probing.ensure(f);
         let params = expr::load_params(f, &context.fragment.params, context.params);
-        let out = emission.begin(f);
+        let out = emission.begin_again(f);
         let walk = probing.begin(f);
         let left: Local<I32> = f.let_(1);
         f.block(|f, enough| {

@@ -104,6 +104,8 @@ impl<'a> Probing<'a> {
             self.save(f, walk);
             match target {
                 Target::Store(store, accumulators, _) => store.end(f, accumulators),
+                // A thousand rows that are looked up may have few matches: each copied out alone would cost most of all.
+                Target::Emit(emission, out, ..) if emission.can_hold() => emission.hold(f, out),
                 // What is out goes out first: the call that comes back begins with none.
                 Target::Emit(_, out, _, enough) => f.branch_if(*enough, out.rows()),
             }

@@ -387,6 +387,9 @@
     i32.const 0
     local.set 16
     i32.const 0
+    i32.load offset=1168 align=1
+    local.set 16
+    i32.const 0
     i32.load offset=96 align=1
     local.set 17
     local.get 17
@@ -1060,8 +1063,9 @@
               i32.const 0
               local.get 27
               i32.store offset=1496 align=1
+              i32.const 0
               local.get 16
-              br_if 4 (;@1;)
+              i32.store offset=1168 align=1
               i32.const 0
               i32.const 1
               i32.store offset=1528 align=1
