@@ -36,11 +36,11 @@ pub(crate) fn plan(ctx: &Arc<QueryContext>) -> Option<Prepared> {
     let permit = Arc::clone(ctx.engine.planning_ahead()).try_acquire_owned();
     let permit = permit.ok()?;
     let logical = Logical::Bound(Box::new(query.logical().clone()));
-    let planning = Arc::clone(ctx);
+    let planning = Planning(Arc::clone(ctx));
     let planned = async move {
         let _permit = permit;
-        let placed = query::kept_to_tasks(&planning, &query, crew);
-        to_its_end(&planning, placed).await
+        let placed = query::kept_to_tasks(&planning.0, &query, crew);
+        to_its_end(&planning.0, placed).await
     };
     let first = First::Planning(ctx.engine.spawn(planned));
     let first = Arc::new(Mutex::new(Some(first)));
@@ -55,11 +55,11 @@ pub(crate) fn begin(
 ) -> Result<Prepared, QueryError> {
     let schema = template.schema(ctx, &values)?;
     let logical = Logical::Optimised(Arc::clone(template), values.clone());
-    let (running, template) = (Arc::clone(ctx), Arc::clone(template));
+    let (planning, template) = (Planning(Arc::clone(ctx)), Arc::clone(template));
     let begun = async move {
-        let placed = query::to_tasks_with_values(&running, &template, &values);
-        let placed = to_its_end(&running, placed).await?;
-        drive::drive(&running, placed, None)
+        let placed = query::to_tasks_with_values(&planning.0, &template, &values);
+        let placed = to_its_end(&planning.0, placed).await?;
+        drive::drive(&planning.0, placed, None)
     };
     let begun = ctx.engine.spawn(begun);
     let first = Arc::new_cyclic(|first| {
@@ -73,7 +73,7 @@ pub(crate) fn begin(
     Ok(Prepared::begun(ctx, schema, logical, first))
 }
 
-/// Planning, which is counted where it fails and seen in the process list.
+/// Planning, which is counted where it fails.
 async fn to_its_end(
     ctx: &Arc<QueryContext>,
     placed: impl Future<Output = Result<Placed, QueryError>>,
@@ -82,6 +82,15 @@ async fn to_its_end(
     let placed = placed.inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))?;
     ctx.process().planned();
     Ok(placed)
+}
+
+/// A statement that is planned in the process list until this goes, however planning ends: its ticket keeps it listed.
+struct Planning(Arc<QueryContext>);
+
+impl Drop for Planning {
+    fn drop(&mut self) {
+        self.0.process().planned();
+    }
 }
 
 /// Stops a query that was begun ahead and is not asked for. It begins again when it is.
@@ -93,13 +102,17 @@ async fn give_up(begun: Weak<Mutex<Option<First>>>) {
 
 #[cfg(test)]
 mod tests {
-    use arrow::{array::AsArray, datatypes::Int64Type};
+    use arrow::{
+        array::{Array, AsArray},
+        datatypes::Int64Type,
+    };
     use futures::{FutureExt, TryStreamExt};
 
     use super::*;
     use crate::{
         Answer, Session, StatementOptions,
         drive::tests::{engine, run},
+        processes::ProcessState,
     };
 
     const SQL: &str = "SELECT sum(k) AS s FROM t";
@@ -152,6 +165,42 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn columns_that_statistics_have_shown_without_nulls_are_not_announced_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir.path().join("data"));
+        let session = engine.session();
+        let folder = dir.path().join("files");
+        std::fs::create_dir(&folder).unwrap();
+        let copy = |rows: &str| format!("COPY ({rows}) TO '{}/k.parquet'", folder.display());
+        run(&session, &copy("SELECT CAST(4 AS BIGINT) AS k"))
+            .await
+            .unwrap();
+        let create = "CREATE EXTERNAL TABLE t (k BIGINT) STORED AS PARQUET LOCATION";
+        run(&session, &format!("{create} '{}/'", folder.display()))
+            .await
+            .unwrap();
+        let sql = "SELECT max(k) AS s FROM t";
+        let first = session
+            .prepare(sql, StatementOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(number(&first).await.unwrap(), 4);
+        let none = "SELECT CAST(NULL AS BIGINT) AS k";
+        std::fs::remove_file(folder.join("k.parquet")).unwrap();
+        run(&session, &copy(none)).await.unwrap();
+        let second = session
+            .prepare(sql, StatementOptions::default())
+            .await
+            .unwrap();
+        assert!(second.schema().field(0).is_nullable());
+        let Answer::Rows(rows) = second.run(None).await.unwrap() else {
+            panic!("a query gives rows");
+        };
+        let rows: Vec<RecordBatch> = rows.try_collect().await.unwrap();
+        assert!(rows[0].column(0).is_null(0));
+    }
+
+    #[tokio::test]
     async fn what_is_wrong_with_it_is_said_when_it_runs_and_nothing_stays_of_what_is_not_asked_for()
     {
         let dir = tempfile::tempdir().unwrap();
@@ -164,6 +213,14 @@ mod tests {
         stopped.context().process().cancel.cancel();
         let error = number(&stopped).await.unwrap_err();
         assert!(matches!(error, QueryError::Cancelled { .. }), "{error}");
+        // What stays of it until its ticket goes does nothing.
+        let idle = async {
+            while stopped.context().process().state() != ProcessState::Waiting {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let idle = tokio::time::timeout(Duration::from_secs(30), idle).await;
+        idle.expect("it is not planned any more");
         drop(stopped);
         drop(at_once(&session).expect("it was planned"));
         let gone = async {

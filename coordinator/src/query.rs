@@ -250,7 +250,11 @@ impl Prepared {
                         return ctx.ended(begun.await).map(Answer::Rows);
                     }
                     Some(First::Placed(placed)) => placed,
-                    Some(First::Planning(planned)) => ctx.ended(planned.await)?,
+                    Some(First::Planning(planned)) => tokio::select! {
+                        biased;
+                        reason = drive::stopped(&ctx, deadline) => Err(reason),
+                        planned = planned => ctx.ended(planned),
+                    }?,
                     _ => {
                         let (again, logical) = (Arc::clone(&ctx), logical.clone());
                         let planned = async move {

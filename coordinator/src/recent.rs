@@ -29,7 +29,7 @@ pub(crate) struct Optimised {
     for_workers: bool,
     logical: LogicalPlan,
     optimised: LogicalPlan,
-    /// Columns of its rows, once it has been planned to its end.
+    /// Columns of its rows, once it has been planned to its end and has those that it was bound to have.
     schema: OnceLock<SchemaRef>,
 }
 
@@ -132,9 +132,12 @@ impl Optimised {
         &self.optimised
     }
 
-    /// Takes note of the columns of its rows, which show that it can be planned.
+    /// Takes note of the columns of its rows, which show that it can be planned. What statistics of files have shown never
+    /// to be null may be null the next time, so such columns are not noted.
     pub(crate) fn was_planned(&self, schema: SchemaRef) {
-        self.schema.get_or_init(|| schema);
+        if schema.fields() == self.logical.schema().fields() {
+            self.schema.get_or_init(|| schema);
+        }
     }
 }
 

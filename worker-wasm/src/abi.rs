@@ -26,7 +26,7 @@
 pub const ABI_VERSION: u32 = 2;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 7;
+pub const CODEGEN_VERSION: u32 = 8;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";

@@ -1,7 +1,7 @@
 //! The sink that hands rows out, in Arrow's layout.
 //!
 //! Values are written packed; booleans and validity as one byte per row, which are packed into bits when the batch is
-//! through, 16 at a time. `pull` publishes what is there and forgets it.
+//! through, 16 at a time. `pull` publishes what is there and forgets it; rows that are held back wait for the next call.
 
 use super::{
     builder::{Function, I32, Local, Value},
@@ -75,6 +75,8 @@ impl Emission {
         }
     }
 
+    /// Makes room for `rows`. Rows that are held back are lost where that is more than the calls before have asked for:
+    /// calls that go on after one ask for as many.
     pub(crate) fn ensure(&self, f: &mut Function, rows: Local<I32>) {
         self.buffers.ensure(f, rows);
     }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, AsArray, Decimal32Array, Decimal64Array, Decimal128Array, Int32Array, Int64Array,
+        ArrayRef, Decimal32Array, Decimal64Array, Decimal128Array, Int32Array, Int64Array,
         RecordBatch, StringViewArray, UInt64Array,
     },
     compute::{concat_batches, take},
-    datatypes::Int64Type,
 };
 use datafusion::physical_plan::{collect, displayable};
 use worker_wasm::{
@@ -96,12 +95,22 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
         "(fragment (input (column int64) (column (decimal 38 0) i64)) (params)
            (pipeline (input 0) (join inner (table (keys 0) (column int64)) (keys c0)) (emit)))",
     );
-    // Several batches of rows go out before the one that breaks the fact is reached, or none, or it has no match.
-    let cases = [(994, true), (0, true), (995, false)];
-    // With many rows wanted at once, those before it are held back meanwhile.
+    // Several batches of rows go out before the one that breaks the fact is reached, or rows are held back where many are
+    // wanted at once, or none; or it has no match.
+    let cases = [
+        (994, 3, true),
+        (994, 0, true),
+        (0, 0, true),
+        (995, 3, false),
+    ];
     let cases = cases.map(|case| [(case, 100), (case, 5000)]);
-    for ((large, breaks), wanted) in cases.into_iter().flatten() {
-        let rows = concat_batches(&batch(&[]).schema(), &vec![batch(&[large]); 5]).unwrap();
+    for ((large, copy, breaks), wanted) in cases.into_iter().flatten() {
+        let copies = (0..5).map(|number| match number == copy {
+            true => batch(&[large]),
+            false => batch(&[]),
+        });
+        let copies: Vec<_> = copies.collect();
+        let rows = concat_batches(&batch(&[]).schema(), &copies).unwrap();
         let tables = [Arc::clone(&table)];
         let mut instance = probe(&joined, &[], &tables).unwrap();
         let (mut out, mut broken) = (Vec::new(), false);
@@ -128,11 +137,19 @@ fn a_fact_that_breaks_behind_a_join_lets_the_general_module_go_on_where_it_was()
         }
         assert_eq!(broken, breaks, "{large}");
         let out = concat_batches(&out[0].schema(), &out).unwrap();
-        let keys = out.column(1).as_primitive::<Int64Type>();
-        let expected: Vec<i64> = (0..5)
-            .flat_map(|_| (0..ROWS).filter(|key| key % 7 == 0))
+        let matched: Vec<u64> = (0..5)
+            .flat_map(|copy| {
+                (0..ROWS)
+                    .filter(|key| key % 7 == 0)
+                    .map(move |key| copy * ROWS + key)
+            })
+            .map(|row| row as u64)
             .collect();
-        assert_eq!(keys.values().to_vec(), expected, "{large}");
+        let matched = UInt64Array::from(matched);
+        for (column, given) in rows.columns().iter().zip(&out.columns()[1..]) {
+            let expected = take(column, &matched, None).unwrap();
+            assert_eq!(given, &expected, "{large} of {copy}, {wanted}");
+        }
     }
 }
 
