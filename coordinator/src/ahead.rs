@@ -79,9 +79,7 @@ async fn to_its_end(
     placed: impl Future<Output = Result<Placed, QueryError>>,
 ) -> Result<Placed, QueryError> {
     let placed = query::planning(ctx, None, placed).await;
-    let placed = placed.inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))?;
-    ctx.process().planned();
-    Ok(placed)
+    placed.inspect_err(|error| drive::finished(ctx, Some(error), Duration::ZERO))
 }
 
 /// A statement that is planned in the process list until this goes, however planning ends: its ticket keeps it listed.
@@ -110,12 +108,22 @@ mod tests {
 
     use super::*;
     use crate::{
-        Answer, Session, StatementOptions,
+        Answer, Engine, Session, StatementOptions,
         drive::tests::{engine, run},
         processes::ProcessState,
     };
 
     const SQL: &str = "SELECT sum(k) AS s FROM t";
+
+    /// A session with a table of one row, 4, that has planned the text.
+    async fn planned(engine: &Arc<Engine>) -> Arc<Session> {
+        let session = engine.session();
+        let create = "CREATE TEMPORARY TABLE t AS SELECT CAST(4 AS BIGINT) AS k";
+        for sql in [create, SQL] {
+            run(&session, sql).await.unwrap();
+        }
+        session
+    }
 
     /// What is there without waiting for a query thread.
     fn at_once(session: &Arc<Session>) -> Option<Prepared> {
@@ -135,10 +143,7 @@ mod tests {
     async fn a_text_that_was_planned_is_announced_at_once_and_a_changed_table_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(&dir.path().join("data"));
-        let session = engine.session();
-        let create = "CREATE TEMPORARY TABLE t AS SELECT CAST(4 AS BIGINT) AS k";
-        run(&session, create).await.unwrap();
-        run(&session, SQL).await.unwrap();
+        let session = planned(&engine).await;
         let prepared = at_once(&session).expect("it was planned");
         assert_eq!(prepared.schema().field(0).name(), "s");
         let permits = Arc::clone(engine.planning_ahead());
@@ -205,10 +210,7 @@ mod tests {
     {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(&dir.path().join("data"));
-        let session = engine.session();
-        let create = "CREATE TEMPORARY TABLE t AS SELECT CAST(4 AS BIGINT) AS k";
-        run(&session, create).await.unwrap();
-        run(&session, SQL).await.unwrap();
+        let session = planned(&engine).await;
         let stopped = at_once(&session).expect("it was planned");
         stopped.context().process().cancel.cancel();
         let error = number(&stopped).await.unwrap_err();
