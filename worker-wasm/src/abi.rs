@@ -1,4 +1,4 @@
-//! ABI v2: what a fragment module and its host agree on, defined once and used by both sides.
+//! ABI v3: what a fragment module and its host agree on, defined once and used by both sides.
 //!
 //! One linear memory of 32-bit addresses, imported as `murre.memory`, holds everything. It has three windows, whose
 //! places the host chooses and which a module never assumes:
@@ -12,6 +12,8 @@
 //! Calls: `open(params)`, then per input any number of `push_<input>(rows)` and one `finish_<input>()`; after each of them
 //! `pull(rows_max)` until it says DONE. Every call returns a [`Status`]. MORE and NEED_MEMORY from `push` and `finish`
 //! mean: call again with the same arguments and the same input window; how far it got is in the state area.
+//! A table can be built of what several instances have read: they keep their rows ([`control::HOLDS`]), one of them takes
+//! those of the others ([`TAKE`]), and finishes.
 //! MORE from `pull` means that rows are out, valid until the next call; without rows: time to breathe, call again.
 //!
 //! Columns that a module says it reads late ([`control::LATE_COLUMNS`]) are not copied with their batch. NEED_VALUES from
@@ -23,10 +25,10 @@
 //! general module takes over the memory of a specialised one between two calls.
 
 /// Raised when a module made for the older number could misread what this host writes, or the other way round.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 8;
+pub const CODEGEN_VERSION: u32 = 9;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
@@ -57,6 +59,10 @@ pub fn finish_name(input: usize) -> String {
     format!("finish_{input}")
 }
 
+/// Export of fragments that build a table: takes up to [`TAKEN_ROWS_MAX`] rows that another instance has kept, see
+/// [`control::TAKEN`]. As `push`, but never MORE.
+pub const TAKE: &str = "take";
+
 /// Custom section that describes the module, see `crate::module`.
 pub const SECTION: &str = "murre.fragment";
 
@@ -73,6 +79,9 @@ pub const BATCH_ROWS_MAX: usize = 65_536;
 
 /// Buffers in the input window start at multiples of this, text in the heap too, and may be read this far behind their end.
 pub const BUFFER_ALIGN: usize = 128;
+
+/// Rows that a fragment keeps lie in chunks of so many, and as many are taken at once.
+pub const TAKEN_ROWS_MAX: usize = 1024;
 
 /// Columns that can come late: as many as a word has bits, the first ones of an input.
 pub const LATE_COLUMNS_MAX: usize = 64;
@@ -185,6 +194,17 @@ pub mod control {
     pub const ANSWERED: u32 = 628;
     /// Per input a `u64`, one bit for each column that is not copied with a batch. The guest writes them in `open`.
     pub const LATE_COLUMNS: u32 = 632;
+    /// Of a fragment that builds a table, the rows it keeps: address of the list of chunks, which are addresses, one `u32`
+    /// each; rows there is memory for; rows. The guest writes these three, a chunk is of [`super::TAKEN_ROWS_MAX`] rows.
+    pub const KEPT: u32 = 696;
+    /// 1 where `finish` ends with all rows kept, and no table; called again with 0 it builds the table of what is kept then.
+    /// The host writes it.
+    pub const HOLDS: u32 = 708;
+    /// Address of the rows that `take` is to take, as another instance of a module of the same shape has kept them. Long
+    /// text of theirs is in the input window. The host writes this field and the next one.
+    pub const TAKEN: u32 = 712;
+    /// Bytes of that text.
+    pub const TAKEN_TEXT: u32 = 716;
     /// Where the state area starts.
     pub const BYTES: u32 = 1024;
 }

@@ -11,9 +11,13 @@
 //!
 //! Long text is copied behind the rows, where their views name it by its distance from the table's start.
 //!
+//! Several instances can read for one table: each holds its rows, and one takes those of all others (see [`take`]) before it
+//! goes on.
+//!
 //! Errors: a table that does not fit the build window is for the host to refuse, which is asked for the memory first.
 
 mod keys;
+mod take;
 
 use self::keys::{Keys, wide_field};
 use super::{
@@ -51,6 +55,8 @@ pub(crate) struct Building<'a> {
     layout: RowLayout,
     rows: RowStore,
     texts: TextHeap,
+    /// Of rows that other instances have kept.
+    taken_texts: TextHeap,
     /// `u64`: bytes of all text that does not fit its view.
     text_bytes: u32,
     /// `u32` fields: a [`Phase`].
@@ -88,8 +94,9 @@ impl<'a> Building<'a> {
         state: &mut StateArea,
     ) -> Self {
         let layout = table::layout(&columns);
-        let rows = RowStore::new(layout.row_bytes, state);
+        let rows = RowStore::at(control::KEPT, layout.row_bytes);
         let texts = TextHeap::new(layout.texts().count(), origin, state);
+        let taken_texts = TextHeap::new(layout.texts().count(), Origin::Batch, state);
         let text_bytes = state.place(8);
         let phase = state.place(16);
         let keys = ranks::has_ranks(&columns, &build.keys).then(|| Keys::new(state));
@@ -100,6 +107,7 @@ impl<'a> Building<'a> {
             layout,
             rows,
             texts,
+            taken_texts,
             text_bytes,
             phase,
             passed: phase + 4,
@@ -129,8 +137,7 @@ impl<'a> Building<'a> {
         for text in values.iter().filter(|value| value.ty == Type::Utf8) {
             let length = text.text().length;
             f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
-                let bytes: Value<I64> = Value::from(0).load(self.text_bytes);
-                f.store::<I64>(0, self.text_bytes, bytes + length.get().to_i64_u());
+                self.count_text(f, length);
             });
         }
         let keys = self.build.keys.iter();
@@ -146,8 +153,14 @@ impl<'a> Building<'a> {
         self.rows.set_rows(f, number.get() + 1);
     }
 
-    /// When the input has ended: builds, leaving the call until the table is there.
+    fn count_text(&self, f: &mut Function, length: Local<I32>) {
+        let bytes = wide_field(self.text_bytes) + length.get().to_i64_u();
+        f.store::<I64>(0, self.text_bytes, bytes);
+    }
+
+    /// When the input has ended: builds, leaving the call until the table is there, unless the rows are to be held.
     pub(crate) fn finish(&self, f: &mut Function) {
+        f.if_(field(control::HOLDS), |f| f.return_(Status::Done as i32));
         let laid_out = Phase::ClearingDirectory;
         if let Some(keys) = self.keys {
             let measured = Phase::ClearingBitmap;
@@ -311,16 +324,19 @@ impl<'a> Building<'a> {
     ) {
         let left = self.piece(f, self.rows.rows(), PIECE_ROWS, |f, number| {
             let row: Local<I32> = f.let_(self.rows.row(number));
-            let key = self.keys.map(|_| {
-                let (index, places) = (self.build.keys[0], self.layout.places());
-                let ty = &self.columns[index].ty;
-                let place = places[index];
-                let value = expr::load(f, place.storage, ty, &row.get(), place.offset as u32);
-                Datum::new(ty.clone(), value, None)
-            });
+            let key = self.keys.map(|_| self.key_of(f, row));
             body(f, row, key.as_ref());
         });
         more_if(f, left);
+    }
+
+    /// The one key of a row that is kept, not looking whether it is null.
+    fn key_of(&self, f: &mut Function, row: Local<I32>) -> Datum {
+        let (index, places) = (self.build.keys[0], self.layout.places());
+        let ty = &self.columns[index].ty;
+        let place = places[index];
+        let value = expr::load(f, place.storage, ty, &row.get(), place.offset as u32);
+        Datum::new(ty.clone(), value, None)
     }
 
     /// Runs the body for up to `length_max` numbers behind those passed; 1 where some are left.

@@ -78,6 +78,9 @@ pub fn compile(fragment: &Fragment) -> Result<FragmentModule, CompileError> {
     }
     let last = compiled.last().expect("verified: a pipeline emits");
     exports.push((abi::PULL.to_owned(), last.pull(&context)));
+    if let Some(take) = last.take() {
+        exports.push((abi::TAKE.to_owned(), take));
+    }
 
     let description = Description {
         abi_version: abi::ABI_VERSION,

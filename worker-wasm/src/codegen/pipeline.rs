@@ -172,6 +172,14 @@ impl<'a> Compiled<'a> {
         }
     }
 
+    /// `take(rows)`, where the pipeline builds a table.
+    pub(crate) fn take(&self) -> Option<Finished> {
+        match &self.sink {
+            CompiledSink::Emit(_) => None,
+            CompiledSink::Store(store) => store.take(),
+        }
+    }
+
     pub(crate) fn joins(&self) -> bool {
         self.probing.is_some()
     }

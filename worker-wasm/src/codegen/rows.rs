@@ -15,12 +15,12 @@ use super::{
     memory::{self, StateArea, field, set_field},
 };
 use crate::{
-    abi::Windows,
+    abi::{self, Windows},
     fragment::{Storage, ValueType},
 };
 
 /// Rows of a chunk; as many are added between two looks at the room left.
-pub(crate) const CHUNK_ROWS: i32 = 1024;
+pub(crate) const CHUNK_ROWS: i32 = abi::TAKEN_ROWS_MAX as i32;
 const CHUNK_BITS: i32 = CHUNK_ROWS.trailing_zeros().cast_signed();
 
 /// As many chunks as fit a private window, of the shortest rows.
@@ -161,7 +161,11 @@ pub(crate) struct RowStore {
 
 impl RowStore {
     pub(crate) fn new(row_bytes: u32, state: &mut StateArea) -> Self {
-        let chunks = state.place(12);
+        Self::at(state.place(12), row_bytes)
+    }
+
+    /// With its three fields at an address.
+    pub(crate) fn at(chunks: u32, row_bytes: u32) -> Self {
         Self {
             row_bytes,
             chunks,

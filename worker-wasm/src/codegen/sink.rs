@@ -10,7 +10,7 @@
 use super::{
     aggregate::{self, Accumulators, Aggregation},
     build::Building,
-    builder::{Function, I32, Local, Value},
+    builder::{Finished, Function, I32, Local, Value},
     expr::{Binding, Datum, Row},
     hash_table,
     memory::StateArea,
@@ -190,6 +190,14 @@ impl<'a> Store<'a> {
             Self::Aggregate(aggregation) => aggregation.finish(f),
             Self::Sort(sorting) => sorting.finish(f),
             Self::Build(building) => building.finish(f),
+        }
+    }
+
+    /// `take(rows)`, of a sink that builds a table.
+    pub(crate) fn take(&self) -> Option<Finished> {
+        match self {
+            Self::Build(building) => Some(building.take()),
+            Self::Aggregate(_) | Self::Sort(_) => None,
         }
     }
 

@@ -128,7 +128,8 @@ impl TextHeap {
         rows
     }
 
-    fn make_room_for(&self, f: &mut Function, wanted: Local<I32>) {
+    /// Room for so much text, or leaves the call with NEED_MEMORY.
+    pub(crate) fn make_room_for(&self, f: &mut Function, wanted: Local<I32>) {
         let left = field(self.end) - field(self.next);
         f.if_(left.lt_u(wanted), |f| {
             let piece: Local<I32> = f.let_((wanted.get() << 1) + PIECE_BYTES);

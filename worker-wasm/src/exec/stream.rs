@@ -142,6 +142,34 @@ impl Run {
     /// Reads all of the input into the table that the fragment builds.
     pub(super) async fn build(mut self) -> Result<JoinTable> {
         while self.next().await?.is_some() {}
+        self.table()
+    }
+
+    /// Reads all of the input, and keeps its rows for a table that several build.
+    pub(super) async fn keep_rows(&mut self) -> Result<()> {
+        self.instance.hold_rows(true).map_err(blame::translate)?;
+        while self.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Adds the rows that another one has kept.
+    pub(super) fn take_rows(&mut self, other: &Self) -> Result<()> {
+        let stop = &self.stop;
+        let _all = self.metrics.baseline.elapsed_compute().timer();
+        let taken = self
+            .instance
+            .take_rows(&other.instance, &mut || stop.check());
+        taken.map_err(blame::translate)
+    }
+
+    /// The table of the rows that are kept.
+    pub(super) fn build_kept(mut self) -> Result<JoinTable> {
+        self.instance.hold_rows(false).map_err(blame::translate)?;
+        self.finish()?;
+        self.table()
+    }
+
+    fn table(mut self) -> Result<JoinTable> {
         self.report_memory();
         self.instance.take_table().map_err(blame::translate)
     }

@@ -1,16 +1,21 @@
 //! The tables that a node's joins probe: each is built by a fragment that reads its source to the end.
 //!
 //! ```text
-//! shared (CollectLeft)    source, partition 0 -> one table -> all partitions
-//! otherwise               source, partition n -> a table for partition n
+//! shared (CollectLeft)    source, all partitions -> one table -> all partitions
+//! otherwise               source, partition n    -> a table for partition n
 //! ```
+//! Several partitions that are read for one table are so by an instance each, on whatever threads there are; whichever ends
+//! first takes the rows of the others as they end, and builds.
 //! Whoever polls first builds, and if it goes away another one goes on. The topmost join's table is built first, as in
 //! DataFusion: what is known of its keys may spare reading for the others.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use datafusion::{
-    common::{DataFusionError, Result},
+    common::{DataFusionError, Result, internal_datafusion_err, runtime::JoinSet},
     execution::{SendableRecordBatchStream, TaskContext},
     physical_plan::ExecutionPlanProperties,
 };
@@ -119,12 +124,17 @@ fn probed(
             let mut known = known.unwrap_or_else(PoisonError::into_inner);
             let building = match known.as_ref() {
                 Some(building) => building.clone(),
-                None => known.insert(build(node, side, 0, context)?).clone(),
+                None => {
+                    let source = &side.part.source;
+                    let partitions = source.output_partitioning().partition_count();
+                    let building = build(node, side, 0..partitions.max(1), context)?;
+                    known.insert(building).clone()
+                }
             };
             (building, Arc::clone(&state.marks))
         }
         false => (
-            build(node, side, partition, context)?,
+            build(node, side, partition..partition + 1, context)?,
             Arc::new(Marks::new(1)),
         ),
     };
@@ -135,25 +145,56 @@ fn probed(
     })
 }
 
-/// Builds a table, once it is polled.
+/// Builds a table of what some partitions read, once it is polled.
 fn build(
     node: &FragmentExec,
     side: &TableSide,
-    partition: usize,
+    partitions: Range<usize>,
     context: &Arc<TaskContext>,
 ) -> Result<Building> {
-    let reads = start(node, &side.part, partition, context)?;
     let code = node.code(&side.part);
+    let runs = partitions.map(|partition| {
+        let reads = start(node, &side.part, partition, context)?;
+        let context = Arc::clone(context);
+        Ok(Run::open(code.clone(), partition, context, reads))
+    });
+    let runs = runs.collect::<Result<Vec<_>>>()?;
     let keys = node.tables[side.part.number].keys.as_ref();
     let report = keys.map(|keys| Report::new(Arc::clone(keys)));
-    let context = Arc::clone(context);
     let table = async move {
-        let run = Run::open(code, partition, context, reads).await?;
-        let table = run.build().await?;
+        let table = table_of(runs).await?;
         if let Some(report) = report {
             report.table(&table).await?;
         }
         Ok::<_, DataFusionError>(Arc::new(table))
     };
     Ok(table.map_err(Arc::new).boxed().shared())
+}
+
+async fn table_of(
+    mut runs: Vec<impl Future<Output = Result<Run>> + Send + 'static>,
+) -> Result<JoinTable> {
+    if runs.len() == 1 {
+        let only = runs.remove(0).await?;
+        return only.build().await;
+    }
+    // Those that are left go away with the set.
+    let mut tasks = JoinSet::new();
+    for run in runs {
+        tasks.spawn(async move {
+            let mut run = run.await?;
+            run.keep_rows().await?;
+            Ok::<_, DataFusionError>(run)
+        });
+    }
+    let mut first: Option<Run> = None;
+    while let Some(ended) = tasks.join_next().await {
+        let run = ended.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+        match &mut first {
+            Some(first) => first.take_rows(&run)?,
+            None => first = Some(run),
+        }
+    }
+    let first = first.ok_or_else(|| internal_datafusion_err!("a table is of no partition"))?;
+    first.build_kept()
 }

@@ -18,6 +18,7 @@ use arrow::datatypes::DataType;
 use datafusion::physical_plan::{
     ExecutionPlan,
     aggregates::{AggregateExec, AggregateInputMode},
+    coalesce_partitions::CoalescePartitionsExec,
     filter::FilterExec,
     joins::HashJoinExec,
     projection::ProjectionExec,
@@ -86,7 +87,7 @@ fn add_joins(plan: &Arc<dyn ExecutionPlan>, joins: &mut HashSet<usize>) {
 fn all_gain(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) -> bool {
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         joins.push(address(plan));
-        return join_gains(join) && all_gain(join.left(), joins) && all_gain(join.right(), joins);
+        return join_gains(join) && left_gains(join, joins) && all_gain(join.right(), joins);
     }
     let children = plan.children();
     match children.as_slice() {
@@ -97,6 +98,21 @@ fn all_gain(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) -> bool {
         }
         [child] if plan.is::<FilterExec>() || plan.is::<ProjectionExec>() => all_gain(child, joins),
         _ => false,
+    }
+}
+
+/// As [`all_gain`], of what a join builds its table of. What only brings partitions together does so in the table.
+fn left_gains(join: &HashJoinExec, joins: &mut Vec<usize>) -> bool {
+    let left = join.left();
+    match left.downcast_ref::<CoalescePartitionsExec>() {
+        Some(gather) => {
+            let mut below = Vec::new();
+            if all_gain(gather.input(), &mut below) {
+                joins.extend(below);
+            }
+            true
+        }
+        None => all_gain(left, joins),
     }
 }
 

@@ -38,8 +38,14 @@ use std::sync::Arc;
 use datafusion::{
     common::Result,
     physical_plan::{
-        ExecutionPlan, aggregates::AggregateExec, filter::FilterExec, joins::HashJoinExec,
-        projection::ProjectionExec, sorts::sort::SortExec, with_new_children_if_necessary,
+        ExecutionPlan,
+        aggregates::AggregateExec,
+        coalesce_partitions::CoalescePartitionsExec,
+        filter::FilterExec,
+        joins::{HashJoinExec, PartitionMode},
+        projection::ProjectionExec,
+        sorts::sort::SortExec,
+        with_new_children_if_necessary,
     },
 };
 
@@ -52,7 +58,7 @@ pub use pipeline::Feed;
 pub use reason::Reason;
 pub(crate) use stub::{SourceStub, is_scan};
 
-use open::Open;
+use open::{Left, Open};
 use pipeline::Rows;
 
 /// A plan with its fragments, and its operators in the order `EXPLAIN` prints them.
@@ -142,19 +148,25 @@ struct Walk<'a> {
 enum Node {
     Plan(Arc<dyn ExecutionPlan>),
     Open(Box<Open>),
+    /// All partitions of what is below as one, in no order.
+    Gathered(Arc<dyn ExecutionPlan>, Box<Self>),
 }
 
 impl Node {
-    /// The fragment that goes on here, or begins.
-    fn open(&self, host_eval: bool) -> Open {
+    /// As the left side of a join. All partitions of its rows become one table without meeting before.
+    fn build(&self, join: &HashJoinExec, host_eval: bool) -> std::result::Result<Left, Reason> {
         match self {
-            Self::Plan(plan) => Open::of(plan, host_eval),
-            Self::Open(open) => open.as_ref().clone(),
+            Self::Plan(plan) => Open::of(plan, host_eval).build(join),
+            Self::Open(open) => open.as_ref().clone().build(join),
+            Self::Gathered(gather, rows) => {
+                let left = rows.build(join, host_eval)?;
+                Ok(left.gathered(Arc::clone(gather)))
+            }
         }
     }
 
-    fn is_open(&self) -> bool {
-        matches!(self, Self::Open(_))
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::Plan(_))
     }
 }
 
@@ -185,11 +197,15 @@ impl Walk<'_> {
             let (left, right) = (left.expect("of two"), right.expect("of two"));
             return self.join(index, plan, join, left, right);
         }
-        if let [_] = nodes.as_slice()
-            && is_fusible(plan.as_ref())
+        let (fuses, gathers) = (is_fusible(plan.as_ref()), gathers(plan.as_ref()));
+        if nodes.len() == 1
+            && (fuses || gathers)
+            && let Some(node) = nodes.pop()
         {
-            let node = nodes.pop().expect("there is one");
-            return self.fuse(index, plan, node);
+            return match gathers {
+                true => Ok(Node::Gathered(Arc::clone(plan), Box::new(node))),
+                false => self.fuse(index, plan, node),
+            };
         }
         let children = nodes.into_iter().map(|node| self.close(node));
         let children = children.collect::<Result<Vec<_>>>()?;
@@ -234,23 +250,31 @@ impl Walk<'_> {
             Err(reason) => return self.stay_native(index, plan, [left, right], reason),
         };
         // A side that cannot go on into the join ends there, and the join begins with its rows.
-        let mut built = left.open(self.host_eval).build(join);
-        if built.is_err() && left.is_open() {
+        let shared = *join.partition_mode() == PartitionMode::CollectLeft;
+        if matches!(left, Node::Gathered(..)) && !shared {
             left = Node::Plan(self.close(left)?);
-            built = left.open(self.host_eval).build(join);
+        }
+        let mut built = left.build(join, self.host_eval);
+        if built.is_err() && !left.is_closed() {
+            left = Node::Plan(self.close(left)?);
+            built = left.build(join, self.host_eval);
         }
         let built = match built {
             Ok(built) => built,
             Err(reason) => return self.stay_native(index, plan, [left, right], reason),
         };
-        let mut joined = right.open(self.host_eval).join(join, kind, &built);
-        if joined.is_err() && right.is_open() {
-            right = Node::Plan(self.close(right)?);
-            joined = right.open(self.host_eval).join(join, kind, &built);
+        let mut joined = match &right {
+            Node::Open(open) => open.as_ref().clone().join(join, kind, &built),
+            Node::Plan(_) | Node::Gathered(..) => Err(Reason::Operator),
+        };
+        if joined.is_err() {
+            let source = self.close(right)?;
+            joined = Open::of(&source, self.host_eval).join(join, kind, &built);
+            right = Node::Plan(source);
         }
         match joined {
             Ok(mut open) => {
-                let sides = vec![Arc::clone(built.native()), Arc::clone(&open.native)];
+                let sides = vec![built.native()?, Arc::clone(&open.native)];
                 open.native = with_new_children_if_necessary(Arc::clone(plan), sides)?;
                 open.operators.push(index);
                 Ok(Node::Open(Box::new(open)))
@@ -277,6 +301,10 @@ impl Walk<'_> {
         let open = match node {
             Node::Plan(plan) => return Ok(plan),
             Node::Open(open) => open,
+            Node::Gathered(gather, rows) => {
+                let rows = self.close(*rows)?;
+                return with_new_children_if_necessary(gather, vec![rows]);
+            }
         };
         let native = Arc::clone(&open.native);
         let all = open.all_operators();
@@ -308,6 +336,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+fn gathers(plan: &dyn ExecutionPlan) -> bool {
+    let gather = plan.downcast_ref::<CoalescePartitionsExec>();
+    gather.is_some_and(|gather| gather.fetch().is_none())
 }
 
 fn is_fusible(plan: &dyn ExecutionPlan) -> bool {

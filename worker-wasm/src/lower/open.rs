@@ -7,6 +7,7 @@ use std::sync::Arc;
 use datafusion::physical_plan::{
     ExecutionPlan,
     joins::{HashJoinExec, PartitionMode},
+    with_new_children_if_necessary,
 };
 
 use super::{
@@ -52,6 +53,8 @@ pub(super) struct Closed {
 pub(super) struct Left {
     part: Closed,
     built: Built,
+    /// What makes one partition of its rows where DataFusion runs the join.
+    gather: Option<Arc<dyn ExecutionPlan>>,
 }
 
 impl Open {
@@ -83,7 +86,11 @@ impl Open {
     pub(super) fn build(self, of: &HashJoinExec) -> Result<Left, Reason> {
         let built = self.rows.clone().build(of)?;
         let part = self.close_with(built.bound.clone());
-        Ok(Left { part, built })
+        Ok(Left {
+            part,
+            built,
+            gather: None,
+        })
     }
 
     /// As the end of a piece.
@@ -133,8 +140,20 @@ impl Open {
 }
 
 impl Left {
-    pub(super) fn native(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.part.native
+    pub(super) fn gathered(self, gather: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            gather: Some(gather),
+            ..self
+        }
+    }
+
+    /// What DataFusion's join has on its left.
+    pub(super) fn native(&self) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+        let native = Arc::clone(&self.part.native);
+        match &self.gather {
+            Some(gather) => with_new_children_if_necessary(Arc::clone(gather), vec![native]),
+            None => Ok(native),
+        }
     }
 }
 

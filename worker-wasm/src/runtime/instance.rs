@@ -10,6 +10,7 @@
 //! go on in the same memory.
 
 mod late;
+mod rows;
 mod tables;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -34,7 +35,7 @@ use crate::{
     FragmentModule, RunError,
     abi::{self, PARAM_BYTES, Reason, Status, control},
     error::EngineError,
-    fragment::{self, Storage, Type},
+    fragment::{self, Fragment, Sink, Storage, Type},
 };
 
 /// A literal of the plan. Integers, dates, timestamps and unscaled decimals as `Int`.
@@ -83,6 +84,8 @@ struct Calls {
     push: Vec<TypedFunc<u32, i32>>,
     finish: Vec<TypedFunc<(), i32>>,
     pull: TypedFunc<u32, i32>,
+    /// Only of fragments that build a table.
+    take: Option<TypedFunc<u32, i32>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -502,8 +505,18 @@ fn link(
         push,
         finish: finish.collect::<wasmtime::Result<_>>()?,
         pull: instance.get_typed_func(&mut *store, abi::PULL)?,
+        take: match builds(loaded.module.fragment()) {
+            true => Some(instance.get_typed_func(&mut *store, abi::TAKE)?),
+            false => None,
+        },
     };
     Ok((calls, instance.get_typed_func(store, abi::OPEN)?))
+}
+
+/// Whether a fragment builds a table.
+fn builds(fragment: &Fragment) -> bool {
+    let last = fragment.pipelines.last();
+    last.is_some_and(|pipeline| matches!(pipeline.sink, Sink::Build(_)))
 }
 
 /// A parameter's slot, or `None` where the value is not of its type and range class.

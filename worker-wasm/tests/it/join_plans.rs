@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array},
+    array::{
+        ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+        UInt64Array,
+    },
     datatypes::SchemaRef,
 };
 use datafusion::{
@@ -79,7 +82,7 @@ fn register(context: &SessionContext, name: &str, partitions: Vec<Vec<RecordBatc
 fn with_sides(config: SessionConfig) -> SessionContext {
     let context = SessionContext::new_with_config(config);
     let sliced = side(0, 60, 40).slice(13, 40);
-    register(&context, "l", vec![vec![sliced, side(60, 30, 40)]]);
+    register(&context, "l", vec![vec![sliced], vec![side(60, 30, 40)]]);
     let first = vec![side(0, 150, 50), side(150, 0, 50), side(150, 220, 50)];
     register(&context, "r", vec![first, vec![side(400, 120, 50)]]);
     register(&context, "e", vec![vec![side(0, 0, 1)]]);
@@ -250,6 +253,99 @@ async fn a_table_is_built_once_for_all_partitions() {
                 .unwrap();
             assert_eq!(sorted(&repeated), sorted(&rows));
         }
+    }
+}
+
+fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
+    let displayed = datafusion::physical_plan::displayable(plan.as_ref());
+    displayed.indent(true).to_string()
+}
+
+#[tokio::test]
+async fn all_partitions_build_a_table_without_meeting_before() {
+    let context = with_sides(config(3, Tables::One));
+    for sql in [
+        "SELECT a.n, a.z, b.z FROM l a JOIN r b ON a.k = b.k",
+        "SELECT a.n, b.n FROM l a FULL JOIN r b ON a.k = b.k AND a.z = b.z",
+        // A join that keeps rows of its table is read for another table.
+        "SELECT a.n, b.n, c.n, b.z FROM l a FULL JOIN r b ON a.k = b.k JOIN r c ON a.n = c.k",
+        // Groups are read for a table.
+        "SELECT a.z, a.s, b.n FROM (SELECT z, sum(n) AS s FROM l GROUP BY z) a JOIN r b ON a.z = b.z",
+    ] {
+        let native = plan(&context, sql).await;
+        assert!(text(&native).contains("CoalescePartitionsExec"), "{sql}");
+        let lowered = always(&plan(&context, sql).await).plan;
+        let said = text(&lowered);
+        assert!(!said.contains("CoalescePartitionsExec"), "{sql}: {said}");
+        let expected = collect(native, context.task_ctx()).await.unwrap();
+        let rows = collect(lowered, context.task_ctx()).await.unwrap();
+        assert!(!rows.is_empty());
+        assert_eq!(sorted(&rows), sorted(&expected), "{sql}");
+    }
+    assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
+}
+
+/// Numbers that their type does not promise come in one partition only, whose instance goes on with another module.
+#[tokio::test]
+async fn partitions_that_break_facts_build_a_table_with_those_that_do_not() {
+    let rows = |numbers: std::ops::Range<i128>, factor: i128| {
+        let decimals = numbers.map(|number| Some(number * factor));
+        let array = Decimal128Array::from_iter(decimals);
+        let array: ArrayRef = Arc::new(array.with_precision_and_scale(15, 0).unwrap());
+        RecordBatch::try_from_iter_with_nullable([("d", array, true)]).unwrap()
+    };
+    for breaking in [0, 1, 2] {
+        let context = SessionContext::new_with_config(config(3, Tables::One));
+        let large = |partition: usize| {
+            if partition == breaking {
+                10i128.pow(20)
+            } else {
+                1
+            }
+        };
+        let partitions = [0..50, 50..100, 100..150].into_iter().enumerate();
+        let partitions = partitions.map(|(index, of)| vec![rows(of, large(index))]);
+        register(&context, "a", partitions.collect());
+        let both = [rows(1..200, 1), rows(1..200, 10i128.pow(20))];
+        register(&context, "b", both.map(|rows| vec![rows]).to_vec());
+        let sql = "SELECT a.d, b.d FROM a JOIN b ON a.d = b.d";
+        let native = plan(&context, sql).await;
+        let lowered = always(&plan(&context, sql).await).plan;
+        let expected = collect(native, context.task_ctx()).await.unwrap();
+        let rows = collect(Arc::clone(&lowered), context.task_ctx()).await;
+        assert_eq!(sorted(&rows.unwrap()), sorted(&expected));
+        assert!(metric(&lowered, "broken_facts") > 0);
+    }
+}
+
+/// What reads for a table goes away with who waits for it.
+#[tokio::test]
+async fn a_query_that_goes_while_partitions_build_leaves_nothing() {
+    let context = with_sides(config(3, Tables::One));
+    let endless = "SELECT a.v FROM (SELECT v FROM generate_series(1, 1000000000) AS a(v)
+        UNION ALL SELECT v FROM generate_series(1, 1000000000) AS b(v)) a
+        RIGHT JOIN r b ON a.v = b.k";
+    let lowered = always(&plan(&context, endless).await).plan;
+    assert!(
+        !text(&lowered).contains("CoalescePartitionsExec"),
+        "{}",
+        text(&lowered)
+    );
+    let pool = Arc::clone(&context.runtime_env().memory_pool);
+    let running = tokio::spawn(collect(Arc::clone(&lowered), context.task_ctx()));
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let soon = || async {
+        assert!(tokio::time::Instant::now() < limit);
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    };
+    while metric(&lowered, "guest_bytes_in") == 0 {
+        soon().await;
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    drop(lowered);
+    while pool.reserved() > 0 {
+        soon().await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
-    array::{Array, RecordBatch, RecordBatchOptions, UInt64Array},
+    array::{Array, AsArray, RecordBatch, RecordBatchOptions, StringViewArray, UInt64Array},
     compute::{concat_batches, take},
     datatypes::{DataType, Field, Schema},
     row::{OwnedRow, RowConverter, SortField},
@@ -180,6 +180,29 @@ pub(crate) fn build(fragment: &Fragment, params: &[Param], batches: &[RecordBatc
     instance.take_table().unwrap()
 }
 
+/// The table of what several instances have read, each its share of the batches.
+fn build_together(fragment: &Fragment, shares: &[&[RecordBatch]]) -> JoinTable {
+    let instances = shares.iter().map(|share| {
+        let mut instance = open(&GUARDED, fragment, &[]).unwrap();
+        instance.hold_rows(true).unwrap();
+        for batch in *share {
+            instance.push(0, batch, &mut go).unwrap();
+        }
+        instance.finish(0, &mut go).unwrap();
+        instance
+    });
+    let mut instances = instances.collect::<Vec<_>>();
+    let mut first = instances.pop().unwrap();
+    for other in instances {
+        first.take_rows(&other, &mut go).unwrap();
+    }
+    assert!(matches!(first.take_table(), Err(RunError::Shape { .. })));
+    first.hold_rows(false).unwrap();
+    first.finish(0, &mut go).unwrap();
+    assert!(first.pull(100, &mut go).unwrap().is_none());
+    first.take_table().unwrap()
+}
+
 pub(crate) fn probe(
     fragment: &Fragment,
     params: &[Param],
@@ -254,8 +277,20 @@ fn join(rng: &mut Rng, columns: &[ValueType], may_keep: bool, mix: &Mix) -> (Joi
     }
     let positions: Vec<_> = (0..keys.len()).collect();
     let fragment = build_fragment(table_columns.clone(), positions.clone());
+    let table = match rng.u32(0..3) {
+        0 => build(&fragment, &[], &batches),
+        _ => {
+            mix.count("built by several");
+            let (at, other) = (rng.usize(0..=batches.len()), rng.usize(0..=batches.len()));
+            let (at, end) = (at.min(other), at.max(other));
+            build_together(
+                &fragment,
+                &[&batches[..at], &batches[at..end], &batches[end..]],
+            )
+        }
+    };
     let side = Side {
-        table: Arc::new(build(&fragment, &[], &batches)),
+        table: Arc::new(table),
         rows,
     };
     let join = Join {
@@ -486,6 +521,40 @@ fn one_row_with_a_million_matches_comes_out_in_many_batches() {
     assert!(rest.is_empty());
 }
 
+/// Nulls of rows that are not there come from no row, but from whatever the table begins with.
+#[test]
+fn a_row_that_is_not_there_is_null_as_any_other() {
+    let fragment: Fragment = "(fragment (input (column int64)) (params)
+        (pipeline (input 0)
+            (join right (table (keys 0) (column int64 nullable)) (keys c0))
+            (join right-semi (table (keys 0) (column int64 nullable)) (keys c0) nulls-equal)
+            (emit)))"
+        .parse()
+        .unwrap();
+    let nullable = |values: Vec<Option<i64>>| {
+        let array: arrow::array::ArrayRef = Arc::new(arrow::array::Int64Array::from(values));
+        RecordBatch::try_from_iter_with_nullable([("c", array, true)]).unwrap()
+    };
+    let column = Column {
+        nullable: true,
+        ..int_columns(1).remove(0)
+    };
+    let built = build_fragment(vec![column], vec![0]);
+    // So many rows, far apart, that the table's header has every bit somewhere.
+    for rows in [0, 1, 20, 100, 300, 5000] {
+        let far = (0..rows).map(|row| Some(row << 40));
+        let first = build(&built, &[], &[nullable(far.collect())]);
+        let second = build(&built, &[], &[nullable(vec![None])]);
+        let tables = [Arc::new(first), Arc::new(second)];
+        let mut instance = probe(&fragment, &[], &tables).unwrap();
+        instance.push(0, &ints([vec![-1]]), &mut go).unwrap();
+        let mut out = Vec::new();
+        drain(&mut instance, &mut out).unwrap();
+        let found: usize = out.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(found, 1, "{rows} rows");
+    }
+}
+
 #[test]
 fn tables_of_another_shape_and_unfinished_ones_are_refused() {
     let one_column = build_fragment(int_columns(1), vec![0]);
@@ -508,6 +577,125 @@ fn tables_of_another_shape_and_unfinished_ones_are_refused() {
     let mut instance = open(&GUARDED, &no_table, &[]).unwrap();
     instance.finish(0, &mut go).unwrap();
     assert!(matches!(instance.take_table(), Err(RunError::Shape { .. })));
+}
+
+#[test]
+fn rows_of_other_instances_are_taken_from_those_of_the_same_fragment_only() {
+    let fragment = build_fragment(int_columns(2), vec![0]);
+    let opened = |fragment: &Fragment| open(&GUARDED, fragment, &[]).unwrap();
+    let ended = |fragment: &Fragment, batch: &RecordBatch| {
+        let mut instance = opened(fragment);
+        instance.hold_rows(true).unwrap();
+        instance.push(0, batch, &mut go).unwrap();
+        instance.finish(0, &mut go).unwrap();
+        instance
+    };
+    let rows = ints([vec![1, 2], vec![3, 4]]);
+    let mut first = ended(&fragment, &rows);
+    let other_keys = build_fragment(int_columns(2), vec![1]);
+    let still_reads = opened(&fragment);
+    for from in [&ended(&other_keys, &rows), &still_reads] {
+        let refused = first.take_rows(from, &mut go);
+        assert!(matches!(refused, Err(RunError::Shape { .. })));
+    }
+    let emits: Fragment = "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))"
+        .parse()
+        .unwrap();
+    let mut emitting = opened(&emits);
+    let held = emitting.hold_rows(true);
+    assert!(matches!(held, Err(RunError::Shape { .. })));
+    emitting.finish(0, &mut go).unwrap();
+    let taken = opened(&emits).take_rows(&emitting, &mut go);
+    assert!(matches!(taken, Err(RunError::Shape { .. })));
+    // Whoever stops the taking stops it between two calls.
+    let stopped = first.take_rows(&ended(&fragment, &rows), &mut || Err(RunError::Stopped));
+    assert!(matches!(stopped, Err(RunError::Stopped)));
+    first.take_rows(&ended(&fragment, &rows), &mut go).unwrap();
+    first.hold_rows(false).unwrap();
+    first.finish(0, &mut go).unwrap();
+    assert_eq!(first.take_table().unwrap().rows(), 4);
+}
+
+/// Text of rows that several instances have kept lies in their heaps; a piece of them has at most a mebibyte of it, or one row.
+#[test]
+fn long_text_of_other_instances_is_taken_in_pieces() {
+    let columns = vec![
+        Column {
+            ty: Type::Utf8,
+            nullable: true,
+            facts: Facts::NONE,
+        };
+        2
+    ];
+    let fragment = build_fragment(columns.clone(), vec![0]);
+    let text = |row: usize, long: usize| match row % 5 {
+        0 => None,
+        1 => Some(format!("{row}")),
+        2 => Some(format!("{row} {}", "x".repeat(long))),
+        _ => Some(format!("{row} {}", "y".repeat(row % 40))),
+    };
+    let batch = |rows: std::ops::Range<usize>| {
+        let keys = rows.clone().map(|row| text(row, 20));
+        let long = rows.map(|row| text(row, if row % 100 == 2 { 1 << 20 } else { 3000 }));
+        let array = |texts: Vec<Option<String>>| Arc::new(StringViewArray::from(texts)) as _;
+        RecordBatch::try_from_iter_with_nullable([
+            ("k", array(keys.collect()), true),
+            ("z", array(long.collect()), true),
+        ])
+        .unwrap()
+    };
+    let shares = [batch(0..1500), batch(1500..1500), batch(1500..4100)];
+    let [one, none, other] = &shares;
+    let table = build_together(
+        &fragment,
+        &[
+            std::slice::from_ref(one),
+            std::slice::from_ref(none),
+            std::slice::from_ref(other),
+        ],
+    );
+    assert_eq!(table.rows(), 4100);
+    let types = value_types(&columns);
+    let join = Join {
+        kind: JoinKind::Inner,
+        table: Table {
+            columns: types,
+            keys: vec![0],
+        },
+        keys: vec![Expr::Column(0)],
+        nulls_equal: false,
+        filter: None,
+    };
+    let probing = Fragment {
+        inputs: vec![Input {
+            columns: columns[..1].to_vec(),
+        }],
+        params: Vec::new(),
+        pipelines: vec![Pipeline {
+            source: Source::Input(0),
+            operators: vec![Operator::Join(join)],
+            sink: Sink::Emit,
+        }],
+    };
+    let mut instance = probe(&probing, &[], &[Arc::new(table)]).unwrap();
+    let asked = batch(0..4100);
+    instance
+        .push(0, &asked.project(&[0]).unwrap(), &mut go)
+        .unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let found = out.iter().flat_map(|rows| {
+        let long = rows.column(1).as_string_view();
+        let keys = rows.column(0).as_string_view().iter();
+        keys.zip(long).collect::<Vec<_>>()
+    });
+    let mut found: Vec<_> = found.collect();
+    let keys = asked.column(0).as_string_view().iter();
+    let mut expected: Vec<_> = keys.zip(asked.column(1).as_string_view()).collect();
+    expected.retain(|(key, _)| key.is_some());
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert!(found == expected);
 }
 
 /// A table's only key in one of the ways a table can find it: numbers without gaps or with some, once or often, numbers so
@@ -590,7 +778,10 @@ fn keys_are_found_however_dense_they_are() {
             let side = numbered(keys_in_a_way(&mut rng, ty, way, 90));
             let fragment = build_fragment(columns.clone(), vec![0]);
             let halves = [side.slice(0, 31), side.slice(31, 59)];
-            let table = Arc::new(build(&fragment, &[], &halves));
+            let tables = [
+                Arc::new(build(&fragment, &[], &halves)),
+                Arc::new(build_together(&fragment, &[&halves[..1], &halves[1..]])),
+            ];
             let probing = numbered(keys_in_a_way(&mut rng, ty, "at random", 70));
             let more = numbered(keys_in_a_way(&mut rng, ty, way, 40));
             let batches = [probing, more];
@@ -619,13 +810,15 @@ fn keys_are_found_however_dense_they_are() {
                             sink: Sink::Emit,
                         }],
                     };
-                    let out = run(&fragment, &[Arc::clone(&table)], &batches, 2, 50);
                     let width: Vec<_> = (0..expected.num_columns()).collect();
-                    assert_eq!(
-                        counted(rows(&out, &width)),
-                        counted(rows(&expected, &width)),
-                        "{ty} {way}: {name}, nulls equal {nulls_equal}"
-                    );
+                    for table in &tables {
+                        let out = run(&fragment, &[Arc::clone(table)], &batches, 2, 50);
+                        assert_eq!(
+                            counted(rows(&out, &width)),
+                            counted(rows(&expected, &width)),
+                            "{ty} {way}: {name}, nulls equal {nulls_equal}"
+                        );
+                    }
                 }
             }
         }

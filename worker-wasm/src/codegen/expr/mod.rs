@@ -396,7 +396,8 @@ impl Row<'_> {
                 };
                 let stored = null_offset.map(|offset| f.let_(row.get().load8_u(offset)));
                 let null = match (stored, *absent) {
-                    (Some(stored), Some(absent)) => Some(f.let_(stored.get() | absent)),
+                    // What stands in for a row that is not there has any byte in this place.
+                    (Some(stored), Some(absent)) => Some(f.let_(select::<I32>(absent, 1, stored))),
                     (one, other) => one.or(other),
                 };
                 Datum::new(ty.clone(), value, null)

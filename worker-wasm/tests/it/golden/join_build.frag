@@ -29,12 +29,14 @@
   (type (;16;) (func (param i32) (result i32)))
   (type (;17;) (func (result i32)))
   (type (;18;) (func (param i32) (result i32)))
+  (type (;19;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
   (export "open" (func 15))
   (export "push_0" (func 16))
   (export "finish_0" (func 17))
   (export "pull" (func 18))
+  (export "take" (func 19))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -1157,7 +1159,7 @@
           return
         end
         i32.const 0
-        i32.load offset=1040 align=1
+        i32.load offset=696 align=1
         i32.eqz
         if ;; label = @3
           i32.const 524288
@@ -1171,12 +1173,12 @@
           end
           i32.const 0
           local.get 96
-          i32.store offset=1040 align=1
+          i32.store offset=696 align=1
         end
         i32.const 0
-        i32.load offset=1044 align=1
+        i32.load offset=700 align=1
         i32.const 0
-        i32.load offset=1048 align=1
+        i32.load offset=704 align=1
         i32.const 1024
         i32.add
         i32.lt_u
@@ -1191,9 +1193,9 @@
             return
           end
           i32.const 0
-          i32.load offset=1040 align=1
+          i32.load offset=696 align=1
           i32.const 0
-          i32.load offset=1044 align=1
+          i32.load offset=700 align=1
           i32.const 10
           i32.shr_u
           i32.const 2
@@ -1203,10 +1205,10 @@
           i32.store align=1
           i32.const 0
           i32.const 0
-          i32.load offset=1044 align=1
+          i32.load offset=700 align=1
           i32.const 1024
           i32.add
-          i32.store offset=1044 align=1
+          i32.store offset=700 align=1
         end
         i32.const 1024
         local.set 15
@@ -1359,10 +1361,10 @@
               i32.wrap_i64
               local.set 108
               i32.const 0
-              i32.load offset=1048 align=1
+              i32.load offset=704 align=1
               local.set 109
               i32.const 0
-              i32.load offset=1040 align=1
+              i32.load offset=696 align=1
               local.get 109
               i32.const 10
               i32.shr_u
@@ -1420,7 +1422,7 @@
               local.get 109
               i32.const 1
               i32.add
-              i32.store offset=1048 align=1
+              i32.store offset=704 align=1
             end
             local.get 48
             i32.const 1
@@ -1522,12 +1524,18 @@
     i32.eq
     if ;; label = @1
       i32.const 0
+      i32.load offset=708 align=1
+      if ;; label = @2
+        i32.const 0
+        return
+      end
+      i32.const 0
       i32.load offset=1088 align=1
       i32.const 0
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1048 align=1
+        i32.load offset=704 align=1
         local.set 14
         i32.const 0
         i64.load offset=1104 align=1
@@ -1688,7 +1696,7 @@
           i32.load offset=1092 align=1
           local.set 28
           i32.const 0
-          i32.load offset=1048 align=1
+          i32.load offset=704 align=1
           local.set 29
           local.get 29
           local.get 28
@@ -1709,7 +1717,7 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1040 align=1
+              i32.load offset=696 align=1
               local.get 28
               i32.const 10
               i32.shr_u
@@ -1873,7 +1881,7 @@
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1048 align=1
+        i32.load offset=704 align=1
         local.set 44
         local.get 44
         i32.const 15
@@ -2084,7 +2092,7 @@
           i32.load offset=1092 align=1
           local.set 63
           i32.const 0
-          i32.load offset=1048 align=1
+          i32.load offset=704 align=1
           local.set 64
           local.get 64
           local.get 63
@@ -2105,7 +2113,7 @@
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
-              i32.load offset=1040 align=1
+              i32.load offset=696 align=1
               local.get 63
               i32.const 10
               i32.shr_u
@@ -2325,7 +2333,7 @@
         i32.load offset=1092 align=1
         local.set 85
         i32.const 0
-        i32.load offset=1048 align=1
+        i32.load offset=704 align=1
         local.set 86
         local.get 86
         local.get 85
@@ -2346,7 +2354,7 @@
         if ;; label = @3
           loop ;; label = @4
             i32.const 0
-            i32.load offset=1040 align=1
+            i32.load offset=696 align=1
             local.get 85
             i32.const 10
             i32.shr_u
@@ -2538,6 +2546,154 @@
     unreachable
   )
   (func (;18;) (type 18) (param i32) (result i32)
+    i32.const 0
+    return
+    unreachable
+  )
+  (func (;19;) (type 19) (param i32) (result i32)
+    (local i32 i32 i32 i32 i32 i32 i64 i64 i32)
+    i32.const 0
+    i32.load offset=696 align=1
+    i32.eqz
+    if ;; label = @1
+      i32.const 524288
+      call 4
+      local.set 1
+      local.get 1
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      local.get 1
+      i32.store offset=696 align=1
+    end
+    i32.const 0
+    i32.load offset=700 align=1
+    i32.const 0
+    i32.load offset=704 align=1
+    i32.const 1024
+    i32.add
+    i32.lt_u
+    if ;; label = @1
+      i32.const 24576
+      call 4
+      local.set 2
+      local.get 2
+      i32.eqz
+      if ;; label = @2
+        i32.const 2
+        return
+      end
+      i32.const 0
+      i32.load offset=696 align=1
+      i32.const 0
+      i32.load offset=700 align=1
+      i32.const 10
+      i32.shr_u
+      i32.const 2
+      i32.shl
+      i32.add
+      local.get 2
+      i32.store align=1
+      i32.const 0
+      i32.const 0
+      i32.load offset=700 align=1
+      i32.const 1024
+      i32.add
+      i32.store offset=700 align=1
+    end
+    i32.const 0
+    i32.load offset=712 align=1
+    local.set 3
+    i32.const 0
+    i32.load offset=704 align=1
+    local.set 4
+    local.get 4
+    local.get 0
+    i32.add
+    local.set 5
+    local.get 4
+    local.get 5
+    i32.lt_u
+    if ;; label = @1
+      loop ;; label = @2
+        i32.const 0
+        i32.load offset=696 align=1
+        local.get 4
+        i32.const 10
+        i32.shr_u
+        i32.const 2
+        i32.shl
+        i32.add
+        i32.load align=1
+        local.get 4
+        i32.const 1023
+        i32.and
+        i32.const 24
+        i32.mul
+        i32.add
+        local.set 6
+        local.get 6
+        local.get 3
+        i64.load align=1
+        i64.store align=1
+        local.get 6
+        local.get 3
+        i64.load offset=8 align=1
+        i64.store offset=8 align=1
+        local.get 6
+        local.get 3
+        i64.load offset=16 align=1
+        i64.store offset=16 align=1
+        local.get 6
+        i64.load offset=16 align=1
+        local.set 7
+        local.get 7
+        local.set 8
+        local.get 4
+        i32.eqz
+        local.set 9
+        local.get 9
+        local.get 8
+        i32.const 0
+        i64.load offset=1104 align=1
+        i64.lt_s
+        i32.or
+        if ;; label = @3
+          i32.const 0
+          local.get 8
+          i64.store offset=1104 align=1
+        end
+        local.get 9
+        i32.const 0
+        i64.load offset=1112 align=1
+        local.get 8
+        i64.lt_s
+        i32.or
+        if ;; label = @3
+          i32.const 0
+          local.get 8
+          i64.store offset=1112 align=1
+        end
+        local.get 3
+        i32.const 24
+        i32.add
+        local.set 3
+        local.get 4
+        i32.const 1
+        i32.add
+        local.set 4
+        local.get 4
+        local.get 5
+        i32.lt_u
+        br_if 0 (;@2;)
+      end
+    end
+    i32.const 0
+    local.get 5
+    i32.store offset=704 align=1
     i32.const 0
     return
     unreachable
