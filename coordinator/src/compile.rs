@@ -14,6 +14,7 @@ use worker_wasm::{
 use crate::{
     CompileMode, MurreSettings, QueryContext,
     cut::{self, Reach, StageId, Staged},
+    renew,
 };
 
 /// Why a plan could not be turned into fragment modules. A bug of ours: what cannot be compiled yet stays native.
@@ -41,10 +42,12 @@ pub(crate) struct Compiled {
     /// By the number that [`Runs::Wasm`] says.
     pub(crate) fragments: Vec<Arc<Modules>>,
     pub(crate) reach: Reach,
+    /// Whether planning it again would choose the same fragments: none of them is being compiled for the next time.
+    pub(crate) is_settled: bool,
 }
 
 /// An operator and the stage it is in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StagedOperator {
     pub(crate) stage: StageId,
     pub(crate) operator: Operator,
@@ -58,6 +61,7 @@ pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, Co
         wanted: gain::Wanted::of(&cut),
         modules: ctx.engine.modules(),
         fragments: Vec::new(),
+        is_settled: true,
     };
     // Fragments end at the boundaries of stages: exchanges are no operators of theirs.
     let lowered = lower::lower(&cut, settings.host_eval, &mut choice).map_err(sort)?;
@@ -76,10 +80,29 @@ pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, Co
         operators,
         fragments: choice.fragments,
         reach,
+        is_settled: choice.is_settled,
     })
 }
 
 impl Compiled {
+    /// The same for another run of a plan that stays here, if it can be had without planning again.
+    pub(crate) fn renewed(&self) -> Result<Option<Self>, DataFusionError> {
+        let Reach::Here(blocker) = &self.reach else {
+            return Ok(None);
+        };
+        if !self.is_settled {
+            return Ok(None);
+        }
+        let plan = renew::renewed(&self.plan)?;
+        Ok(plan.map(|plan| Self {
+            plan,
+            operators: self.operators.clone(),
+            fragments: self.fragments.clone(),
+            reach: Reach::Here(blocker.clone()),
+            is_settled: true,
+        }))
+    }
+
     /// The stage that a fragment is part of.
     pub(crate) fn stage_of(&self, fragment: usize) -> StageId {
         // A table may be built by a fragment without operators; the one that probes it comes later and has some.
@@ -123,6 +146,8 @@ struct Choice<'a> {
     /// `None` where this machine cannot run modules.
     modules: Option<&'a Arc<ModuleCache>>,
     fragments: Vec<Arc<Modules>>,
+    /// See [`Compiled::is_settled`].
+    is_settled: bool,
 }
 
 impl Assemble for Choice<'_> {
@@ -151,7 +176,7 @@ impl Assemble for Choice<'_> {
 impl Choice<'_> {
     /// The code of a piece, part by part, or why it stays native.
     fn modules(
-        &self,
+        &mut self,
         piece: &Piece,
     ) -> Result<Result<Vec<Arc<Modules>>, &'static str>, ModuleError> {
         if self.mode == CompileMode::Never {
@@ -173,6 +198,7 @@ impl Choice<'_> {
         }
         let new_bytes = parts.iter().map(Code::new_bytes).sum();
         if self.mode == CompileMode::Auto && !gain::pays(gain::rows(piece), new_bytes) {
+            self.is_settled = false;
             for part in parts {
                 if let Code::Encoded(encoded) = part {
                     compile_later(cache, encoded);

@@ -43,6 +43,7 @@ pub mod query;
 mod recent;
 mod redact;
 mod relations;
+mod renew;
 mod revocable;
 mod session;
 mod settings;

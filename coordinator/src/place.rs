@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::{execution::TaskContext, physical_plan::ExecutionPlan};
+use datafusion::{common::DataFusionError, execution::TaskContext, physical_plan::ExecutionPlan};
 use worker_wasm::exec::{StopSignal, own_kept_text};
 
 use crate::{
@@ -31,9 +31,19 @@ impl Placed {
                 operators: Vec::new(),
                 fragments: Vec::new(),
                 reach: Reach::Here(None),
+                is_settled: true,
             },
             asks_for_functions: false,
         }
+    }
+
+    /// The same for another run, if it can be had without planning again.
+    pub(crate) fn renewed(&self) -> Result<Option<Self>, DataFusionError> {
+        let compiled = self.compiled.renewed()?;
+        Ok(compiled.map(|compiled| Self {
+            compiled,
+            asks_for_functions: self.asks_for_functions,
+        }))
     }
 
     /// The plan that gives the query's rows.

@@ -173,8 +173,11 @@ pub(crate) async fn kept_to_tasks(
     query: &Optimised,
     crew: Option<Crew>,
 ) -> Result<Placed, QueryError> {
+    if let Some(placed) = query.placed_again(ctx)? {
+        return Ok(placed);
+    }
     let placed = planned_to_tasks(ctx, query.logical(), query.plan(), crew).await?;
-    query.was_planned(placed.schema());
+    query.was_planned(&placed);
     Ok(placed)
 }
 

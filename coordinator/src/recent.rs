@@ -15,7 +15,8 @@ use catalog::Snapshot;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::{
-    QueryContext, QueryError, bind::Bound, inspect, plan, statement::Versions, workers::Crew,
+    QueryContext, QueryError, bind::Bound, inspect, place::Placed, plan, statement::Versions,
+    workers::Crew,
 };
 
 /// Of all texts of a session. It bounds what their plans take, which are as long as the texts and the views in them say.
@@ -31,6 +32,8 @@ pub(crate) struct Optimised {
     optimised: LogicalPlan,
     /// Columns of its rows, once it has been planned to its end and has those that it was bound to have.
     schema: OnceLock<SchemaRef>,
+    /// Its plan, which never runs itself, once it was planned a second time; `None` where it is planned for each run.
+    placed: OnceLock<Option<Placed>>,
 }
 
 /// Those of one session, the latest first.
@@ -57,6 +60,13 @@ impl Recent {
 
     fn remove(&mut self, query: &Arc<Optimised>) {
         self.0.retain(|other| !Arc::ptr_eq(other, query));
+    }
+
+    /// Whether the plan of a text is renewed for each run.
+    #[cfg(test)]
+    pub(crate) fn is_renewed(&mut self, sql: &str) -> bool {
+        let query = self.get(sql);
+        query.is_some_and(|query| matches!(query.placed.get(), Some(Some(_))))
     }
 
     /// Keeps those alone that were made from this state of the catalog.
@@ -99,6 +109,7 @@ pub(crate) fn optimise(
         logical: logical.clone(),
         optimised: plan::optimise(ctx, logical, for_workers)?,
         schema: OnceLock::new(),
+        placed: OnceLock::new(),
     });
     let is_explained = matches!(logical, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_));
     let is_for_one_run =
@@ -132,11 +143,28 @@ impl Optimised {
         &self.optimised
     }
 
+    /// Its plan for another run, where it need not be planned again.
+    pub(crate) fn placed_again(&self, ctx: &QueryContext) -> Result<Option<Placed>, QueryError> {
+        let Some(Some(placed)) = self.placed.get() else {
+            return Ok(None);
+        };
+        let placed = placed.renewed();
+        placed.map_err(|source| QueryError::planning(ctx.id(), source))
+    }
+
     /// Takes note of the columns of its rows, which show that it can be planned. What statistics of files have shown never
-    /// to be null may be null the next time, so such columns are not noted.
-    pub(crate) fn was_planned(&self, schema: SchemaRef) {
-        if schema.fields() == self.logical.schema().fields() {
-            self.schema.get_or_init(|| schema);
+    /// to be null may be null the next time, so such columns are not noted. Who asks twice may well ask again: the second
+    /// plan is noted, too.
+    pub(crate) fn was_planned(&self, placed: &Placed) {
+        let schema = placed.schema();
+        if schema.fields() != self.logical.schema().fields() {
+            return;
+        }
+        let is_known = self.schema.set(schema).is_err();
+        // Others of its fragments may be there the next time.
+        if is_known && placed.compiled.is_settled {
+            let kept = || placed.renewed().ok().flatten();
+            self.placed.get_or_init(kept);
         }
     }
 }

@@ -13,7 +13,7 @@
 //! `pull(rows_max)` until it says DONE. Every call returns a [`Status`]. MORE and NEED_MEMORY from `push` and `finish`
 //! mean: call again with the same arguments and the same input window; how far it got is in the state area.
 //! A table can be built of what several instances have read: they keep their rows ([`control::HOLDS`]), one of them takes
-//! those of the others ([`TAKE`]), and finishes.
+//! those of the others ([`MAKE_ROOM`]), and finishes.
 //! MORE from `pull` means that rows are out, valid until the next call; without rows: time to breathe, call again.
 //!
 //! Columns that a module says it reads late ([`control::LATE_COLUMNS`]) are not copied with their batch. NEED_VALUES from
@@ -59,9 +59,10 @@ pub fn finish_name(input: usize) -> String {
     format!("finish_{input}")
 }
 
-/// Export of fragments that build a table: takes up to [`TAKEN_ROWS_MAX`] rows that another instance has kept, see
-/// [`control::TAKEN`]. As `push`, but never MORE.
-pub const TAKE: &str = "take";
+/// Export of fragments that build a table: `make_room(text_bytes)` has memory for a chunk of rows behind those that are
+/// kept, and at [`control::TEXT_ROOM`] for so much long text of theirs. The host puts rows there that another instance has
+/// kept. As `push`, but never MORE.
+pub const MAKE_ROOM: &str = "make_room";
 
 /// Custom section that describes the module, see `crate::module`.
 pub const SECTION: &str = "murre.fragment";
@@ -80,8 +81,8 @@ pub const BATCH_ROWS_MAX: usize = 65_536;
 /// Buffers in the input window start at multiples of this, text in the heap too, and may be read this far behind their end.
 pub const BUFFER_ALIGN: usize = 128;
 
-/// Rows that a fragment keeps lie in chunks of so many, and as many are taken at once.
-pub const TAKEN_ROWS_MAX: usize = 1024;
+/// Rows that a fragment keeps lie in chunks of so many.
+pub const CHUNK_ROWS: usize = 1024;
 
 /// Columns that can come late: as many as a word has bits, the first ones of an input.
 pub const LATE_COLUMNS_MAX: usize = 64;
@@ -194,17 +195,13 @@ pub mod control {
     pub const ANSWERED: u32 = 628;
     /// Per input a `u64`, one bit for each column that is not copied with a batch. The guest writes them in `open`.
     pub const LATE_COLUMNS: u32 = 632;
-    /// Of a fragment that builds a table, the rows it keeps: address of the list of chunks, which are addresses, one `u32`
-    /// each; rows there is memory for; rows. The guest writes these three, a chunk is of [`super::TAKEN_ROWS_MAX`] rows.
+    /// Of a fragment that builds a table, the rows it keeps, see [`super::kept`].
     pub const KEPT: u32 = 696;
     /// 1 where `finish` ends with all rows kept, and no table; called again with 0 it builds the table of what is kept then.
     /// The host writes it.
-    pub const HOLDS: u32 = 708;
-    /// Address of the rows that `take` is to take, as another instance of a module of the same shape has kept them. Long
-    /// text of theirs is in the input window. The host writes this field and the next one.
-    pub const TAKEN: u32 = 712;
-    /// Bytes of that text.
-    pub const TAKEN_TEXT: u32 = 716;
+    pub const HOLDS: u32 = 736;
+    /// Where `make_room` has room for text. The guest writes it.
+    pub const TEXT_ROOM: u32 = 740;
     /// Where the state area starts.
     pub const BYTES: u32 = 1024;
 }
@@ -254,6 +251,23 @@ pub mod table_link {
     /// they met. The host writes it before `finish`.
     pub const KEEPS: u32 = 8;
     pub const BYTES: u32 = 16;
+}
+
+/// Offsets in what the control block says about the rows that a fragment keeps for a table. The guest writes them, and the
+/// host where it adds rows of another instance.
+pub mod kept {
+    /// Address of the list of chunks of [`super::CHUNK_ROWS`] rows: their addresses, a `u32` each.
+    pub const CHUNKS: u32 = 0;
+    /// Rows there is memory for.
+    pub const ALLOCATED: u32 = 4;
+    pub const ROWS: u32 = 8;
+    /// 1 when a key is null. This and the next two only of tables whose keys can have ranks.
+    pub const NULL_KEY: u32 = 12;
+    /// `i64`: the smallest and the largest key, once there is a row.
+    pub const LOW: u32 = 16;
+    pub const HIGH: u32 = 24;
+    /// `u64`: bytes of all text that does not fit its view.
+    pub const TEXT_BYTES: u32 = 32;
 }
 
 /// Offsets in a join table, which starts at a page. All addresses in it count from its start, those in views too.

@@ -16,7 +16,7 @@ use parking_lot::RwLock;
 
 pub(crate) use self::{
     gathered::Gathered,
-    scan::{is_scan, narrowed, shorts},
+    scan::{is_scan, narrowed, shorts, unread},
     short::{FromBase, Shorts},
     table::{TemporaryTable, is_table},
 };

@@ -145,6 +145,15 @@ pub(crate) fn narrowed(
     }))
 }
 
+/// The same scan for another run, if the plan is one of a temporary table: nobody has read any of it.
+pub(crate) fn unread(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let scan = scan_of(plan)?;
+    Some(DataSourceExec::from_data_source(Scan {
+        claims: claims_of(&scan.partitions),
+        ..scan.clone()
+    }))
+}
+
 /// Copies of a column of the plan in few bits, if it scans a temporary table.
 pub(crate) fn shorts(plan: &Arc<dyn ExecutionPlan>, column: usize) -> Option<Shorts> {
     let scan = scan_of(plan)?;

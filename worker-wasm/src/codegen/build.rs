@@ -11,20 +11,20 @@
 //!
 //! Long text is copied behind the rows, where their views name it by its distance from the table's start.
 //!
-//! Several instances can read for one table: each holds its rows, and one takes those of all others (see [`take`]) before it
-//! goes on.
+//! Several instances can read for one table: each holds its rows, and one has room made for those of all others before it
+//! goes on. Nothing of a row depends on what the module relies on.
 //!
 //! Errors: a table that does not fit the build window is for the host to refuse, which is asked for the memory first.
 
 mod keys;
-mod take;
 
 use self::keys::{Keys, wide_field};
 use super::{
-    builder::{Function, I32, I64, Local, Value, select},
+    builder::{Finished, Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Row},
     hash::hash,
     memory::{StateArea, field, set_field},
+    module::STATUS,
     ranks,
     rows::{RowLayout, RowStore},
     table::{self, SLOT_BYTES, View},
@@ -32,9 +32,12 @@ use super::{
     text_heap::{Origin, TextHeap},
 };
 use crate::{
-    abi::{BUFFER_ALIGN, Status, control, table as header, view},
+    abi::{BUFFER_ALIGN, Status, control, kept, table as header, view},
     fragment::{Build, Expr, Type, ValueType},
 };
+
+/// Where the text of all rows is counted.
+const TEXT_BYTES: u32 = control::KEPT + kept::TEXT_BYTES;
 
 /// Bytes cleared in one call.
 const CLEAR_BYTES: i32 = 4 << 20;
@@ -55,10 +58,6 @@ pub(crate) struct Building<'a> {
     layout: RowLayout,
     rows: RowStore,
     texts: TextHeap,
-    /// Of rows that other instances have kept.
-    taken_texts: TextHeap,
-    /// `u64`: bytes of all text that does not fit its view.
-    text_bytes: u32,
     /// `u32` fields: a [`Phase`].
     phase: u32,
     /// Rows, slots or bytes that the phase has passed over.
@@ -96,8 +95,6 @@ impl<'a> Building<'a> {
         let layout = table::layout(&columns);
         let rows = RowStore::at(control::KEPT, layout.row_bytes);
         let texts = TextHeap::new(layout.texts().count(), origin, state);
-        let taken_texts = TextHeap::new(layout.texts().count(), Origin::Batch, state);
-        let text_bytes = state.place(8);
         let phase = state.place(16);
         let keys = ranks::has_ranks(&columns, &build.keys).then(|| Keys::new(state));
         Self {
@@ -107,8 +104,6 @@ impl<'a> Building<'a> {
             layout,
             rows,
             texts,
-            taken_texts,
-            text_bytes,
             phase,
             passed: phase + 4,
             next_row: phase + 8,
@@ -137,7 +132,8 @@ impl<'a> Building<'a> {
         for text in values.iter().filter(|value| value.ty == Type::Utf8) {
             let length = text.text().length;
             f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
-                self.count_text(f, length);
+                let bytes = wide_field(TEXT_BYTES) + length.get().to_i64_u();
+                f.store::<I64>(0, TEXT_BYTES, bytes);
             });
         }
         let keys = self.build.keys.iter();
@@ -153,9 +149,15 @@ impl<'a> Building<'a> {
         self.rows.set_rows(f, number.get() + 1);
     }
 
-    fn count_text(&self, f: &mut Function, length: Local<I32>) {
-        let bytes = wide_field(self.text_bytes) + length.get().to_i64_u();
-        f.store::<I64>(0, self.text_bytes, bytes);
+    /// `make_room(text_bytes)`: for rows that another instance has kept. They lie there as they do here, but for their text.
+    pub(crate) fn make_room(&self) -> Finished {
+        let mut f = Function::new(STATUS);
+        let text_bytes: Local<I32> = f.param();
+        self.rows.make_room(&mut f);
+        let room = self.texts.reserve(&mut f, text_bytes);
+        set_field(&mut f, control::TEXT_ROOM, room);
+        f.return_(Status::Done as i32);
+        f.finish()
     }
 
     /// When the input has ended: builds, leaving the call until the table is there, unless the rows are to be held.
@@ -217,7 +219,7 @@ impl<'a> Building<'a> {
         let bytes: Local<I32> = f.let_(bytes);
         if self.layout.texts().next().is_some() {
             set_field(f, self.next_text, bytes);
-            let text = wide_field(self.text_bytes);
+            let text = wide_field(TEXT_BYTES);
             // Whole words are read, also of the last text.
             let padded = text + BUFFER_ALIGN as i64 + bytes.get().to_i64_u();
             let padded: Local<I64> = f.let_(padded);

@@ -172,11 +172,11 @@ impl<'a> Compiled<'a> {
         }
     }
 
-    /// `take(rows)`, where the pipeline builds a table.
-    pub(crate) fn take(&self) -> Option<Finished> {
+    /// `make_room(text_bytes)`, where the pipeline builds a table.
+    pub(crate) fn make_room(&self) -> Option<Finished> {
         match &self.sink {
             CompiledSink::Emit(_) => None,
-            CompiledSink::Store(store) => store.take(),
+            CompiledSink::Store(store) => store.make_room(),
         }
     }
 

@@ -15,12 +15,12 @@ use super::{
     memory::{self, StateArea, field, set_field},
 };
 use crate::{
-    abi::{self, Windows},
+    abi::{self, Windows, kept},
     fragment::{Storage, ValueType},
 };
 
 /// Rows of a chunk; as many are added between two looks at the room left.
-pub(crate) const CHUNK_ROWS: i32 = abi::TAKEN_ROWS_MAX as i32;
+pub(crate) const CHUNK_ROWS: i32 = abi::CHUNK_ROWS as i32;
 const CHUNK_BITS: i32 = CHUNK_ROWS.trailing_zeros().cast_signed();
 
 /// As many chunks as fit a private window, of the shortest rows.
@@ -164,13 +164,13 @@ impl RowStore {
         Self::at(state.place(12), row_bytes)
     }
 
-    /// With its three fields at an address.
-    pub(crate) fn at(chunks: u32, row_bytes: u32) -> Self {
+    /// With its fields at an address.
+    pub(crate) fn at(fields: u32, row_bytes: u32) -> Self {
         Self {
             row_bytes,
-            chunks,
-            allocated: chunks + 4,
-            rows: chunks + 8,
+            chunks: fields + kept::CHUNKS,
+            allocated: fields + kept::ALLOCATED,
+            rows: fields + kept::ROWS,
         }
     }
 

@@ -193,10 +193,10 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// `take(rows)`, of a sink that builds a table.
-    pub(crate) fn take(&self) -> Option<Finished> {
+    /// `make_room(text_bytes)`, of a sink that builds a table.
+    pub(crate) fn make_room(&self) -> Option<Finished> {
         match self {
-            Self::Build(building) => Some(building.take()),
+            Self::Build(building) => Some(building.make_room()),
             Self::Aggregate(_) | Self::Sort(_) => None,
         }
     }

@@ -100,6 +100,17 @@ impl FragmentExec {
         &self.modules
     }
 
+    /// The node for another run, over inputs that are. `None` where it tells a scan below what its joins have found: that
+    /// scan belongs to one run.
+    pub fn renewed(&self, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Option<Self>> {
+        let narrows = |part: &&Part| part.tables.iter().any(|table| table.narrowing.is_some());
+        if self.piece.parts().iter().any(narrows) {
+            return Ok(None);
+        }
+        let piece = self.piece.renewed(children)?;
+        Self::new(piece, self.modules.to_vec()).map(Some)
+    }
+
     fn code(&self, part: &Arc<Part>) -> Code {
         Code {
             modules: Arc::clone(&self.modules[part.number]),

@@ -75,13 +75,26 @@ impl Piece {
 
     /// The same operators over other sources, which come in the order of [`Self::sources`].
     pub fn with_sources(&self, new: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
-        let part = self.part.with_sources(&mut new.into_iter())?;
+        self.with(new, &Ok)
+    }
+
+    /// The same, of which no operator knows anything of a run that another one of these has had. What operators have told
+    /// scans is forgotten.
+    pub(crate) fn renewed(&self, new: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
+        self.with(new, &ExecutionPlan::reset_state)
+    }
+
+    fn with(&self, new: Vec<Arc<dyn ExecutionPlan>>, each: Each<'_>) -> Result<Self> {
+        let part = self.part.with_sources(&mut new.into_iter(), each)?;
         Ok(Self {
             part: Arc::new(part),
             operators: self.operators.clone(),
         })
     }
 }
+
+/// What becomes of an operator whose inputs are others.
+type Each<'a> = &'a dyn Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
 
 impl Part {
     fn add_parts<'a>(&'a self, parts: &mut Vec<&'a Self>) {
@@ -99,11 +112,15 @@ impl Part {
         sources.push(&self.source);
     }
 
-    fn with_sources(&self, new: &mut dyn Iterator<Item = Arc<dyn ExecutionPlan>>) -> Result<Self> {
+    fn with_sources(
+        &self,
+        new: &mut dyn Iterator<Item = Arc<dyn ExecutionPlan>>,
+        each: Each<'_>,
+    ) -> Result<Self> {
         let mut tables = Vec::new();
         for table in self.tables.iter().rev() {
             tables.push(TableSide {
-                part: Arc::new(table.part.with_sources(new)?),
+                part: Arc::new(table.part.with_sources(new, each)?),
                 ..table.clone()
             });
         }
@@ -118,7 +135,7 @@ impl Part {
         let (mut old, mut new) = (Vec::new(), Vec::new());
         self.add_sources(&mut old);
         part.add_sources(&mut new);
-        let native = replaced(&self.native, &old, &new)?;
+        let native = replaced_with(&self.native, &old, &new, each)?;
         Ok(Self { native, ..part })
     }
 }
@@ -129,14 +146,23 @@ pub(crate) fn replaced(
     old: &[&Arc<dyn ExecutionPlan>],
     new: &[&Arc<dyn ExecutionPlan>],
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    replaced_with(plan, old, new, &Ok)
+}
+
+fn replaced_with(
+    plan: &Arc<dyn ExecutionPlan>,
+    old: &[&Arc<dyn ExecutionPlan>],
+    new: &[&Arc<dyn ExecutionPlan>],
+    each: Each<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     if let Some(at) = old.iter().position(|old| Arc::ptr_eq(plan, old)) {
         return Ok(Arc::clone(new[at]));
     }
     let children = plan.children().into_iter();
-    let children = children.map(|child| replaced(child, old, new));
+    let children = children.map(|child| replaced_with(child, old, new, each));
     let children = children.collect::<Result<Vec<_>>>()?;
     match children.is_empty() {
         true => Ok(Arc::clone(plan)),
-        false => Arc::clone(plan).with_new_children(children),
+        false => each(Arc::clone(plan).with_new_children(children)?),
     }
 }

@@ -25,24 +25,16 @@ use crate::{
     fragment::{Column, Storage},
 };
 
-/// Where the next buffer goes, in the input window of a memory.
-pub(crate) struct Writer<'a> {
+/// Where the next buffer goes, in a memory.
+struct Writer<'a> {
     arena: &'a mut Arena,
     ledger: &'a mut Ledger,
     next: u64,
 }
 
-impl<'a> Writer<'a> {
-    pub(crate) fn new(arena: &'a mut Arena, ledger: &'a mut Ledger, next: u64) -> Self {
-        Self {
-            arena,
-            ledger,
-            next,
-        }
-    }
-
+impl Writer<'_> {
     /// Address of a buffer of `bytes` bytes. Its padding holds whatever was there, and so does the buffer.
-    pub(crate) fn buffer(&mut self, bytes: usize) -> Result<u32, RunError> {
+    fn buffer(&mut self, bytes: usize) -> Result<u32, RunError> {
         let windows = self.arena.windows();
         let address = self.next;
         let padded = (bytes + BUFFER_ALIGN).next_multiple_of(BUFFER_ALIGN) as u64;
@@ -59,7 +51,7 @@ impl<'a> Writer<'a> {
         Ok(address as u32)
     }
 
-    pub(crate) fn bytes(&mut self, address: u32, bytes: usize) -> &mut [u8] {
+    fn bytes(&mut self, address: u32, bytes: usize) -> &mut [u8] {
         let buffer = self.arena.bytes_mut(u64::from(address), bytes as u64);
         buffer.expect("the input window is accessible up to its end")
     }
@@ -107,7 +99,11 @@ impl Pushed {
         ledger: &mut Ledger,
     ) -> Result<Self, RunError> {
         let next = arena.windows().private_end;
-        let mut writer = Writer::new(arena, ledger, next);
+        let mut writer = Writer {
+            arena,
+            ledger,
+            next,
+        };
         let descriptors = writer.buffer(columns.len() * column::BYTES as usize)?;
         let mut pushed = Self {
             input,
@@ -174,7 +170,11 @@ impl Pushed {
         rows: &Rows<'_>,
         ledger: &mut Ledger,
     ) -> Result<(), RunError> {
-        let mut writer = Writer::new(arena, ledger, self.next);
+        let mut writer = Writer {
+            arena,
+            ledger,
+            next: self.next,
+        };
         for index in (0..self.columns.len()).filter(|index| is_in(wanted, *index)) {
             self.write(&mut writer, index, rows)?;
         }

@@ -85,7 +85,7 @@ struct Calls {
     finish: Vec<TypedFunc<(), i32>>,
     pull: TypedFunc<u32, i32>,
     /// Only of fragments that build a table.
-    take: Option<TypedFunc<u32, i32>>,
+    make_room: Option<TypedFunc<u32, i32>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -505,8 +505,8 @@ fn link(
         push,
         finish: finish.collect::<wasmtime::Result<_>>()?,
         pull: instance.get_typed_func(&mut *store, abi::PULL)?,
-        take: match builds(loaded.module.fragment()) {
-            true => Some(instance.get_typed_func(&mut *store, abi::TAKE)?),
+        make_room: match builds(loaded.module.fragment()) {
+            true => Some(instance.get_typed_func(&mut *store, abi::MAKE_ROOM)?),
             false => None,
         },
     };

@@ -322,6 +322,8 @@ pub(crate) fn hand_made_for(
         ("push_0", first, body),
         ("finish_0", first + 1, done),
         ("pull", first, pull),
+        // Only modules that build a table are asked for it.
+        (abi::MAKE_ROOM, first, pull),
     ];
     for (index, (name, ty, body)) in parts.into_iter().enumerate() {
         functions.function(ty);

@@ -1,7 +1,7 @@
 //! What arrives in a form that nobody meant: modules, fragments, answers of guests, and batches, changed at random.
 //!
 //! Whatever comes in gives rows or a typed error; nothing panics, runs on, or touches memory outside its windows.
-//! `MURRE_LONG=1` makes the four tests ten minutes long together, `MURRE_SEED=n` replays one round.
+//! `MURRE_LONG=1` makes the five tests ten minutes long together, `MURRE_SEED=n` replays one round.
 
 use std::{
     fs,
@@ -33,8 +33,8 @@ use crate::{
 
 /// Rounds of each test in a run that nobody asked to be longer.
 const ROUNDS: u64 = 300;
-/// And what each of the four takes in one that somebody did.
-const LONG: Duration = Duration::from_secs(150);
+/// And what each of the five takes in one that somebody did.
+const LONG: Duration = Duration::from_secs(120);
 /// A round takes milliseconds. One that takes this long hangs.
 const ROUND_MAX: Duration = Duration::from_secs(60);
 /// Calls into a guest after which it is stopped. Batches are small: none that we make needs a tenth of them.
@@ -531,6 +531,70 @@ fn whatever_a_guest_says_the_host_believes_nothing() {
         "an error of data",
         "out of memory",
     ]);
+}
+
+#[test]
+fn rows_that_a_guest_says_it_keeps_are_rows_or_refused() {
+    let mix = Mix::default();
+    let text = "(fragment (input (column int64) (column utf8 nullable)) (params)
+        (pipeline (input 0) (build 0)))";
+    let columns = text.parse::<Fragment>().unwrap().inputs.remove(0).columns;
+    const CHUNKS: i32 = 2_048;
+    rounds(4_000_000_000, |rng| {
+        let value = |rng: &mut Rng| match rng.u32(0..6) {
+            0 => rng.i32(..),
+            1 => EDGES[rng.usize(0..EDGES.len())],
+            _ => 4_096 + 8 * rng.i32(0..500),
+        };
+        let mut keeps = Vec::new();
+        let rows = match rng.u32(0..4) {
+            0 => value(rng),
+            _ => rng.i32(0..600),
+        };
+        let chunks = match rng.u32(0..4) {
+            0 => value(rng),
+            _ => CHUNKS,
+        };
+        keeps.extend(poke(abi::control::KEPT as i32, chunks));
+        keeps.extend(poke(abi::control::KEPT as i32 + 8, rows));
+        for chunk in 0..3 {
+            keeps.extend(poke(CHUNKS + 4 * chunk, value(rng)));
+        }
+        // Text of any length and place.
+        for word in 0..64 {
+            let length = [rng.i32(0..40), value(rng)][rng.usize(0..2)];
+            keeps.extend(poke(4_096 + 4 * word, length));
+        }
+        keeps.push(Instruction::I32Const(0));
+        let makes_room = match rng.u32(0..4) == 0 {
+            true => lies(rng),
+            false => vec![Instruction::I32Const(0)],
+        };
+        let module = hand_made_for(text, &[], 0, &keeps, &makes_room);
+        let loaded = GUARDED.load(&module).expect("it is WebAssembly");
+        let mut check = budget();
+        let taken = (|| {
+            let opened = || {
+                let functions = Box::new(NoHostFunctions);
+                Instance::open(&GUARDED, &loaded, &[], limited(), functions)
+            };
+            let (mut from, mut to) = (opened()?, opened()?);
+            from.hold_rows(true)?;
+            from.push(0, &random::batch(rng, &columns, 1), &mut check)?;
+            from.finish(0, &mut check)?;
+            to.push(0, &random::batch(rng, &columns, 1), &mut check)?;
+            to.take_rows(&from, &mut check)
+        })();
+        mix.count(match taken {
+            Ok(()) => "taken",
+            Err(RunError::Broken { .. }) => "broken",
+            Err(RunError::Stopped) => "stopped",
+            Err(RunError::Data { .. }) => "an error of data",
+            Err(RunError::Memory { .. } | RunError::WindowFull { .. }) => "out of memory",
+            Err(error) => panic!("{error:?}"),
+        });
+    });
+    mix.check(&["taken", "broken", "stopped", "out of memory"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Building, PIECE_SLOTS, ask_for, more_if};
 use crate::{
-    abi::{control, table as header},
+    abi::{control, kept, table as header},
     codegen::{
         builder::{Function, I32, I64, Local, Value, select},
         expr::Datum,
@@ -27,13 +27,13 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(state: &mut StateArea) -> Self {
-        let low = state.place(32);
+        let span = state.place(12);
         Self {
-            low,
-            high: low + 8,
-            span: low + 16,
-            null: low + 24,
-            distinct: low + 28,
+            low: control::KEPT + kept::LOW,
+            high: control::KEPT + kept::HIGH,
+            null: control::KEPT + kept::NULL_KEY,
+            span,
+            distinct: span + 8,
         }
     }
 

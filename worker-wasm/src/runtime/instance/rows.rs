@@ -1,26 +1,22 @@
 //! Rows that instances keep for one table: each reads a part of the input, and one takes what all have kept.
 //!
 //! ```text
-//! hold_rows -> push .. -> finish                                  each instance
+//! hold_rows -> push .. -> finish                                      each instance
 //!                                take_rows .. -> finish -> take_table     one of them
 //! ```
-
-use std::ops::Range;
+//! Rows are copied as they lie in memory, which is the same for all instances of a fragment, whichever facts their modules
+//! rely on. Only long text lies elsewhere, and is copied with the rows that name it.
 
 use super::{Check, Instance, builds, lock, write};
 use crate::{
     RunError,
-    abi::{TAKEN_ROWS_MAX, control, view},
+    abi::{CHUNK_ROWS, control, kept, view},
     codegen,
     fragment::Storage,
-    runtime::{
-        input::Writer,
-        ledger::Ledger,
-        memory::{Arena, SharedArena},
-    },
+    runtime::memory::Arena,
 };
 
-/// Text that is taken at once, unless one row alone has more: one call copies it, and calls are short. Bytes.
+/// Text that is taken at once, unless one row alone has more: it is copied between two checks. Bytes.
 const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 /// How rows lie in memory.
@@ -30,18 +26,28 @@ struct Layout {
     texts: Vec<usize>,
 }
 
-/// Rows of another instance that lie one behind the other.
+/// Rows that lie one behind the other.
 struct Piece {
-    /// Where they are there.
     address: u64,
     rows: usize,
     /// Bytes of their long text.
     text_bytes: u64,
 }
 
+/// What an instance says about its rows.
+struct Kept {
+    rows: usize,
+    null_key: u32,
+    low: i64,
+    high: i64,
+    text_bytes: u64,
+}
+
 impl Instance {
     /// Makes the end of the input leave the rows of a table where they are, to be taken by another instance, or to be
     /// built here by another [`Self::finish`].
+    ///
+    /// Errors: [`RunError::Shape`] for fragments that build no table.
     pub fn hold_rows(&mut self, holds: bool) -> Result<(), RunError> {
         if !builds(self.module.fragment()) {
             return Err(self.shape("it builds no table".to_owned()));
@@ -52,17 +58,18 @@ impl Instance {
         })
     }
 
-    /// Adds the rows that another instance of the same fragment has kept, all inputs of which have ended. It has them no
-    /// less then. `check` runs between calls and may stop them.
+    /// Adds the rows that another instance of the same fragment has kept, all inputs of which have ended; they stay there,
+    /// too. `check` runs between pieces of them and may stop the copying. To be called when the own inputs have ended.
     ///
-    /// Errors: [`RunError::Shape`] for an instance of another fragment, or one that still reads.
+    /// Errors: [`RunError::Shape`] for an instance of another fragment, or one that still reads; every other error ends
+    /// this instance.
     pub fn take_rows(&mut self, from: &Self, check: Check<'_>) -> Result<(), RunError> {
         let (own, other) = (self.module.fragment(), from.module.fragment());
         if own.general() != other.general() || from.unfinished > 0 {
             return Err(self.shape(format!("rows of module {}", from.module.name())));
         }
         let calls = self.calls.clone();
-        let Some(take) = &calls.take else {
+        let Some(make_room) = &calls.make_room else {
             return Err(self.shape("it builds no table".to_owned()));
         };
         let (places, row_bytes) = codegen::table_places(self.module.output());
@@ -71,113 +78,133 @@ impl Instance {
             row_bytes,
             texts: texts.map(|of| of.offset).collect(),
         };
-        let rows = from.read(control::KEPT + 8) as usize;
-        let mut next = 0;
-        while next < rows {
-            let last = rows.min((next / TAKEN_ROWS_MAX + 1) * TAKEN_ROWS_MAX);
-            let taken = self.copy_rows(from, &layout, next..last)?;
-            self.run(take, taken as u32, check)?;
-            next += taken;
+        let (mut all, other) = (self.kept(), from.kept());
+        all.add(&other);
+        let (shared, mut taken) = (from.arena.clone(), 0);
+        while taken < other.rows {
+            // Rows of one chunk there go into one chunk here.
+            let left = |row: usize| CHUNK_ROWS - row % CHUNK_ROWS;
+            let most = left(taken).min(left(all.rows)).min(other.rows - taken);
+            let source = lock(&shared);
+            let source = source.as_ref().expect("the store keeps its memory");
+            let piece = layout.piece(source, taken, most);
+            let piece = piece.ok_or_else(|| from.outside())?;
+            // More than there are addresses is more than the guest can have room for.
+            let text_bytes = u32::try_from(piece.text_bytes).unwrap_or(u32::MAX);
+            self.run(make_room, text_bytes, check)?;
+            let copied = self.with_arena(|arena| Ok(layout.copy(source, &piece, arena, all.rows)));
+            copied?.ok_or_else(|| self.outside())?;
+            taken += piece.rows;
+            all.rows += piece.rows;
+            self.with_arena(|arena| {
+                all.write(arena);
+                Ok(())
+            })?;
         }
         Ok(())
     }
 
-    /// Copies rows of one chunk into the input window, as many as their text allows; how many.
-    fn copy_rows(
-        &mut self,
-        from: &Self,
-        layout: &Layout,
-        rows: Range<usize>,
-    ) -> Result<usize, RunError> {
-        let outside = || from.broken("its rows are outside the windows".to_owned());
-        let shared = SharedArena::clone(&from.arena);
-        let source = lock(&shared);
-        let source = source.as_ref().expect("the store keeps its memory");
-        let piece = layout.piece(source, rows).ok_or_else(outside)?;
-        let Self { arena, ledger, .. } = self;
-        let mut target = lock(arena);
-        let target = target.as_mut().expect("the store keeps its memory");
-        let copied = layout.copy(source, &piece, target, ledger)?;
-        copied.ok_or_else(outside)?;
-        Ok(piece.rows)
+    fn kept(&self) -> Kept {
+        let field = |at| self.read(control::KEPT + at);
+        let long = |at| self.read_long(control::KEPT + at);
+        Kept {
+            rows: field(kept::ROWS) as usize,
+            null_key: field(kept::NULL_KEY),
+            low: long(kept::LOW).cast_signed(),
+            high: long(kept::HIGH).cast_signed(),
+            text_bytes: long(kept::TEXT_BYTES),
+        }
+    }
+
+    fn outside(&self) -> RunError {
+        self.broken("its rows are outside the windows".to_owned())
+    }
+}
+
+impl Kept {
+    /// With what is known of the rows of another instance, which are not counted yet.
+    fn add(&mut self, other: &Self) {
+        (self.low, self.high) = match (self.rows, other.rows) {
+            (_, 0) => (self.low, self.high),
+            (0, _) => (other.low, other.high),
+            _ => (self.low.min(other.low), self.high.max(other.high)),
+        };
+        self.null_key |= other.null_key;
+        self.text_bytes = self.text_bytes.saturating_add(other.text_bytes);
+    }
+
+    fn write(&self, arena: &mut Arena) {
+        let mut long = |at: u32, value: u64| {
+            write(arena, control::KEPT + at, value as u32);
+            write(arena, control::KEPT + at + 4, (value >> 32) as u32);
+        };
+        long(kept::LOW, self.low.cast_unsigned());
+        long(kept::HIGH, self.high.cast_unsigned());
+        long(kept::TEXT_BYTES, self.text_bytes);
+        write(arena, control::KEPT + kept::NULL_KEY, self.null_key);
+        write(arena, control::KEPT + kept::ROWS, self.rows as u32);
     }
 }
 
 impl Layout {
-    /// The first of these rows of one chunk, with text that can be taken at once; `None` where they are in no window.
-    fn piece(&self, source: &Arena, rows: Range<usize>) -> Option<Piece> {
-        let chunks = u32_at(source.bytes(control::KEPT.into(), 4)?, 0);
-        let (chunk, row) = (rows.start / TAKEN_ROWS_MAX, rows.start % TAKEN_ROWS_MAX);
-        let entry = u64::from(chunks) + 4 * chunk as u64;
-        let chunk = u32_at(source.bytes(entry, 4)?, 0);
-        let mut piece = Piece {
-            address: u64::from(chunk) + (row * self.row_bytes) as u64,
-            rows: 0,
-            text_bytes: 0,
-        };
-        let bytes = source.bytes(piece.address, (rows.len() * self.row_bytes) as u64)?;
-        if self.texts.is_empty() {
-            piece.rows = rows.len();
-            return Some(piece);
-        }
-        for row in bytes.chunks_exact(self.row_bytes) {
-            let texts = self.texts.iter();
-            let long = texts.filter_map(|at| long_text(row, *at));
-            let text_bytes = piece.text_bytes + long.map(|(_, bytes)| bytes).sum::<u64>();
-            if piece.rows > 0 && text_bytes > TEXT_BYTES_MAX {
-                break;
-            }
-            piece.rows += 1;
-            piece.text_bytes = text_bytes;
-        }
-        Some(piece)
+    /// Where a row is, by its number; `None` where the list of chunks is in no window.
+    fn row(&self, arena: &Arena, number: usize) -> Option<u64> {
+        let chunks = arena.bytes((control::KEPT + kept::CHUNKS).into(), 4)?;
+        let entry = u64::from(u32_at(chunks, 0)) + 4 * (number / CHUNK_ROWS) as u64;
+        let chunk = u32_at(arena.bytes(entry, 4)?, 0);
+        Some(u64::from(chunk) + (number % CHUNK_ROWS * self.row_bytes) as u64)
     }
 
-    /// Copies rows, and their long text behind them, and says in the control block where they are; `None` where the text is in
-    /// no window.
-    fn copy(
-        &self,
-        source: &Arena,
-        piece: &Piece,
-        target: &mut Arena,
-        ledger: &mut Ledger,
-    ) -> Result<Option<()>, RunError> {
-        let bytes = piece.rows * self.row_bytes;
-        let next = target.windows().private_end;
-        let mut writer = Writer::new(target, ledger, next);
-        let rows = writer.buffer(bytes)?;
-        let text_bytes = piece.text_bytes as usize;
-        let text = writer.buffer(text_bytes)?;
-        let between = (text - rows) as usize;
-        let all = writer.bytes(rows, between + text_bytes);
-        let (rows_part, mut texts_part) = all.split_at_mut(between);
-        let Some(kept) = source.bytes(piece.address, bytes as u64) else {
-            return Ok(None);
-        };
-        let rows_part = &mut rows_part[..bytes];
-        rows_part.copy_from_slice(kept);
-        let mut address = text;
+    /// Some of `most` rows of one chunk, as many as have text that can be taken at once; `None` where they are in no window.
+    fn piece(&self, source: &Arena, first: usize, most: usize) -> Option<Piece> {
+        let address = self.row(source, first)?;
+        let bytes = source.bytes(address, (most * self.row_bytes) as u64)?;
+        let (mut rows, mut text_bytes) = (most, 0);
         if !self.texts.is_empty() {
-            for row in rows_part.chunks_exact_mut(self.row_bytes) {
-                for at in &self.texts {
-                    let Some((of, length)) = long_text(row, *at) else {
-                        continue;
-                    };
-                    let Some(long) = source.bytes(of, length) else {
-                        return Ok(None);
-                    };
-                    let (to, behind) = std::mem::take(&mut texts_part).split_at_mut(long.len());
-                    to.copy_from_slice(long);
-                    texts_part = behind;
-                    let place = at + view::ADDRESS as usize;
-                    row[place..place + 4].copy_from_slice(&address.to_le_bytes());
-                    address += length as u32;
+            rows = 0;
+            for row in bytes.chunks_exact(self.row_bytes) {
+                let long = self.texts.iter().filter_map(|at| long_text(row, *at));
+                let with_row = text_bytes + long.map(|(_, bytes)| bytes).sum::<u64>();
+                if rows > 0 && with_row > TEXT_BYTES_MAX {
+                    break;
                 }
+                (rows, text_bytes) = (rows + 1, with_row);
             }
         }
-        write(target, control::TAKEN, rows);
-        write(target, control::TAKEN_TEXT, piece.text_bytes as u32);
-        Ok(Some(()))
+        Some(Piece {
+            address,
+            rows,
+            text_bytes,
+        })
+    }
+
+    /// Copies rows to where there is room for them from row `at` on, and their text to its room; `None` where one of these is
+    /// in no window.
+    fn copy(&self, source: &Arena, piece: &Piece, target: &mut Arena, at: usize) -> Option<()> {
+        let bytes = (piece.rows * self.row_bytes) as u64;
+        let place = self.row(target, at)?;
+        let rows = target.bytes_mut(place, bytes)?;
+        rows.copy_from_slice(source.bytes(piece.address, bytes)?);
+        if piece.text_bytes == 0 {
+            return Some(());
+        }
+        let room = target.bytes(control::TEXT_ROOM.into(), 4)?;
+        let mut room = u64::from(u32_at(room, 0));
+        for row in (place..place + bytes).step_by(self.row_bytes) {
+            for offset in &self.texts {
+                let view = row + *offset as u64;
+                let Some((of, length)) = long_text(target.bytes(view, view::BYTES.into())?, 0)
+                else {
+                    continue;
+                };
+                let text = target.bytes_mut(room, length)?;
+                text.copy_from_slice(source.bytes(of, length)?);
+                let address = target.bytes_mut(view + u64::from(view::ADDRESS), 4)?;
+                address.copy_from_slice(&u32::try_from(room).ok()?.to_le_bytes());
+                room += length;
+            }
+        }
+        Some(())
     }
 }
 

@@ -36,7 +36,7 @@
   (export "push_0" (func 16))
   (export "finish_0" (func 17))
   (export "pull" (func 18))
-  (export "take" (func 19))
+  (export "make_room" (func 19))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -121,52 +121,52 @@
     i64.store offset=632 align=1
     i32.const 0
     v128.const i32x4 0xffffffff 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1152 align=1
+    v128.store offset=1104 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1168 align=1
+    v128.store offset=1120 align=1
     i32.const 0
     v128.const i32x4 0x07060504 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1184 align=1
+    v128.store offset=1136 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x07060504 0xffffffff 0xffffffff
-    v128.store offset=1200 align=1
+    v128.store offset=1152 align=1
     i32.const 0
     v128.const i32x4 0x0b0a0908 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1216 align=1
+    v128.store offset=1168 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x0b0a0908 0xffffffff 0xffffffff
-    v128.store offset=1232 align=1
+    v128.store offset=1184 align=1
     i32.const 0
     v128.const i32x4 0x07060504 0x0b0a0908 0xffffffff 0xffffffff
-    v128.store offset=1248 align=1
+    v128.store offset=1200 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0xffffffff
-    v128.store offset=1264 align=1
+    v128.store offset=1216 align=1
     i32.const 0
     v128.const i32x4 0x0f0e0d0c 0xffffffff 0xffffffff 0xffffffff
-    v128.store offset=1280 align=1
+    v128.store offset=1232 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x0f0e0d0c 0xffffffff 0xffffffff
-    v128.store offset=1296 align=1
+    v128.store offset=1248 align=1
     i32.const 0
     v128.const i32x4 0x07060504 0x0f0e0d0c 0xffffffff 0xffffffff
-    v128.store offset=1312 align=1
+    v128.store offset=1264 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x07060504 0x0f0e0d0c 0xffffffff
-    v128.store offset=1328 align=1
+    v128.store offset=1280 align=1
     i32.const 0
     v128.const i32x4 0x0b0a0908 0x0f0e0d0c 0xffffffff 0xffffffff
-    v128.store offset=1344 align=1
+    v128.store offset=1296 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x0b0a0908 0x0f0e0d0c 0xffffffff
-    v128.store offset=1360 align=1
+    v128.store offset=1312 align=1
     i32.const 0
     v128.const i32x4 0x07060504 0x0b0a0908 0x0f0e0d0c 0xffffffff
-    v128.store offset=1376 align=1
+    v128.store offset=1328 align=1
     i32.const 0
     v128.const i32x4 0x03020100 0x07060504 0x0b0a0908 0x0f0e0d0c
-    v128.store offset=1392 align=1
+    v128.store offset=1344 align=1
     i32.const 0
     return
     unreachable
@@ -180,7 +180,7 @@
     local.set 2
     local.get 2
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1440 align=1
     i32.gt_u
     if ;; label = @1
       local.get 2
@@ -202,10 +202,10 @@
       end
       i32.const 0
       local.get 4
-      i32.store offset=1492 align=1
+      i32.store offset=1444 align=1
       i32.const 0
       local.get 3
-      i32.store offset=1488 align=1
+      i32.store offset=1440 align=1
     end
     i32.const 0
     i32.load offset=96 align=1
@@ -233,24 +233,24 @@
     i64.load offset=24 align=1
     local.set 11
     i32.const 0
-    i32.load offset=1440 align=1
+    i32.load offset=1392 align=1
     local.set 12
     i32.const 0
-    i32.load offset=1444 align=1
+    i32.load offset=1396 align=1
     local.set 13
     i32.const 0
-    i32.load offset=1448 align=1
+    i32.load offset=1400 align=1
     local.set 14
     i32.const 0
     local.set 15
     i32.const 0
-    i32.load offset=1464 align=1
+    i32.load offset=1416 align=1
     local.set 16
     i32.const 8
     local.set 17
     local.get 0
     i32.const 0
-    i32.load offset=1408 align=1
+    i32.load offset=1360 align=1
     i32.gt_u
     if ;; label = @1
       local.get 0
@@ -272,15 +272,15 @@
       end
       i32.const 0
       local.get 19
-      i32.store offset=1412 align=1
+      i32.store offset=1364 align=1
       i32.const 0
       local.get 18
-      i32.store offset=1408 align=1
+      i32.store offset=1360 align=1
     end
     i32.const 0
-    i32.load offset=1412 align=1
+    i32.load offset=1364 align=1
     i32.const 0
-    i32.load offset=1408 align=1
+    i32.load offset=1360 align=1
     i32.const 0
     i32.mul
     i32.add
@@ -288,7 +288,7 @@
     i32.const 0
     local.set 21
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1088 align=1
     i32.eqz
     if ;; label = @1
       i32.const 0
@@ -318,7 +318,7 @@
       select
       local.set 29
       i32.const 0
-      i32.load offset=1424 align=1
+      i32.load offset=1376 align=1
       i32.const 0
       local.get 29
       select
@@ -416,7 +416,7 @@
               local.get 34
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1104 align=1
               i8x16.swizzle
               v128.store align=1
               local.get 33
@@ -440,7 +440,7 @@
               local.get 35
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1104 align=1
               i8x16.swizzle
               v128.store align=1
               local.get 33
@@ -464,7 +464,7 @@
               local.get 36
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1104 align=1
               i8x16.swizzle
               v128.store align=1
               local.get 33
@@ -488,7 +488,7 @@
               local.get 37
               i32.const 4
               i32.shl
-              v128.load offset=1152 align=1
+              v128.load offset=1104 align=1
               i8x16.swizzle
               v128.store align=1
               local.get 33
@@ -514,7 +514,7 @@
         end
         i32.const 0
         local.get 21
-        i32.store offset=1424 align=1
+        i32.store offset=1376 align=1
         i32.const 1
         local.set 29
         local.get 21
@@ -542,14 +542,14 @@
       end
     end
     i32.const 0
-    i32.load offset=1140 align=1
+    i32.load offset=1092 align=1
     local.get 21
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1088 align=1
     select
     local.set 38
     i32.const 0
-    i32.load offset=1136 align=1
+    i32.load offset=1088 align=1
     local.set 39
     i32.const 0
     i32.load offset=64 align=1
@@ -567,18 +567,18 @@
     i32.load offset=96 align=1
     local.set 44
     i32.const 0
-    i32.load offset=1492 align=1
+    i32.load offset=1444 align=1
     i32.const 0
-    i32.load offset=1488 align=1
+    i32.load offset=1440 align=1
     i32.const 0
     i32.mul
     i32.add
     local.set 46
     i32.const 0
-    i32.load offset=1456 align=1
+    i32.load offset=1408 align=1
     local.set 47
     i32.const 0
-    i32.load offset=1460 align=1
+    i32.load offset=1412 align=1
     local.set 48
     block ;; label = @1
       loop ;; label = @2
@@ -1082,22 +1082,22 @@
           local.set 48
           i32.const 0
           i32.const 0
-          i32.store offset=1480 align=1
+          i32.store offset=1432 align=1
         end
         i32.const 0
         local.get 39
-        i32.store offset=1136 align=1
+        i32.store offset=1088 align=1
         i32.const 0
         local.get 38
-        i32.store offset=1140 align=1
+        i32.store offset=1092 align=1
         i32.const 0
         local.get 47
-        i32.store offset=1456 align=1
+        i32.store offset=1408 align=1
         i32.const 0
         local.get 48
-        i32.store offset=1460 align=1
+        i32.store offset=1412 align=1
         i32.const 0
-        i32.load offset=1480 align=1
+        i32.load offset=1432 align=1
         i32.eqz
         i32.const 0
         i32.load offset=628 align=1
@@ -1112,19 +1112,19 @@
         if ;; label = @3
           i32.const 0
           local.get 16
-          i32.store offset=1464 align=1
+          i32.store offset=1416 align=1
           i32.const 0
           local.get 12
-          i32.store offset=1440 align=1
+          i32.store offset=1392 align=1
           i32.const 0
           local.get 13
-          i32.store offset=1444 align=1
+          i32.store offset=1396 align=1
           i32.const 0
           local.get 14
-          i32.store offset=1448 align=1
+          i32.store offset=1400 align=1
           i32.const 0
           i32.const 1
-          i32.store offset=1480 align=1
+          i32.store offset=1432 align=1
           i32.const 0
           i64.const 9
           i64.store offset=608 align=1
@@ -1142,16 +1142,16 @@
         end
         i32.const 0
         local.get 16
-        i32.store offset=1464 align=1
+        i32.store offset=1416 align=1
         i32.const 0
         local.get 12
-        i32.store offset=1440 align=1
+        i32.store offset=1392 align=1
         i32.const 0
         local.get 13
-        i32.store offset=1444 align=1
+        i32.store offset=1396 align=1
         i32.const 0
         local.get 14
-        i32.store offset=1448 align=1
+        i32.store offset=1400 align=1
         local.get 17
         i32.eqz
         if ;; label = @3
@@ -1399,24 +1399,24 @@
               local.get 112
               local.get 111
               i32.const 0
-              i64.load offset=1104 align=1
+              i64.load offset=712 align=1
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
                 local.get 111
-                i64.store offset=1104 align=1
+                i64.store offset=712 align=1
               end
               local.get 112
               i32.const 0
-              i64.load offset=1112 align=1
+              i64.load offset=720 align=1
               local.get 111
               i64.lt_s
               i32.or
               if ;; label = @6
                 i32.const 0
                 local.get 111
-                i64.store offset=1112 align=1
+                i64.store offset=720 align=1
               end
               i32.const 0
               local.get 109
@@ -1436,19 +1436,19 @@
     end
     i32.const 0
     i32.const 0
-    i32.store offset=1136 align=1
+    i32.store offset=1088 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1456 align=1
+    i32.store offset=1408 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1460 align=1
+    i32.store offset=1412 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1464 align=1
+    i32.store offset=1416 align=1
     i32.const 0
     i32.const 0
-    i32.store offset=1468 align=1
+    i32.store offset=1420 align=1
     i32.const 0
     i32.const 0
     i64.load offset=32 align=1
@@ -1463,13 +1463,13 @@
   (func (;17;) (type 17) (result i32)
     (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i32 i64 i32 i32)
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1456 align=1
     i32.const 0
     i32.eq
     if ;; label = @1
       i32.const 0
       i32.const 1
-      i32.store offset=1472 align=1
+      i32.store offset=1424 align=1
       i32.const 0
       i32.load offset=1024 align=1
       local.set 0
@@ -1499,38 +1499,38 @@
       i64.load offset=24 align=1
       local.set 7
       i32.const 0
-      i32.load offset=1440 align=1
+      i32.load offset=1392 align=1
       local.set 8
       i32.const 0
-      i32.load offset=1444 align=1
+      i32.load offset=1396 align=1
       local.set 9
       i32.const 0
-      i32.load offset=1448 align=1
+      i32.load offset=1400 align=1
       local.set 10
       i32.const 0
       local.set 11
       i32.const 0
-      i32.load offset=1464 align=1
+      i32.load offset=1416 align=1
       local.set 12
       i32.const 8
       local.set 13
       i32.const 0
       i32.const 1
-      i32.store offset=1504 align=1
+      i32.store offset=1456 align=1
     end
     i32.const 0
-    i32.load offset=1504 align=1
+    i32.load offset=1456 align=1
     i32.const 1
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=708 align=1
+      i32.load offset=736 align=1
       if ;; label = @2
         i32.const 0
         return
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 0
       i32.eq
       if ;; label = @2
@@ -1538,10 +1538,10 @@
         i32.load offset=704 align=1
         local.set 14
         i32.const 0
-        i64.load offset=1104 align=1
+        i64.load offset=712 align=1
         local.set 15
         i32.const 0
-        i64.load offset=1112 align=1
+        i64.load offset=720 align=1
         local.set 16
         local.get 16
         local.get 15
@@ -1569,21 +1569,21 @@
         i64.const 0
         local.get 18
         i32.const 0
-        i32.load offset=1128 align=1
+        i32.load offset=708 align=1
         select
-        i64.store offset=1120 align=1
+        i64.store offset=1072 align=1
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
           i32.const 0
-          i64.load offset=1120 align=1
+          i64.load offset=1072 align=1
           i64.const 6
           i64.shr_u
           i32.wrap_i64
           i32.const 0
-          i64.load offset=1120 align=1
+          i64.load offset=1072 align=1
           i64.const 0
           i64.ne
           i32.add
@@ -1606,13 +1606,13 @@
         end
         i32.const 0
         i32.const 1
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 1
       i32.eq
       if ;; label = @2
@@ -1622,12 +1622,12 @@
         i32.add
         local.set 20
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 6
         i64.shr_u
         i32.wrap_i64
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 0
         i64.ne
         i32.add
@@ -1635,7 +1635,7 @@
         i32.mul
         local.set 21
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1060 align=1
         local.set 22
         local.get 21
         local.get 22
@@ -1658,7 +1658,7 @@
         local.get 22
         local.get 24
         i32.add
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
         local.get 24
         local.get 23
         i32.lt_u
@@ -1668,18 +1668,18 @@
         end
         i32.const 0
         i32.const 2
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 2
       i32.eq
       if ;; label = @2
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
@@ -1687,13 +1687,13 @@
           i32.load offset=20 align=1
           local.set 25
           i32.const 0
-          i64.load offset=1104 align=1
+          i64.load offset=712 align=1
           local.set 26
           i32.const 0
-          i64.load offset=1112 align=1
+          i64.load offset=720 align=1
           local.set 27
           i32.const 0
-          i32.load offset=1092 align=1
+          i32.load offset=1060 align=1
           local.set 28
           i32.const 0
           i32.load offset=704 align=1
@@ -1770,7 +1770,7 @@
           end
           i32.const 0
           local.get 31
-          i32.store offset=1092 align=1
+          i32.store offset=1060 align=1
           local.get 31
           local.get 29
           i32.lt_u
@@ -1781,13 +1781,13 @@
         end
         i32.const 0
         i32.const 3
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 3
       i32.eq
       if ;; label = @2
@@ -1795,18 +1795,18 @@
         i32.load offset=20 align=1
         local.set 37
         i32.const 0
-        i32.load offset=1132 align=1
+        i32.load offset=1080 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1060 align=1
         local.set 39
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 6
         i64.shr_u
         i32.wrap_i64
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 0
         i64.ne
         i32.add
@@ -1857,10 +1857,10 @@
         end
         i32.const 0
         local.get 42
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
         i32.const 0
         local.get 38
-        i32.store offset=1132 align=1
+        i32.store offset=1080 align=1
         local.get 42
         local.get 40
         i32.lt_u
@@ -1870,13 +1870,13 @@
         end
         i32.const 0
         i32.const 4
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 4
       i32.eq
       if ;; label = @2
@@ -1897,18 +1897,18 @@
         i32.const 64
         local.set 47
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
           local.get 47
           i32.const 0
-          i64.load offset=1120 align=1
+          i64.load offset=1072 align=1
           i64.const 6
           i64.shr_u
           i32.wrap_i64
           i32.const 0
-          i64.load offset=1120 align=1
+          i64.load offset=1072 align=1
           i64.const 0
           i64.ne
           i32.add
@@ -1918,9 +1918,9 @@
           local.set 47
           i32.const 0
           i32.const 0
-          i32.load offset=1132 align=1
+          i32.load offset=1080 align=1
           i32.const 0
-          i32.load offset=1132 align=1
+          i32.load offset=1080 align=1
           local.get 44
           i32.eq
           select
@@ -1978,11 +1978,11 @@
         i32.store offset=16 align=1
         local.get 50
         i32.const 0
-        i64.load offset=1120 align=1
+        i64.load offset=1072 align=1
         i64.store offset=24 align=1
         local.get 50
         i32.const 0
-        i64.load offset=1104 align=1
+        i64.load offset=712 align=1
         i64.store offset=32 align=1
         local.get 46
         if ;; label = @3
@@ -1994,13 +1994,13 @@
         end
         i32.const 0
         local.get 48
-        i32.store offset=1096 align=1
+        i32.store offset=1064 align=1
         i32.const 0
         i32.const 5
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
       i32.load offset=20 align=1
@@ -2028,7 +2028,7 @@
       i64.load offset=24 align=1
       local.set 57
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 5
       i32.eq
       if ;; label = @2
@@ -2043,7 +2043,7 @@
         i32.mul
         local.set 59
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1060 align=1
         local.set 60
         local.get 59
         local.get 60
@@ -2066,7 +2066,7 @@
         local.get 60
         local.get 62
         i32.add
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
         local.get 62
         local.get 61
         i32.lt_u
@@ -2076,20 +2076,20 @@
         end
         i32.const 0
         i32.const 6
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 6
       i32.eq
       if ;; label = @2
         local.get 55
         if ;; label = @3
           i32.const 0
-          i32.load offset=1092 align=1
+          i32.load offset=1060 align=1
           local.set 63
           i32.const 0
           i32.load offset=704 align=1
@@ -2231,7 +2231,7 @@
           end
           i32.const 0
           local.get 66
-          i32.store offset=1092 align=1
+          i32.store offset=1060 align=1
           local.get 66
           local.get 64
           i32.lt_u
@@ -2242,21 +2242,21 @@
         end
         i32.const 0
         i32.const 7
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 7
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1096 align=1
+        i32.load offset=1064 align=1
         local.set 78
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1060 align=1
         local.set 79
         local.get 55
         local.set 80
@@ -2306,10 +2306,10 @@
         end
         i32.const 0
         local.get 82
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
         i32.const 0
         local.get 78
-        i32.store offset=1096 align=1
+        i32.store offset=1064 align=1
         local.get 82
         local.get 80
         i32.lt_u
@@ -2319,18 +2319,18 @@
         end
         i32.const 0
         i32.const 8
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1088 align=1
+      i32.load offset=1056 align=1
       i32.const 8
       i32.eq
       if ;; label = @2
         i32.const 0
-        i32.load offset=1092 align=1
+        i32.load offset=1060 align=1
         local.set 85
         i32.const 0
         i32.load offset=704 align=1
@@ -2522,7 +2522,7 @@
         end
         i32.const 0
         local.get 88
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
         local.get 88
         local.get 86
         i32.lt_u
@@ -2532,14 +2532,14 @@
         end
         i32.const 0
         i32.const 9
-        i32.store offset=1088 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         i32.const 0
-        i32.store offset=1092 align=1
+        i32.store offset=1060 align=1
       end
       i32.const 0
       i32.const 2
-      i32.store offset=1504 align=1
+      i32.store offset=1456 align=1
     end
     i32.const 0
     return
@@ -2551,7 +2551,7 @@
     unreachable
   )
   (func (;19;) (type 19) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i64 i64 i32)
+    (local i32 i32 i32 i32 i32)
     i32.const 0
     i32.load offset=696 align=1
     i32.eqz
@@ -2605,95 +2605,50 @@
       i32.store offset=700 align=1
     end
     i32.const 0
-    i32.load offset=712 align=1
-    local.set 3
+    i32.load offset=1044 align=1
     i32.const 0
-    i32.load offset=704 align=1
-    local.set 4
-    local.get 4
+    i32.load offset=1040 align=1
+    i32.sub
     local.get 0
-    i32.add
-    local.set 5
-    local.get 4
-    local.get 5
     i32.lt_u
     if ;; label = @1
-      loop ;; label = @2
-        i32.const 0
-        i32.load offset=696 align=1
-        local.get 4
-        i32.const 10
-        i32.shr_u
+      local.get 0
+      i32.const 1
+      i32.shl
+      i32.const 65536
+      i32.add
+      local.set 3
+      local.get 3
+      i32.const 128
+      i32.add
+      call 4
+      local.set 4
+      local.get 4
+      i32.eqz
+      if ;; label = @2
         i32.const 2
-        i32.shl
-        i32.add
-        i32.load align=1
-        local.get 4
-        i32.const 1023
-        i32.and
-        i32.const 24
-        i32.mul
-        i32.add
-        local.set 6
-        local.get 6
-        local.get 3
-        i64.load align=1
-        i64.store align=1
-        local.get 6
-        local.get 3
-        i64.load offset=8 align=1
-        i64.store offset=8 align=1
-        local.get 6
-        local.get 3
-        i64.load offset=16 align=1
-        i64.store offset=16 align=1
-        local.get 6
-        i64.load offset=16 align=1
-        local.set 7
-        local.get 7
-        local.set 8
-        local.get 4
-        i32.eqz
-        local.set 9
-        local.get 9
-        local.get 8
-        i32.const 0
-        i64.load offset=1104 align=1
-        i64.lt_s
-        i32.or
-        if ;; label = @3
-          i32.const 0
-          local.get 8
-          i64.store offset=1104 align=1
-        end
-        local.get 9
-        i32.const 0
-        i64.load offset=1112 align=1
-        local.get 8
-        i64.lt_s
-        i32.or
-        if ;; label = @3
-          i32.const 0
-          local.get 8
-          i64.store offset=1112 align=1
-        end
-        local.get 3
-        i32.const 24
-        i32.add
-        local.set 3
-        local.get 4
-        i32.const 1
-        i32.add
-        local.set 4
-        local.get 4
-        local.get 5
-        i32.lt_u
-        br_if 0 (;@2;)
+        return
       end
+      i32.const 0
+      local.get 4
+      i32.store offset=1040 align=1
+      i32.const 0
+      local.get 4
+      local.get 3
+      i32.add
+      i32.store offset=1044 align=1
     end
     i32.const 0
+    i32.load offset=1040 align=1
+    local.set 5
+    i32.const 0
     local.get 5
-    i32.store offset=704 align=1
+    local.get 0
+    i32.add
+    i32.store offset=1040 align=1
+    i32.const 0
+    local.get 5
+    i32.store offset=740 align=1
     i32.const 0
     return
     unreachable
