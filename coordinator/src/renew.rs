@@ -75,6 +75,7 @@ fn is_known(plan: &dyn ExecutionPlan) -> bool {
 #[cfg(test)]
 mod tests {
     use arrow::util::display::{ArrayFormatter, FormatOptions};
+    use datafusion::execution::memory_pool::MemoryPool;
 
     use crate::{
         Session,
@@ -104,7 +105,7 @@ mod tests {
         rows
     }
 
-    const RENEWED: [&str; 12] = [
+    const RENEWED: [&str; 13] = [
         "SELECT k, v FROM t WHERE v > 79000",
         "SELECT count(*) AS n, sum(v) AS s FROM t WHERE k % 7 = 3",
         "SELECT s, count(*) AS n, max(v) AS m FROM t GROUP BY s",
@@ -117,15 +118,18 @@ mod tests {
         "SELECT count(*) AS n FROM u a JOIN u b ON a.k = b.w JOIN t ON t.k = b.k",
         "SELECT k FROM u WHERE w < 3 UNION ALL SELECT k FROM t WHERE v < 6",
         "SELECT DISTINCT s FROM t WHERE k IN (1, 2, 3, 4, 5)",
+        "SELECT max(v) AS m, min(k) AS l FROM t",
     ];
 
     /// Plans with something in them that is not known to be renewed.
-    const PLANNED: [&str; 4] = [
-        "SELECT max(v) AS m, min(k) AS l FROM t",
+    const PLANNED: [&str; 3] = [
         "SELECT k FROM u WHERE w > (SELECT avg(w) FROM u)",
         "SELECT k, row_number() OVER (PARTITION BY s ORDER BY v) AS r FROM t WHERE k < 100",
         "SELECT count(*) AS n FROM kept JOIN u ON kept.k = u.k",
     ];
+
+    /// DataFusion sometimes keeps a filter of such an aggregation for a scan that does not take it.
+    const EITHER: [&str; 1] = ["SELECT max(v) AS m, min(k) AS l FROM t WHERE k > 7"];
 
     #[tokio::test]
     async fn a_renewed_plan_gives_the_same_rows_and_keeps_nothing_of_a_run() {
@@ -153,7 +157,7 @@ mod tests {
             for set in [mode_set, partitions] {
                 run(&session, &set).await.unwrap();
             }
-            for sql in RENEWED.iter().chain(&PLANNED) {
+            for sql in RENEWED.iter().chain(&PLANNED).chain(&EITHER) {
                 let first = rows(&session, sql).await;
                 assert!(!first.is_empty());
                 for _ in 0..2 {
@@ -170,7 +174,7 @@ mod tests {
                 assert_eq!(engine.process_pool().reserved(), charged, "{mode}: {sql}");
                 let is_renewed = session.temporary().plans().recent().is_renewed(sql);
                 // Fragments that are being compiled may not be there yet.
-                if mode != "auto" {
+                if mode != "auto" && !EITHER.contains(sql) {
                     assert_eq!(is_renewed, RENEWED.contains(sql), "{mode}: {sql}");
                 }
             }
