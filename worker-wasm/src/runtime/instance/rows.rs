@@ -7,13 +7,15 @@
 //! Rows are copied as they lie in memory, which is the same for all instances of a fragment, whichever facts their modules
 //! rely on. Only long text lies elsewhere, and is copied with the rows that name it.
 
+use std::sync::Arc;
+
 use super::{Check, Instance, builds, lock, write};
 use crate::{
     RunError,
     abi::{CHUNK_ROWS, control, kept, view},
     codegen,
     fragment::Storage,
-    runtime::memory::Arena,
+    runtime::memory::{Arena, SharedArena},
 };
 
 /// Text that is taken at once, unless one row alone has more: it is copied between two checks. Bytes.
@@ -68,7 +70,7 @@ impl Instance {
         if own.general() != other.general() || from.unfinished > 0 {
             return Err(self.shape(format!("rows of module {}", from.module.name())));
         }
-        let calls = self.calls.clone();
+        let calls = Arc::clone(&self.calls);
         let Some(make_room) = &calls.make_room else {
             return Err(self.shape("it builds no table".to_owned()));
         };
@@ -80,7 +82,7 @@ impl Instance {
         };
         let (mut all, other) = (self.kept(), from.kept());
         all.add(&other);
-        let (shared, mut taken) = (from.arena.clone(), 0);
+        let (shared, mut taken) = (SharedArena::clone(&from.arena), 0);
         while taken < other.rows {
             // Rows of one chunk there go into one chunk here.
             let left = |row: usize| CHUNK_ROWS - row % CHUNK_ROWS;
