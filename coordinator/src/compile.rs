@@ -63,7 +63,7 @@ pub(crate) fn compile(ctx: &QueryContext, staged: Staged) -> Result<Compiled, Co
         fragments: Vec::new(),
         is_settled: true,
     };
-    // Fragments end at the boundaries of stages: exchanges are no operators of theirs.
+    // Fragments end at the boundaries of stages: of exchanges they have those alone that stay in a task.
     let lowered = lower::lower(&cut, settings.host_eval, &mut choice).map_err(sort)?;
     let Lowered { plan, operators } = lowered;
     let stages = cut::stages(&cut).into_iter();

@@ -10,7 +10,7 @@ use datafusion::{
     common::DataFusionError,
     datasource::memory::MemorySourceConfig,
     execution::TaskContext,
-    physical_plan::{ExecutionPlan, execute_stream},
+    physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream},
 };
 use futures::TryStreamExt;
 
@@ -21,12 +21,14 @@ use crate::{
 };
 
 /// Whether a part's operators can run once more: what its joins have on their left is read again for that, which exchanges
-/// do not allow, and has to be all of it, which one of several partitions does not have.
+/// and files that several partitions share do not allow, and has to be all of it, which one of several partitions does not
+/// have.
 pub(crate) fn can_replay(part: &Part) -> bool {
     let mut tables = part.tables.iter();
     tables.all(|table| {
         let of = &table.part;
-        table.shared && !exchanges(&of.native) && can_replay(of)
+        let partitions = of.source.output_partitioning().partition_count();
+        table.shared && partitions == 1 && !exchanges(&of.native) && can_replay(of)
     })
 }
 

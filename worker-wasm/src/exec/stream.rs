@@ -15,6 +15,7 @@ use datafusion::{
     execution::{SendableRecordBatchStream, TaskContext},
 };
 use futures::StreamExt;
+use tokio::sync::watch;
 
 use super::{
     batch::{fed, loose, named, slice_bytes, strict},
@@ -69,6 +70,8 @@ pub(super) struct Run {
     /// The table of which a join keeps rows, by its number, and what its rows have met.
     marks: Option<(usize, Arc<Marks>)>,
     partition: usize,
+    /// How many wait for the rows, where that is not whoever polls.
+    waiting: Option<watch::Receiver<usize>>,
     /// Whether groups may come out in several parts.
     splits: bool,
     /// Whether a batch that is pushed may give rows at once.
@@ -76,7 +79,7 @@ pub(super) struct Run {
     state: State,
     /// The part that was pushed last, whose rows may still fail.
     pushed: Option<RecordBatch>,
-    waiting: Parts,
+    parts: Parts,
     /// Rows that have not gone out, where few of a batch may be left.
     gathered: Option<BatchCoalescer>,
     batch_rows: usize,
@@ -121,11 +124,12 @@ impl Run {
             tables,
             marks,
             partition,
+            waiting: None,
             splits: code.gives_states(),
             gives_early: code.gives_rows_early(),
             state: State::Reading,
             pushed: None,
-            waiting: Parts::new(&code.part.source.schema(), &code.part.bound.columns[0]),
+            parts: Parts::new(&code.part.source.schema(), &code.part.bound.columns[0]),
             gathered,
             batch_rows,
             stop: StopSignal::of(&context),
@@ -145,8 +149,9 @@ impl Run {
         self.table()
     }
 
-    /// Reads all of the input, and keeps its rows for a table that several build.
-    pub(super) async fn keep_rows(&mut self) -> Result<()> {
+    /// Reads all of the input while somebody waits, and keeps its rows for a table that several build.
+    pub(super) async fn keep_rows(&mut self, waiting: watch::Receiver<usize>) -> Result<()> {
+        self.waiting = Some(waiting);
         self.instance.hold_rows(true).map_err(blame::translate)?;
         while self.next().await?.is_some() {}
         Ok(())
@@ -266,17 +271,21 @@ impl Run {
 
     /// Pushes the next part of the input, or says that there is none.
     async fn read(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
+        if self.parts.is_empty() {
+            if let Some(waiting) = &mut self.waiting {
+                // Gone with the plan, as this task is then.
+                let _gone = waiting.wait_for(|waiting| *waiting > 0).await.is_err();
+            }
             let batch = match &mut self.input {
                 Some(input) => input.next().await.transpose()?,
                 None => None,
             };
             match batch {
-                Some(batch) => self.waiting.put(batch),
+                Some(batch) => self.parts.put(batch),
                 None => return self.end(),
             }
         }
-        let Some(part) = self.waiting.next() else {
+        let Some(part) = self.parts.next() else {
             return Ok(());
         };
         let pushed = self.push(&part);

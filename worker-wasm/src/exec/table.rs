@@ -6,7 +6,7 @@
 //! ```
 //! Several partitions that are read for one table are so by an instance each, on whatever threads there are; whichever ends
 //! first takes the rows of the others as they end, and builds.
-//! Whoever polls first builds, and if it goes away another one goes on. The topmost join's table is built first, as in
+//! Whoever polls first builds, and if it goes away another one goes on; while nobody waits, nothing is read. The topmost join's table is built first, as in
 //! DataFusion: what is known of its keys may spare reading for the others.
 
 use std::{
@@ -23,6 +23,7 @@ use futures::{
     FutureExt, TryFutureExt,
     future::{BoxFuture, Shared},
 };
+use tokio::sync::watch;
 
 use super::{
     FragmentExec,
@@ -43,6 +44,8 @@ type Building = Shared<BoxFuture<'static, Result<Arc<JoinTable>, Arc<DataFusionE
 pub(super) struct TableState {
     /// Only of a table that is shared.
     building: Mutex<Option<Building>>,
+    /// How many wait for it, or will.
+    waiting: Arc<watch::Sender<usize>>,
     marks: Arc<Marks>,
     keys: Option<Arc<Keys>>,
 }
@@ -60,6 +63,23 @@ pub(super) struct Probed {
     pub(super) marks: Option<Arc<Marks>>,
     /// Whether no row comes out where the table is empty.
     pub(super) empties: bool,
+    _waits: Waits,
+}
+
+/// One of those who wait for a table.
+struct Waits(Arc<watch::Sender<usize>>);
+
+impl Waits {
+    fn new(waiting: &Arc<watch::Sender<usize>>) -> Self {
+        waiting.send_modify(|waiting| *waiting += 1);
+        Self(Arc::clone(waiting))
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
 }
 
 impl TableState {
@@ -82,6 +102,7 @@ impl TableState {
         });
         states.push(Self {
             building: Mutex::new(None),
+            waiting: Arc::new(watch::Sender::new(0)),
             marks: Arc::new(Marks::new(probing)),
             keys,
         });
@@ -142,6 +163,7 @@ fn probed(
         building,
         marks: side.kept.then_some(marks),
         empties: side.empties,
+        _waits: Waits::new(&state.waiting),
     })
 }
 
@@ -161,8 +183,9 @@ fn build(
     let runs = runs.collect::<Result<Vec<_>>>()?;
     let keys = node.tables[side.part.number].keys.as_ref();
     let report = keys.map(|keys| Report::new(Arc::clone(keys)));
+    let waiting = node.tables[side.part.number].waiting.subscribe();
     let table = async move {
-        let table = table_of(runs).await?;
+        let table = table_of(runs, &waiting).await?;
         if let Some(report) = report {
             report.table(&table).await?;
         }
@@ -173,6 +196,7 @@ fn build(
 
 async fn table_of(
     mut runs: Vec<impl Future<Output = Result<Run>> + Send + 'static>,
+    waiting: &watch::Receiver<usize>,
 ) -> Result<JoinTable> {
     if runs.len() == 1 {
         let only = runs.remove(0).await?;
@@ -181,9 +205,10 @@ async fn table_of(
     // Those that are left go away with the set.
     let mut tasks = JoinSet::new();
     for run in runs {
+        let waiting = waiting.clone();
         tasks.spawn(async move {
             let mut run = run.await?;
-            run.keep_rows().await?;
+            run.keep_rows(waiting).await?;
             Ok::<_, DataFusionError>(run)
         });
     }
@@ -191,7 +216,11 @@ async fn table_of(
     while let Some(ended) = tasks.join_next().await {
         let run = ended.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
         match &mut first {
-            Some(first) => first.take_rows(&run)?,
+            Some(first) => {
+                first.take_rows(&run)?;
+                // Copying may take long, and others have this thread too.
+                tokio::task::yield_now().await;
+            }
             None => first = Some(run),
         }
     }

@@ -45,7 +45,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Of a plan: joins count where an aggregation takes what they put out, and all between it and the scans gain. Where
-    /// there is an exchange between, those below it count if few rows go out of them.
+    /// there is an exchange between, those below it count if few rows go out of them, or if a table is built of these.
     pub fn of(plan: &Arc<dyn ExecutionPlan>) -> Self {
         let mut joins = HashSet::new();
         add_joins(plan, &mut joins);
@@ -104,7 +104,8 @@ fn all_gain(plan: &Arc<dyn ExecutionPlan>, joins: &mut Vec<usize>) -> bool {
 /// As [`all_gain`], of what a join builds its table of. What only brings partitions together does so in the table.
 fn left_gains(join: &HashJoinExec, joins: &mut Vec<usize>) -> bool {
     let left = join.left();
-    match left.downcast_ref::<CoalescePartitionsExec>() {
+    let gather = left.downcast_ref::<CoalescePartitionsExec>();
+    match gather.filter(|gather| gather.fetch().is_none()) {
         Some(gather) => {
             let mut below = Vec::new();
             if all_gain(gather.input(), &mut below) {

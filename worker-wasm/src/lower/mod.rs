@@ -13,7 +13,8 @@
 //! ordering, phases of an aggregation, sides of a join, filters that a scan takes at run time.
 //!
 //! A join becomes two fragments: its left side builds a table, and rows of its right side go through the join as through
-//! any other operator. All that hangs together so is one [`Piece`], which is compiled as a whole or not at all.
+//! any other operator. All that hangs together so is one [`Piece`], which is compiled as a whole or not at all. Where
+//! DataFusion brings the partitions of a left side together, the table does: that exchange is part of the piece.
 //!
 //! Whoever calls makes the node that runs a [`Piece`], or says why the piece should stay native ([`Assemble`]).
 
@@ -202,10 +203,16 @@ impl Walk<'_> {
             && (fuses || gathers)
             && let Some(node) = nodes.pop()
         {
-            return match gathers {
-                true => Ok(Node::Gathered(Arc::clone(plan), Box::new(node))),
-                false => self.fuse(index, plan, node),
+            if fuses {
+                return self.fuse(index, plan, node);
+            }
+            // What is stored before is a piece of its own: it has its own reasons to be compiled or not.
+            let stores = matches!(&node, Node::Open(open) if open.rows.is_stored());
+            let rows = match stores {
+                true => Node::Plan(self.close(node)?),
+                false => node,
             };
+            return Ok(Node::Gathered(Arc::clone(plan), Box::new(rows)));
         }
         let children = nodes.into_iter().map(|node| self.close(node));
         let children = children.collect::<Result<Vec<_>>>()?;

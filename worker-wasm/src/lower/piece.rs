@@ -26,7 +26,8 @@ pub struct Part {
     /// Parts of a piece are counted from 0, each behind those that build its tables.
     pub number: usize,
     pub bound: Bound,
-    /// The same operators as DataFusion runs them, over the same sources. Of a part that builds a table, without the join.
+    /// The same operators as DataFusion runs them, over the same sources. Of a part that builds a table, without the join and
+    /// what brings its partitions together there.
     pub native: Arc<dyn ExecutionPlan>,
     /// What the fragment's input reads.
     pub source: Arc<dyn ExecutionPlan>,

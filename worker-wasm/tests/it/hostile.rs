@@ -549,7 +549,9 @@ fn rows_that_a_guest_says_it_keeps_are_rows_or_refused() {
         let mut keeps = Vec::new();
         let rows = match rng.u32(0..4) {
             0 => value(rng),
-            _ => rng.i32(0..600),
+            1 => rng.i32(0..600),
+            // Few enough to have nothing but what is written below.
+            _ => rng.i32(0..4),
         };
         let chunks = match rng.u32(0..4) {
             0 => value(rng),
@@ -558,7 +560,8 @@ fn rows_that_a_guest_says_it_keeps_are_rows_or_refused() {
         keeps.extend(poke(abi::control::KEPT as i32, chunks));
         keeps.extend(poke(abi::control::KEPT as i32 + 8, rows));
         for chunk in 0..3 {
-            keeps.extend(poke(CHUNKS + 4 * chunk, value(rng)));
+            let address = [4_096, value(rng)][rng.usize(0..2)];
+            keeps.extend(poke(CHUNKS + 4 * chunk, address));
         }
         // Text of any length and place.
         for word in 0..64 {
@@ -594,7 +597,7 @@ fn rows_that_a_guest_says_it_keeps_are_rows_or_refused() {
             Err(error) => panic!("{error:?}"),
         });
     });
-    mix.check(&["taken", "broken", "stopped", "out of memory"]);
+    mix.check(&["taken", "broken"]);
 }
 
 #[test]
