@@ -105,7 +105,7 @@ mod tests {
         rows
     }
 
-    const RENEWED: [&str; 13] = [
+    const RENEWED: [&str; 12] = [
         "SELECT k, v FROM t WHERE v > 79000",
         "SELECT count(*) AS n, sum(v) AS s FROM t WHERE k % 7 = 3",
         "SELECT s, count(*) AS n, max(v) AS m FROM t GROUP BY s",
@@ -118,7 +118,6 @@ mod tests {
         "SELECT count(*) AS n FROM u a JOIN u b ON a.k = b.w JOIN t ON t.k = b.k",
         "SELECT k FROM u WHERE w < 3 UNION ALL SELECT k FROM t WHERE v < 6",
         "SELECT DISTINCT s FROM t WHERE k IN (1, 2, 3, 4, 5)",
-        "SELECT max(v) AS m, min(k) AS l FROM t",
     ];
 
     /// Plans with something in them that is not known to be renewed.
@@ -129,7 +128,10 @@ mod tests {
     ];
 
     /// DataFusion sometimes keeps a filter of such an aggregation for a scan that does not take it.
-    const EITHER: [&str; 1] = ["SELECT max(v) AS m, min(k) AS l FROM t WHERE k > 7"];
+    const EITHER: [&str; 2] = [
+        "SELECT max(v) AS m, min(k) AS l FROM t",
+        "SELECT max(v) AS m, min(k) AS l FROM t WHERE k > 7",
+    ];
 
     #[tokio::test]
     async fn a_renewed_plan_gives_the_same_rows_and_keeps_nothing_of_a_run() {
