@@ -2,7 +2,8 @@
 //!
 //! Drivers prepare a statement for each time it runs, and dashboards ask the same again. Two thirds of the time between text
 //! and tasks go into names and the optimiser, which do the same as long as the catalog, the session's tables and its settings
-//! are the same. So does the rest, over temporary tables alone: a plan of these is kept too, and renewed ([`renew`](crate::renew)).
+//! are the same. So does the rest, over temporary tables alone: a plan of these is kept too, and renewed
+//! ([`renew`](crate::renew)).
 //! A query is not kept whose plan is for one run only, as it depends on the time or on files that others may replace.
 
 use std::{

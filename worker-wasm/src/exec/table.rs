@@ -6,8 +6,8 @@
 //! ```
 //! Several partitions that are read for one table are so by an instance each, on whatever threads there are; whichever ends
 //! first takes the rows of the others as they end, and builds.
-//! Whoever polls first builds, and if it goes away another one goes on; while nobody waits, nothing is read. The topmost join's table is built first, as in
-//! DataFusion: what is known of its keys may spare reading for the others.
+//! Whoever polls first builds, and if it goes away another one goes on; while nobody waits, nothing is read. The topmost
+//! join's table is built first, as in DataFusion: what is known of its keys may spare reading for the others.
 
 use std::{
     ops::Range,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Check, Instance, lock, write};
+use super::{Check, Instance, builds, lock, write};
 use crate::{
     RunError,
     abi::{control, table_link},
@@ -124,7 +124,7 @@ impl Instance {
     /// Makes the table that is built here as large as the guest asks for.
     pub(super) fn grow_table(&mut self, check: Check<'_>) -> Result<(), RunError> {
         let wanted = u64::from(self.read(control::BUILD_NEEDED));
-        if built_table(self.module.fragment(), self.module.output()).is_none() {
+        if !builds(self.module.fragment()) {
             return Err(self.broken("it builds no table and asks for the memory of one".to_owned()));
         }
         let mut growing = match self.growing.take() {
