@@ -2,7 +2,8 @@
 """How much faster a query is on two cores than on one, beside what two plain loops gain at the same time.
 
 Each engine runs twice, once with one thread on the first core and once with two on both. In a round the loops are timed
-before each engine, and it then has several runs on end, because threads that have slept wake late. See benches/README.md.
+before and after each engine, which has several runs on end, because threads that have slept wake late. See
+benches/README.md.
 """
 
 import argparse
@@ -25,7 +26,7 @@ RUNS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One round. Of `loops_speedup` two cores give 2, one shared core 1."""
+    """One round. Of `loops_speedup`, the mean of before and after, two cores give 2, one shared core 1."""
 
     query: int
     round: int
@@ -71,11 +72,13 @@ def measure(options: argparse.Namespace, cores: list[int]) -> tuple[list[Row], d
         rows = []
         for number in range(options.rounds + 1):
             print(f"round {number}", file=sys.stderr)
+            before = machine.two_loop_scaling()["scaling"]
             for name, pair in pairs.items():
-                loops = machine.two_loop_scaling()["scaling"]
                 runs = ([engine.run(text).wall_seconds for _ in range(RUNS)] for engine in pair)
                 one, two = (statistics.median(seconds) for seconds in runs)
-                rows.append(Row(options.query, number, name, one, two, loops))
+                after = machine.two_loop_scaling()["scaling"]
+                rows.append(Row(options.query, number, name, one, two, statistics.mean([before, after])))
+                before = after
         return rows, settings
 
 

@@ -35,7 +35,7 @@ pub(crate) fn plan(ctx: &Arc<QueryContext>) -> Option<Prepared> {
     let (query, schema) = recent::planned(ctx, crew.as_ref())?;
     let permit = Arc::clone(ctx.engine.planning_ahead()).try_acquire_owned();
     let permit = permit.ok()?;
-    let logical = Logical::Bound(Box::new(query.logical().clone()));
+    let logical = Logical::Bound(Arc::clone(query.logical()));
     let planning = Planning(Arc::clone(ctx));
     let planned = async move {
         let _permit = permit;

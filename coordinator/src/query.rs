@@ -131,7 +131,7 @@ pub(crate) fn prepared(ctx: Arc<QueryContext>, bound: Bound, placed: Option<Plac
                 Some(placed) => placed.schema(),
                 None => Arc::clone(logical.schema().inner()),
             },
-            logical: Logical::Bound(Box::new(logical)),
+            logical: Logical::Bound(Arc::new(logical)),
             first: Arc::new(Mutex::new(placed.map(First::Placed))),
         },
         (Bound::Command(command), _) => Work::Command(Arc::new(command)),
@@ -177,8 +177,7 @@ pub(crate) async fn kept_to_tasks(
         return Ok(placed);
     }
     let placed = planned_to_tasks(ctx, query.logical(), query.plan(), crew).await?;
-    query.was_planned(&placed);
-    Ok(placed)
+    Ok(query.was_planned(placed))
 }
 
 /// The same for rows that are written: the writers are here, so the rows are made here.
@@ -343,7 +342,7 @@ enum Work {
 /// What a query is planned from when it runs again.
 #[derive(Debug, Clone)]
 pub(crate) enum Logical {
-    Bound(Box<LogicalPlan>),
+    Bound(Arc<LogicalPlan>),
     /// With its parameters open, and values for them.
     Optimised(Arc<Template>, RecordBatch),
 }

@@ -29,7 +29,7 @@ pub(crate) struct Optimised {
     sql: String,
     versions: Versions,
     for_workers: bool,
-    logical: LogicalPlan,
+    logical: Arc<LogicalPlan>,
     optimised: LogicalPlan,
     /// Columns of its rows, once it has been planned to its end and has those that it was bound to have.
     schema: OnceLock<SchemaRef>,
@@ -79,7 +79,7 @@ impl Recent {
 
 /// The query that the text of `ctx` is, where the session has optimised it for these tables and settings.
 pub(crate) fn bound(ctx: &QueryContext) -> Option<Bound> {
-    Some(Bound::Query(find(ctx)?.logical.clone()))
+    Some(Bound::Query(find(ctx)?.logical.as_ref().clone()))
 }
 
 /// The query that the text of `ctx` is, and the columns of its rows, where the session has planned it for these tables,
@@ -107,7 +107,7 @@ pub(crate) fn optimise(
         sql: ctx.sql.clone(),
         versions: Versions::of(ctx),
         for_workers,
-        logical: logical.clone(),
+        logical: Arc::new(logical.clone()),
         optimised: plan::optimise(ctx, logical, for_workers)?,
         schema: OnceLock::new(),
         placed: OnceLock::new(),
@@ -136,7 +136,7 @@ fn find(ctx: &QueryContext) -> Option<Arc<Optimised>> {
 
 impl Optimised {
     /// What the optimiser was given.
-    pub(crate) fn logical(&self) -> &LogicalPlan {
+    pub(crate) fn logical(&self) -> &Arc<LogicalPlan> {
         &self.logical
     }
 
@@ -155,17 +155,27 @@ impl Optimised {
 
     /// Takes note of the columns of its rows, which show that it can be planned. What statistics of files have shown never
     /// to be null may be null the next time, so such columns are not noted. Who asks twice may well ask again: the second
-    /// plan is noted, too.
-    pub(crate) fn was_planned(&self, placed: &Placed) {
+    /// plan is kept, and what comes back, to be run in its place, is renewed.
+    pub(crate) fn was_planned(&self, placed: Placed) -> Placed {
         let schema = placed.schema();
         if schema.fields() != self.logical.schema().fields() {
-            return;
+            return placed;
         }
         let is_known = self.schema.set(schema).is_err();
         // Others of its fragments may be there the next time.
-        if is_known && placed.compiled.is_settled {
-            let kept = || placed.renewed().ok().flatten();
-            self.placed.get_or_init(kept);
+        if !is_known || !placed.compiled.is_settled || self.placed.get().is_some() {
+            return placed;
+        }
+        match placed.renewed() {
+            Ok(Some(again)) => {
+                // Another one may have been kept meanwhile.
+                let _kept = self.placed.set(Some(placed));
+                again
+            }
+            _ => {
+                let _kept = self.placed.set(None);
+                placed
+            }
         }
     }
 }

@@ -162,10 +162,11 @@ mod tests {
             for sql in RENEWED.iter().chain(&PLANNED).chain(&EITHER) {
                 let first = rows(&session, sql).await;
                 assert!(!first.is_empty());
+                // Code is kept, and charged, from the first run on.
+                let charged = engine.process_pool().reserved();
                 for _ in 0..2 {
                     assert_eq!(rows(&session, sql).await, first, "{mode}: {sql}");
                 }
-                let charged = engine.process_pool().reserved();
                 for _ in 0..3 {
                     assert_eq!(rows(&session, sql).await, first, "{mode}: {sql}");
                 }
@@ -179,6 +180,17 @@ mod tests {
                 if mode != "auto" && !EITHER.contains(sql) {
                     assert_eq!(is_renewed, RENEWED.contains(sql), "{mode}: {sql}");
                 }
+            }
+        }
+        // What a fragment does not know of an error, the operators say that it stands for: of this run, each time.
+        for mode in ["always", "never"] {
+            run(&session, &format!("SET murre.compile = {mode}"))
+                .await
+                .unwrap();
+            for _ in 0..6 {
+                let sql = "SELECT sum(CAST(v AS SMALLINT)) AS n FROM t WHERE k > 7";
+                let error = run(&session, sql).await.unwrap_err().to_string();
+                assert!(error.contains("Can't cast value"), "{mode}: {error}");
             }
         }
         let sql = RENEWED[1];

@@ -1,4 +1,4 @@
-//! ABI v3: what a fragment module and its host agree on, defined once and used by both sides.
+//! ABI v4: what a fragment module and its host agree on, defined once and used by both sides.
 //!
 //! One linear memory of 32-bit addresses, imported as `murre.memory`, holds everything. It has three windows, whose
 //! places the host chooses and which a module never assumes:
@@ -6,14 +6,13 @@
 //! ```text
 //! private  control block | state | heap, grown by the host on NEED_MEMORY    guest reads and writes
 //! inputs   column descriptors and buffers of the batch being pushed          host writes, guest reads
-//! build    join tables, each built once and mapped into the memories of threads   guest reads; the builder writes
+//! build    join tables, each built once and mapped into the memories of threads   guest reads; builders write
 //! ```
 //!
 //! Calls: `open(params)`, then per input any number of `push_<input>(rows)` and one `finish_<input>()`; after each of them
 //! `pull(rows_max)` until it says DONE. Every call returns a [`Status`]. MORE and NEED_MEMORY from `push` and `finish`
 //! mean: call again with the same arguments and the same input window; how far it got is in the state area.
-//! A table can be built of what several instances have read: they keep their rows ([`control::HOLDS`]), one of them takes
-//! those of the others ([`MAKE_ROOM`]), and finishes.
+//! A table can be built of what several instances have read: the host has each take the steps ([`step`]) that are its own.
 //! MORE from `pull` means that rows are out, valid until the next call; without rows: time to breathe, call again.
 //!
 //! Columns that a module says it reads late ([`control::LATE_COLUMNS`]) are not copied with their batch. NEED_VALUES from
@@ -25,10 +24,10 @@
 //! general module takes over the memory of a specialised one between two calls.
 
 /// Raised when a module made for the older number could misread what this host writes, or the other way round.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Raised when equal fragments no longer give equal bytes; part of a module's identity.
-pub const CODEGEN_VERSION: u32 = 9;
+pub const CODEGEN_VERSION: u32 = 10;
 
 /// Module name of all imports.
 pub const IMPORT_MODULE: &str = "murre";
@@ -58,11 +57,6 @@ pub fn push_name(input: usize) -> String {
 pub fn finish_name(input: usize) -> String {
     format!("finish_{input}")
 }
-
-/// Export of fragments that build a table: `make_room(text_bytes)` has memory for a chunk of rows behind those that are
-/// kept, and at [`control::TEXT_ROOM`] for so much long text of theirs. The host puts rows there that another instance has
-/// kept. As `push`, but never MORE.
-pub const MAKE_ROOM: &str = "make_room";
 
 /// Custom section that describes the module, see `crate::module`.
 pub const SECTION: &str = "murre.fragment";
@@ -197,11 +191,10 @@ pub mod control {
     pub const LATE_COLUMNS: u32 = 632;
     /// Of a fragment that builds a table, the rows it keeps, see [`super::kept`].
     pub const KEPT: u32 = 696;
-    /// 1 where `finish` ends with all rows kept, and no table; called again with 0 it builds the table of what is kept then.
-    /// The host writes it.
-    pub const HOLDS: u32 = 736;
-    /// Where `make_room` has room for text. The guest writes it.
-    pub const TEXT_ROOM: u32 = 740;
+    /// Of a fragment that builds a table, the steps of [`super::step`] that are done or another instance's: `finish` takes
+    /// the others, in order. The guest sets a step's bit at its end; the host sets and clears bits where several instances
+    /// build one table.
+    pub const STEPS_DONE: u32 = 752;
     /// Where the state area starts.
     pub const BYTES: u32 = 1024;
 }
@@ -240,6 +233,9 @@ pub mod view {
     pub const BYTES: u32 = 16;
 }
 
+/// Text is copied so many bytes at once: whatever lies within as many behind a copy's end may be overwritten with it.
+pub const TEXT_PIECE_BYTES: u32 = 16;
+
 /// Offsets in what the control block says about a table that is probed.
 pub mod table_link {
     /// Address of the table. The host writes it before `open`.
@@ -253,8 +249,30 @@ pub mod table_link {
     pub const BYTES: u32 = 16;
 }
 
+/// Steps in which a table is built, as bits. Of several instances that build one, those said to be everybody's are taken by
+/// each for its own rows, the others by one of them.
+pub mod step {
+    /// Decides whether there is a bitmap of the keys, and asks for its memory.
+    pub const MEASURE: u32 = 1;
+    pub const CLEAR_BITMAP: u32 = 2;
+    /// Marks keys in it: everybody's, one after the other.
+    pub const MARK: u32 = 4;
+    /// Counts the keys before each word of it.
+    pub const RANK: u32 = 8;
+    /// Asks for the memory of the whole table, and writes its header.
+    pub const LAY_OUT: u32 = 16;
+    pub const CLEAR_DIRECTORY: u32 = 32;
+    /// Counts the rows of each slot, where there are slots: everybody's, one after the other.
+    pub const COUNT: u32 = 64;
+    /// Turns counts into places.
+    pub const ADD_UP: u32 = 128;
+    /// Copies rows to their places: everybody's, at once where there are no slots.
+    pub const COPY: u32 = 256;
+    pub const ALL: u32 = 511;
+}
+
 /// Offsets in what the control block says about the rows that a fragment keeps for a table. The guest writes them, and the
-/// host where it adds rows of another instance.
+/// host what one instance has to know of the others with which it builds.
 pub mod kept {
     /// Address of the list of chunks of [`super::CHUNK_ROWS`] rows: their addresses, a `u32` each.
     pub const CHUNKS: u32 = 0;
@@ -268,6 +286,12 @@ pub mod kept {
     pub const HIGH: u32 = 24;
     /// `u64`: bytes of all text that does not fit its view.
     pub const TEXT_BYTES: u32 = 32;
+    /// Rows of the same table that other instances keep. The host writes it.
+    pub const OTHER_ROWS: u32 = 40;
+    /// Where in the table the next long text goes, once it is laid out.
+    pub const NEXT_TEXT: u32 = 44;
+    /// `u64`: how many numbers the bitmap of keys is about, once they are measured; 0 where there is none.
+    pub const SPAN: u32 = 48;
 }
 
 /// Offsets in a join table, which starts at a page. All addresses in it count from its start, those in views too.

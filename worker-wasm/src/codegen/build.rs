@@ -11,8 +11,8 @@
 //!
 //! Long text is copied behind the rows, where their views name it by its distance from the table's start.
 //!
-//! Several instances can read for one table: each holds its rows, and one has room made for those of all others before it
-//! goes on. Nothing of a row depends on what the module relies on.
+//! Several instances can build one table, each of its own rows: see [`step`] for who does what. Nothing of a row or of the
+//! table depends on what the module relies on.
 //!
 //! Errors: a table that does not fit the build window is for the host to refuse, which is asked for the memory first.
 
@@ -20,11 +20,10 @@ mod keys;
 
 use self::keys::{Keys, wide_field};
 use super::{
-    builder::{Finished, Function, I32, I64, Local, Value, select},
+    builder::{Function, I32, I64, Local, Value, select},
     expr::{self, Datum, Row},
     hash::hash,
     memory::{StateArea, field, set_field},
-    module::STATUS,
     ranks,
     rows::{RowLayout, RowStore},
     table::{self, SLOT_BYTES, View},
@@ -32,12 +31,17 @@ use super::{
     text_heap::{Origin, TextHeap},
 };
 use crate::{
-    abi::{BUFFER_ALIGN, Status, control, kept, table as header, view},
+    abi::{BUFFER_ALIGN, Status, control, kept, step, table as header, view},
     fragment::{Build, Expr, Type, ValueType},
 };
 
 /// Where the text of all rows is counted.
 const TEXT_BYTES: u32 = control::KEPT + kept::TEXT_BYTES;
+/// Where the next text goes.
+const NEXT_TEXT: u32 = control::KEPT + kept::NEXT_TEXT;
+
+/// The steps that read the header of the table.
+const FILLING: u32 = step::CLEAR_DIRECTORY | step::COUNT | step::ADD_UP | step::COPY;
 
 /// Bytes cleared in one call.
 const CLEAR_BYTES: i32 = 4 << 20;
@@ -58,31 +62,12 @@ pub(crate) struct Building<'a> {
     layout: RowLayout,
     rows: RowStore,
     texts: TextHeap,
-    /// `u32` fields: a [`Phase`].
-    phase: u32,
-    /// Rows, slots or bytes that the phase has passed over.
+    /// `u32` fields: rows, slots or bytes that the step has passed over.
     passed: u32,
     /// Where the rows of the next slot start.
     next_row: u32,
-    /// Where the next text goes.
-    next_text: u32,
     /// Of keys that can be ranked.
     keys: Option<Keys>,
-}
-
-#[derive(Debug, Clone, Copy)]
-#[repr(i32)]
-enum Phase {
-    Collecting,
-    ClearingBitmap,
-    Marking,
-    Ranking,
-    LayingOut,
-    ClearingDirectory,
-    Counting,
-    Adding,
-    Copying,
-    Built,
 }
 
 impl<'a> Building<'a> {
@@ -95,7 +80,7 @@ impl<'a> Building<'a> {
         let layout = table::layout(&columns);
         let rows = RowStore::at(control::KEPT, layout.row_bytes);
         let texts = TextHeap::new(layout.texts().count(), origin, state);
-        let phase = state.place(16);
+        let passed = state.place(8);
         let keys = ranks::has_ranks(&columns, &build.keys).then(|| Keys::new(state));
         Self {
             build,
@@ -104,10 +89,8 @@ impl<'a> Building<'a> {
             layout,
             rows,
             texts,
-            phase,
-            passed: phase + 4,
-            next_row: phase + 8,
-            next_text: phase + 12,
+            passed,
+            next_row: passed + 4,
         }
     }
 
@@ -149,55 +132,42 @@ impl<'a> Building<'a> {
         self.rows.set_rows(f, number.get() + 1);
     }
 
-    /// `make_room(text_bytes)`: for rows that another instance has kept. They lie there as they do here, but for their text.
-    pub(crate) fn make_room(&self) -> Finished {
-        let mut f = Function::new(STATUS);
-        let text_bytes: Local<I32> = f.param();
-        self.rows.make_room(&mut f);
-        let room = self.texts.reserve(&mut f, text_bytes);
-        set_field(&mut f, control::TEXT_ROOM, room);
-        f.return_(Status::Done as i32);
-        f.finish()
-    }
-
-    /// When the input has ended: builds, leaving the call until the table is there, unless the rows are to be held.
+    /// When the input has ended: takes the steps that are left, leaving the call until they are done.
     pub(crate) fn finish(&self, f: &mut Function) {
-        f.if_(field(control::HOLDS), |f| f.return_(Status::Done as i32));
-        let laid_out = Phase::ClearingDirectory;
         if let Some(keys) = self.keys {
-            let measured = Phase::ClearingBitmap;
-            self.in_phase(f, Phase::Collecting, |f| self.measure(f, keys), measured);
-            self.in_phase(f, measured, |f| self.clear_bitmap(f, keys), Phase::Marking);
-            self.in_phase(f, Phase::Marking, |f| self.mark(f, keys), Phase::Ranking);
-            self.in_phase(f, Phase::Ranking, |f| self.rank(f, keys), Phase::LayingOut);
-            self.in_phase(f, Phase::LayingOut, |f| self.lay_out(f), laid_out);
-        } else {
-            self.in_phase(f, Phase::Collecting, |f| self.lay_out(f), laid_out);
+            self.step(f, step::MEASURE, |f| self.measure(f, keys));
+            self.step(f, step::CLEAR_BITMAP, |f| self.clear_bitmap(f, keys));
+            self.step(f, step::MARK, |f| self.mark(f, keys));
+            self.step(f, step::RANK, |f| self.rank(f, keys));
         }
+        self.step(f, step::LAY_OUT, |f| self.lay_out(f));
+        let filled = field(control::STEPS_DONE) & FILLING;
+        f.if_(filled.eq(FILLING), |f| f.return_(Status::Done as i32));
         let view = View::load(f, control::BUILD, &self.columns, &self.build.keys);
-        self.in_phase(f, laid_out, |f| self.clear_slots(f, view), Phase::Counting);
-        self.in_phase(f, Phase::Counting, |f| self.count(f, view), Phase::Adding);
-        self.in_phase(f, Phase::Adding, |f| self.add_up(f, view), Phase::Copying);
-        self.in_phase(f, Phase::Copying, |f| self.copy(f, view), Phase::Built);
+        self.step(f, step::CLEAR_DIRECTORY, |f| self.clear_slots(f, view));
+        self.step(f, step::COUNT, |f| self.count(f, view));
+        self.step(f, step::ADD_UP, |f| self.add_up(f, view));
+        self.step(f, step::COPY, |f| self.copy(f, view));
+        // The host may have more to do for this instance, and nothing comes behind.
+        f.return_(Status::Done as i32);
     }
 
-    fn in_phase(
-        &self,
-        f: &mut Function,
-        phase: Phase,
-        work: impl FnOnce(&mut Function),
-        next: Phase,
-    ) {
-        f.if_(field(self.phase).eq(phase as i32), |f| {
+    fn step(&self, f: &mut Function, step: u32, work: impl FnOnce(&mut Function)) {
+        f.if_((field(control::STEPS_DONE) & step).eqz(), |f| {
             work(f);
-            set_field(f, self.phase, next as i32);
+            set_field(f, control::STEPS_DONE, field(control::STEPS_DONE) | step);
             set_field(f, self.passed, 0);
         });
     }
 
+    /// Rows of the table, those that other instances keep included.
+    fn all_rows(&self, f: &mut Function) -> Local<I32> {
+        f.let_(self.rows.rows() + field(control::KEPT + kept::OTHER_ROWS))
+    }
+
     /// Asks for the memory of the table, which holds whatever was there, and writes its header.
     fn lay_out(&self, f: &mut Function) {
-        let rows: Local<I32> = f.let_(self.rows.rows());
+        let rows = self.all_rows(f);
         let shift: Local<I32> = f.let_((rows.get() | ROWS_MIN_MASK).clz());
         // At least as many as rows, at most twice as many.
         let slots: Local<I32> = f.let_(Value::from(1) << (Value::from(32) - shift));
@@ -210,25 +180,26 @@ impl<'a> Building<'a> {
                 f.set(slots, select::<I32>(each_has_one, 0, distinct));
             });
         }
-        let first_row: Local<I32> = f.let_(directory);
+        // Of rows that several instances keep, more than there are addresses: no window is so large.
+        let first_row: Local<I64> = f.let_(directory.get().to_i64_u());
         f.if_(slots, |f| {
-            f.set(first_row, first_row.get() + (slots.get() + 1) * SLOT_BYTES);
+            let slots = slots.get().to_i64_u() + 1i64;
+            f.set(first_row, first_row.get() + slots * i64::from(SLOT_BYTES));
         });
         // A row more than there are, for outer joins to read where there is none.
-        let bytes = first_row.get() + (rows.get() + 1) * self.layout.row_bytes;
-        let bytes: Local<I32> = f.let_(bytes);
+        let row_bytes = (rows.get().to_i64_u() + 1i64) * i64::from(self.layout.row_bytes);
+        let bytes: Local<I64> = f.let_(first_row.get() + row_bytes);
         if self.layout.texts().next().is_some() {
-            set_field(f, self.next_text, bytes);
-            let text = wide_field(TEXT_BYTES);
+            set_field(f, NEXT_TEXT, bytes.get().to_i32());
             // Whole words are read, also of the last text.
-            let padded = text + BUFFER_ALIGN as i64 + bytes.get().to_i64_u();
-            let padded: Local<I64> = f.let_(padded);
-            // Text that many rows share can have more in all than there are addresses; no window is so large.
-            let too_much = padded.get().gt_u(TABLE_BYTES_MAX);
-            let padded = select::<I64>(too_much, TABLE_BYTES_MAX, padded);
-            f.set(bytes, padded.to_i32());
+            let text = wide_field(TEXT_BYTES) + BUFFER_ALIGN as i64;
+            f.set(bytes, bytes.get() + text);
         }
+        let too_much = bytes.get().gt_u(TABLE_BYTES_MAX);
+        let bytes = select::<I64>(too_much, TABLE_BYTES_MAX, bytes).to_i32();
+        let bytes: Local<I32> = f.let_(bytes);
         ask_for(f, bytes);
+        let first_row: Local<I32> = f.let_(first_row.get().to_i32());
         let address: Local<I32> = f.let_(field(control::BUILD));
         for (at, value) in [
             (header::ROWS, rows),
@@ -306,7 +277,7 @@ impl<'a> Building<'a> {
     fn copy_text(&self, f: &mut Function, table: View, place: Local<I32>, offset: u32) {
         let length: Local<I32> = f.let_(place.get().load::<I32>(offset + view::LENGTH));
         f.if_(length.get().gt_u(view::INLINE_BYTES_MAX), |f| {
-            let next: Local<I32> = f.let_(field(self.next_text));
+            let next: Local<I32> = f.let_(field(NEXT_TEXT));
             let text = Text {
                 address: f.let_(place.get().load::<I32>(offset + view::ADDRESS)),
                 length,
@@ -314,7 +285,7 @@ impl<'a> Building<'a> {
             let to: Local<I32> = f.let_(table.address.get() + next);
             text.copy_to(f, to);
             f.store::<I32>(place, offset + view::ADDRESS, next);
-            set_field(f, self.next_text, next.get() + length);
+            set_field(f, NEXT_TEXT, next.get() + length);
         });
     }
 

@@ -78,9 +78,6 @@ pub fn compile(fragment: &Fragment) -> Result<FragmentModule, CompileError> {
     }
     let last = compiled.last().expect("verified: a pipeline emits");
     exports.push((abi::PULL.to_owned(), last.pull(&context)));
-    if let Some(make_room) = last.make_room() {
-        exports.push((abi::MAKE_ROOM.to_owned(), make_room));
-    }
 
     let description = Description {
         abi_version: abi::ABI_VERSION,

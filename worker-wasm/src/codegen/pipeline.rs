@@ -172,14 +172,6 @@ impl<'a> Compiled<'a> {
         }
     }
 
-    /// `make_room(text_bytes)`, where the pipeline builds a table.
-    pub(crate) fn make_room(&self) -> Option<Finished> {
-        match &self.sink {
-            CompiledSink::Emit(_) => None,
-            CompiledSink::Store(store) => store.make_room(),
-        }
-    }
-
     pub(crate) fn joins(&self) -> bool {
         self.probing.is_some()
     }

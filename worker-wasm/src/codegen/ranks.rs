@@ -23,6 +23,8 @@ use crate::{
 /// Numbers for each row of the table, and for every table.
 const NUMBERS_PER_ROW: i64 = 64;
 const NUMBERS_FREE: i64 = 1 << 19;
+/// More would be more memory than a window has.
+const NUMBERS_MAX: i64 = 1 << 33;
 
 /// Bytes of a word of the bitmap with what goes before it.
 const WORD_BYTES: u32 = 16;
@@ -60,7 +62,8 @@ pub(crate) fn span(
     // 0 as well where there are 2^64 of them.
     let span: Local<I64> = f.let_((high.get() - low) + 1i64);
     let largest = rows.get().to_i64_u() * NUMBERS_PER_ROW + NUMBERS_FREE;
-    let is_small = span.get().le_u(largest) & rows.get().gt_u(0);
+    let is_small = span.get().le_u(largest) & span.get().le_u(NUMBERS_MAX);
+    let is_small = is_small & rows.get().gt_u(0);
     f.let_(select::<I64>(is_small, span, 0i64))
 }
 

@@ -10,7 +10,7 @@
 use super::{
     aggregate::{self, Accumulators, Aggregation},
     build::Building,
-    builder::{Finished, Function, I32, Local, Value},
+    builder::{Function, I32, Local, Value},
     expr::{Binding, Datum, Row},
     hash_table,
     memory::StateArea,
@@ -190,14 +190,6 @@ impl<'a> Store<'a> {
             Self::Aggregate(aggregation) => aggregation.finish(f),
             Self::Sort(sorting) => sorting.finish(f),
             Self::Build(building) => building.finish(f),
-        }
-    }
-
-    /// `make_room(text_bytes)`, of a sink that builds a table.
-    pub(crate) fn make_room(&self) -> Option<Finished> {
-        match self {
-            Self::Build(building) => Some(building.make_room()),
-            Self::Aggregate(_) | Self::Sort(_) => None,
         }
     }
 

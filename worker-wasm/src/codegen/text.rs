@@ -10,7 +10,7 @@ use super::{
     builder::{Finished, Function, I32, I64, Label, Local, V128, Value, select},
     wide::Helper,
 };
-use crate::abi::view;
+use crate::abi::{TEXT_PIECE_BYTES, view};
 
 /// A text while it is computed with.
 #[derive(Debug, Clone, Copy)]
@@ -58,15 +58,15 @@ impl Text {
         }
     }
 
-    /// Copies it, unless it is empty, 16 bytes at once: up to 15 bytes behind its end are written as well, with whatever
-    /// follows it. Most text is so short that a call to copy memory would take longer.
+    /// Copies it, unless it is empty, [`TEXT_PIECE_BYTES`] at once: up to 15 bytes behind its end are written as well, with
+    /// whatever follows it. Most text is so short that a call to copy memory would take longer.
     pub(crate) fn copy_to(self, f: &mut Function, address: Local<I32>) {
         let at: Local<I32> = f.let_(0);
         f.if_(self.length, |f| {
             f.repeat(|f, again| {
                 let piece: Value<V128> = (self.address.get() + at).load(0);
                 f.store(address.get() + at, 0, piece);
-                f.set(at, at.get() + 16);
+                f.set(at, at.get() + TEXT_PIECE_BYTES);
                 f.branch_if(again, at.get().lt_u(self.length));
             });
         });

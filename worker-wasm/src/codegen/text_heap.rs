@@ -128,14 +128,6 @@ impl TextHeap {
         rows
     }
 
-    /// Memory for so much text, or leaves the call with NEED_MEMORY.
-    pub(crate) fn reserve(&self, f: &mut Function, bytes: Local<I32>) -> Local<I32> {
-        self.make_room_for(f, bytes);
-        let start: Local<I32> = f.let_(field(self.next));
-        set_field(f, self.next, start.get() + bytes);
-        start
-    }
-
     fn make_room_for(&self, f: &mut Function, wanted: Local<I32>) {
         let left = field(self.end) - field(self.next);
         f.if_(left.lt_u(wanted), |f| {

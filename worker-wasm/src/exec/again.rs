@@ -13,7 +13,7 @@ use datafusion::{
     datasource::source::DataSourceExec,
     execution::{SendableRecordBatchStream, TaskContext},
     physical_plan::{
-        EmptyRecordBatchStream, ExecutionPlan, ExecutionPlanProperties,
+        EmptyRecordBatchStream, ExecutionPlanProperties,
         metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder},
     },
 };
@@ -26,8 +26,7 @@ const PARTITION: usize = 0;
 
 /// The operators that a fragment has replaced, not started yet.
 pub(super) struct Operators {
-    native: Arc<dyn ExecutionPlan>,
-    source: Arc<dyn ExecutionPlan>,
+    part: Arc<Part>,
     context: Arc<TaskContext>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -44,7 +43,7 @@ struct Rows {
 impl Operators {
     /// Those of a part, or `None` where they cannot begin again.
     pub(super) fn of(
-        part: &Part,
+        part: &Arc<Part>,
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Option<Self> {
@@ -53,8 +52,7 @@ impl Operators {
             && source.output_partitioning().partition_count() == 1
             && part.tables.is_empty();
         can_be_read_again.then(|| Self {
-            native: Arc::clone(&part.native),
-            source: Arc::clone(source),
+            part: Arc::clone(part),
             context: Arc::clone(context),
             metrics: metrics.clone(),
         })
@@ -76,8 +74,9 @@ impl Operators {
     }
 
     fn start(&self) -> Result<SendableRecordBatchStream> {
-        let source = Arc::clone(&self.source).reset_state()?;
-        let native = replaced(&self.native, &[&self.source], &[&source])?;
+        let old = &self.part.source;
+        let source = Arc::clone(old).reset_state()?;
+        let native = replaced(&self.part.operators()?, &[old], &[&source])?;
         native.execute(PARTITION, Arc::clone(&self.context))
     }
 }

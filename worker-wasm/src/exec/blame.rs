@@ -28,7 +28,7 @@ pub(crate) fn can_replay(part: &Part) -> bool {
     tables.all(|table| {
         let of = &table.part;
         let partitions = of.source.output_partitioning().partition_count();
-        table.shared && partitions == 1 && !exchanges(&of.native) && can_replay(of)
+        table.shared && partitions == 1 && !exchanges(of.native.planned()) && can_replay(of)
     })
 }
 
@@ -37,17 +37,16 @@ fn exchanges(plan: &Arc<dyn ExecutionPlan>) -> bool {
     is_exchange(plan.as_ref()) || children.any(exchanges)
 }
 
-/// The error of `native`, which reads `source`, over one batch of it; `None` if it gives rows, or runs out of memory.
+/// The error of a part's operators over one batch of what it reads; `None` if they give rows, or run out of memory.
 pub(crate) async fn replay(
-    native: &Arc<dyn ExecutionPlan>,
-    source: &Arc<dyn ExecutionPlan>,
+    part: &Part,
     batch: RecordBatch,
     context: &Arc<TaskContext>,
 ) -> Option<DataFusionError> {
     let failed = async {
         let schema = batch.schema();
         let only = MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None)?;
-        let plan = replaced(native, &[source], &[&(only as _)])?;
+        let plan = replaced(&part.operators()?, &[&part.source], &[&(only as _)])?;
         let mut rows = execute_stream(plan, Arc::clone(context))?;
         while rows.try_next().await?.is_some() {}
         Ok(())

@@ -156,8 +156,8 @@ impl PhysicalExtensionCodec for FragmentCodec {
         let sources = fragment.piece.sources();
         let scans: Vec<bool> = sources.iter().map(|of| lower::is_scan(of)).collect();
         let stubs = stubs(sources.iter().copied(), &scans);
-        let native = &fragment.piece.part.native;
-        let native = replaced(native, &sources, &stubs.iter().collect::<Vec<_>>())?;
+        let native = fragment.piece.part.operators()?;
+        let native = replaced(&native, &sources, &stubs.iter().collect::<Vec<_>>())?;
         let native = PhysicalPlanNode::try_from_physical_plan(native, &StubCodec(Vec::new()))?;
         let hashes = fragment.modules.iter();
         let hashes = hashes.map(|modules| modules.module().hash().to_vec());

@@ -140,7 +140,7 @@ impl ExecutionPlan for FragmentExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.piece.part.native.properties()
+        self.piece.part.native.planned().properties()
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -150,7 +150,7 @@ impl ExecutionPlan for FragmentExec {
     fn maintains_input_order(&self) -> Vec<bool> {
         let mut maintains = vec![false; self.piece.sources().len()];
         if let Some(last) = maintains.last_mut() {
-            *last = self.piece.part.native.output_ordering().is_some() && !self.sorts();
+            *last = self.piece.part.native.planned().output_ordering().is_some() && !self.sorts();
         }
         maintains
     }
@@ -198,6 +198,7 @@ impl ExecutionPlan for FragmentExec {
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        self.piece.part.native.partition_statistics(partition)
+        let planned = self.piece.part.native.planned();
+        planned.partition_statistics(partition)
     }
 }

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Instant};
 
 use arrow::{array::RecordBatch, compute::BatchCoalescer, datatypes::SchemaRef};
 use datafusion::{
-    common::{DataFusionError, Result},
+    common::{DataFusionError, Result, internal_datafusion_err, runtime::JoinSet},
     execution::{SendableRecordBatchStream, TaskContext},
 };
 use futures::StreamExt;
@@ -54,6 +54,9 @@ enum Next {
 /// Guest memory with which an aggregation into states gives out what it has and begins again: it does not reduce its
 /// input much then, and the phase behind it can spill.
 const STATES_BYTES_MAX: u64 = 64 << 20;
+
+/// Rows that are copied into a table sooner than another thread would begin: about 20 microseconds.
+const COPIED_HERE_MAX: u64 = 8192;
 
 pub(super) struct Run {
     code: Code,
@@ -152,26 +155,50 @@ impl Run {
     /// Reads all of the input while somebody waits, and keeps its rows for a table that several build.
     pub(super) async fn keep_rows(&mut self, waiting: watch::Receiver<usize>) -> Result<()> {
         self.waiting = Some(waiting);
-        self.instance.hold_rows(true).map_err(blame::translate)?;
+        self.instance.hold_rows().map_err(blame::translate)?;
         while self.next().await?.is_some() {}
         Ok(())
     }
 
-    /// Adds the rows that another one has kept.
-    pub(super) fn take_rows(&mut self, other: &Self) -> Result<()> {
-        let stop = &self.stop;
-        let _all = self.metrics.baseline.elapsed_compute().timer();
-        let taken = self
-            .instance
-            .take_rows(&other.instance, &mut || stop.check());
-        taken.map_err(blame::translate)
+    /// The table of the rows that several have kept.
+    pub(super) async fn build_together(mut self, mut others: Vec<Self>) -> Result<JoinTable> {
+        let at_once = self.lay_out(&mut others)?;
+        // A thread keeps the newest task for itself: others can have what was there before it.
+        let mut copying = JoinSet::new();
+        for mut other in others {
+            match at_once && other.instance.kept_rows() >= COPIED_HERE_MAX {
+                true => drop(copying.spawn(async move { other.copy_rows().map(|()| None) })),
+                false => other.copy_rows()?,
+            }
+        }
+        if copying.is_empty() {
+            self.copy_rows()?;
+            return self.table();
+        }
+        copying.spawn(async move { self.copy_rows().map(|()| Some(self)) });
+        let mut builder = None;
+        while let Some(copied) = copying.join_next().await {
+            let copied = copied.map_err(|e| DataFusionError::ExecutionJoin(Box::new(e)))??;
+            builder = builder.or(copied);
+        }
+        let builder = builder.ok_or_else(|| internal_datafusion_err!("nobody has the table"))?;
+        builder.table()
     }
 
-    /// The table of the rows that are kept.
-    pub(super) fn build_kept(mut self) -> Result<JoinTable> {
-        self.instance.hold_rows(false).map_err(blame::translate)?;
-        self.finish()?;
-        self.table()
+    fn lay_out(&mut self, others: &mut [Self]) -> Result<bool> {
+        let stop = &self.stop;
+        let _all = self.metrics.baseline.elapsed_compute().timer();
+        let others = others.iter_mut().map(|other| &mut other.instance);
+        let mut others: Vec<_> = others.collect();
+        let laid_out = self.instance.lay_out(&mut others, &mut || stop.check());
+        laid_out.map_err(blame::translate)
+    }
+
+    fn copy_rows(&mut self) -> Result<()> {
+        let stop = &self.stop;
+        let _all = self.metrics.baseline.elapsed_compute().timer();
+        let copied = self.instance.copy_rows(&mut || stop.check());
+        copied.map_err(blame::translate)
     }
 
     fn table(mut self) -> Result<JoinTable> {
@@ -315,7 +342,7 @@ impl Run {
         let Ok(rows) = named(rows, &part.source.schema()) else {
             return blame::translate(error);
         };
-        let natives = blame::replay(&part.native, &part.source, rows, &self.context).await;
+        let natives = blame::replay(part, rows, &self.context).await;
         natives.unwrap_or_else(|| blame::translate(error))
     }
 

@@ -4,8 +4,8 @@
 //! shared (CollectLeft)    source, all partitions -> one table -> all partitions
 //! otherwise               source, partition n    -> a table for partition n
 //! ```
-//! Several partitions that are read for one table are so by an instance each, on whatever threads there are; whichever ends
-//! first takes the rows of the others as they end, and builds.
+//! Several partitions that are read for one table are so by an instance each, on whatever threads there are; when all have
+//! ended, one lays the table out, and each copies its rows into it.
 //! Whoever polls first builds, and if it goes away another one goes on; while nobody waits, nothing is read. The topmost
 //! join's table is built first, as in DataFusion: what is known of its keys may spare reading for the others.
 
@@ -212,18 +212,11 @@ async fn table_of(
             Ok::<_, DataFusionError>(run)
         });
     }
-    let mut first: Option<Run> = None;
-    while let Some(ended) = tasks.join_next().await {
-        let run = ended.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-        match &mut first {
-            Some(first) => {
-                first.take_rows(&run)?;
-                // Copying may take long, and others have this thread too.
-                tokio::task::yield_now().await;
-            }
-            None => first = Some(run),
-        }
+    let mut ended = Vec::new();
+    while let Some(run) = tasks.join_next().await {
+        ended.push(run.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
     }
+    let first = ended.pop();
     let first = first.ok_or_else(|| internal_datafusion_err!("a table is of no partition"))?;
-    first.build_kept()
+    first.build_together(ended).await
 }

@@ -171,14 +171,14 @@ pub fn gains(piece: &Piece) -> bool {
     });
     let mut calls = aggregations.clone().flat_map(|of| &of.calls);
     let counts_once = calls.any(|call| call.function == AggregateFunction::CountDistinct);
-    if counts_once || stops_early(&piece.sources(), &part.native) {
+    if counts_once || stops_early(&piece.sources(), part.native.planned()) {
         return false;
     }
     let aggregates = aggregations.any(|of| of.mode != Mode::Final);
     match (part.tables.is_empty(), aggregates) {
         (true, true) => has_few_groups(fragment),
         (true, false) => leaves_few_rows(part),
-        (false, aggregates) => aggregates || few_of(&part.native, &part.source),
+        (false, aggregates) => aggregates || few_of(part.native.planned(), &part.source),
     }
 }
 
@@ -250,7 +250,9 @@ fn leaves_few_rows(part: &Part) -> bool {
             Expr::Like(LikeClass::General | LikeClass::Contains, ..)
         )
     };
-    items.iter().any(numbers) && !items.iter().any(searches) && few_of(&part.native, &part.source)
+    items.iter().any(numbers)
+        && !items.iter().any(searches)
+        && few_of(part.native.planned(), &part.source)
 }
 
 /// Whether few rows of what a plan reads are expected to come out of it.

@@ -54,7 +54,7 @@ pub use emit::Bound;
 pub use literal::param;
 pub(crate) use literal::scalar;
 pub(crate) use piece::replaced;
-pub use piece::{Narrowing, Part, Piece, TableSide};
+pub use piece::{Narrowing, Native, Part, Piece, TableSide};
 pub use pipeline::Feed;
 pub use reason::Reason;
 pub(crate) use stub::{SourceStub, is_scan};

@@ -14,7 +14,7 @@ use super::{
     Reason,
     emit::{Bound, Built},
     join,
-    piece::{Narrowing, Part, TableSide},
+    piece::{Narrowing, Native, Part, TableSide},
     pipeline::Rows,
 };
 use crate::fragment::JoinKind;
@@ -182,7 +182,7 @@ impl Closed {
         Part {
             number: operators.len() - 1,
             bound: self.bound,
-            native: self.native,
+            native: Native::new(self.native),
             source: self.source,
             tables,
         }

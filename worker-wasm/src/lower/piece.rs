@@ -26,13 +26,22 @@ pub struct Part {
     /// Parts of a piece are counted from 0, each behind those that build its tables.
     pub number: usize,
     pub bound: Bound,
-    /// The same operators as DataFusion runs them, over the same sources. Of a part that builds a table, without the join and
-    /// what brings its partitions together there.
-    pub native: Arc<dyn ExecutionPlan>,
+    /// The same operators as DataFusion runs them. Of a part that builds a table, without the join and what brings its
+    /// partitions together there.
+    pub native: Native,
     /// What the fragment's input reads.
     pub source: Arc<dyn ExecutionPlan>,
     /// Of the fragment's joins, in their order.
     pub tables: Vec<TableSide>,
+}
+
+/// Operators as DataFusion has planned them.
+#[derive(Debug, Clone)]
+pub struct Native {
+    plan: Arc<dyn ExecutionPlan>,
+    /// What `plan` reads where that is not what its part reads: of another run. It takes long to put operators together,
+    /// and hardly any run has use for them.
+    of_another_run: Option<Vec<Arc<dyn ExecutionPlan>>>,
 }
 
 /// The left side of a join.
@@ -69,24 +78,22 @@ impl Piece {
 
     /// What all parts read, in the order of the plan, left sides first.
     pub fn sources(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        let mut sources = Vec::new();
-        self.part.add_sources(&mut sources);
-        sources
+        self.part.sources()
     }
 
     /// The same operators over other sources, which come in the order of [`Self::sources`].
     pub fn with_sources(&self, new: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
-        self.with(new, &Ok)
+        self.with(new, Sources::Others)
     }
 
     /// The same, of which no operator knows anything of a run that another one of these has had. What operators have told
     /// scans is forgotten.
     pub(crate) fn renewed(&self, new: Vec<Arc<dyn ExecutionPlan>>) -> Result<Self> {
-        self.with(new, &ExecutionPlan::reset_state)
+        self.with(new, Sources::OfAnotherRun)
     }
 
-    fn with(&self, new: Vec<Arc<dyn ExecutionPlan>>, each: Each<'_>) -> Result<Self> {
-        let part = self.part.with_sources(&mut new.into_iter(), each)?;
+    fn with(&self, new: Vec<Arc<dyn ExecutionPlan>>, are: Sources) -> Result<Self> {
+        let part = self.part.with_sources(&mut new.into_iter(), are)?;
         Ok(Self {
             part: Arc::new(part),
             operators: self.operators.clone(),
@@ -94,8 +101,33 @@ impl Piece {
     }
 }
 
-/// What becomes of an operator whose inputs are others.
-type Each<'a> = &'a dyn Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
+/// What new sources of a part are.
+#[derive(Debug, Clone, Copy)]
+enum Sources {
+    Others,
+    /// The same, as they are before a run.
+    OfAnotherRun,
+}
+
+impl Native {
+    /// Over the sources of its part.
+    pub(super) fn new(plan: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            plan,
+            of_another_run: None,
+        }
+    }
+
+    /// For what is known of its rows. It may belong to another run.
+    pub fn planned(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
+    /// Columns of its rows.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema()
+    }
+}
 
 impl Part {
     fn add_parts<'a>(&'a self, parts: &mut Vec<&'a Self>) {
@@ -116,12 +148,12 @@ impl Part {
     fn with_sources(
         &self,
         new: &mut dyn Iterator<Item = Arc<dyn ExecutionPlan>>,
-        each: Each<'_>,
+        are: Sources,
     ) -> Result<Self> {
         let mut tables = Vec::new();
         for table in self.tables.iter().rev() {
             tables.push(TableSide {
-                part: Arc::new(table.part.with_sources(new, each)?),
+                part: Arc::new(table.part.with_sources(new, are)?),
                 ..table.clone()
             });
         }
@@ -133,13 +165,46 @@ impl Part {
             source,
             ..self.clone()
         };
-        let (mut old, mut new) = (Vec::new(), Vec::new());
-        self.add_sources(&mut old);
-        part.add_sources(&mut new);
-        let native = replaced_with(&self.native, &old, &new, each)?;
+        let native = match are {
+            Sources::Others => Native::new(replaced(
+                &self.operators()?,
+                &self.sources(),
+                &part.sources(),
+            )?),
+            Sources::OfAnotherRun => {
+                let own = || self.sources().into_iter().cloned().collect();
+                let planned = self.native.of_another_run.clone();
+                Native {
+                    plan: Arc::clone(&self.native.plan),
+                    of_another_run: Some(planned.unwrap_or_else(own)),
+                }
+            }
+        };
         Ok(Self { native, ..part })
     }
+
+    fn sources(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        let mut sources = Vec::new();
+        self.add_sources(&mut sources);
+        sources
+    }
+
+    /// Its operators over its sources, knowing of no other run.
+    pub fn operators(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = &self.native.plan;
+        match &self.native.of_another_run {
+            None => Ok(Arc::clone(plan)),
+            Some(others) => {
+                let others: Vec<_> = others.iter().collect();
+                let renewed = &ExecutionPlan::reset_state;
+                replaced_with(plan, &others, &self.sources(), renewed)
+            }
+        }
+    }
 }
+
+/// What becomes of an operator whose inputs are others.
+type Each<'a> = &'a dyn Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
 
 /// `plan` with other nodes in the places of the very nodes `old`.
 pub(crate) fn replaced(

@@ -10,8 +10,8 @@
 //! go on in the same memory.
 
 mod late;
-mod rows;
 mod tables;
+mod together;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -28,7 +28,7 @@ use super::{
     ledger::{Ledger, MemoryAccount},
     memory::{Arena, SharedArena},
     output,
-    table::{GrowingTable, JoinTable},
+    table::{Borrowed, GrowingTable, JoinTable},
     table_files::TableFiles,
 };
 use crate::{
@@ -67,6 +67,9 @@ pub struct Instance {
     files: Arc<TableFiles>,
     /// Of a fragment that builds a table, once its memory is asked for.
     growing: Option<GrowingTable>,
+    /// While a table is mapped that another instance builds, with rows of this one. Behind the store in this list, with
+    /// which the mapping goes.
+    borrowed: Option<Borrowed>,
     /// The batch in the input window, which the guest may ask more of.
     pushed: Option<Pushed>,
     /// Row numbers that values are asked for, kept for their memory.
@@ -84,8 +87,6 @@ struct Calls {
     push: Vec<TypedFunc<u32, i32>>,
     finish: Vec<TypedFunc<(), i32>>,
     pull: TypedFunc<u32, i32>,
-    /// Only of fragments that build a table.
-    make_room: Option<TypedFunc<u32, i32>>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -146,6 +147,7 @@ impl Instance {
             ledger: Ledger::new(account),
             files: Arc::clone(runtime.table_files()),
             growing: None,
+            borrowed: None,
             pushed: None,
             wanted: Vec::new(),
             whole: false,
@@ -505,10 +507,6 @@ fn link(
         push,
         finish: finish.collect::<wasmtime::Result<_>>()?,
         pull: instance.get_typed_func(&mut *store, abi::PULL)?,
-        make_room: match builds(loaded.module.fragment()) {
-            true => Some(instance.get_typed_func(&mut *store, abi::MAKE_ROOM)?),
-            false => None,
-        },
     };
     Ok((calls, instance.get_typed_func(store, abi::OPEN)?))
 }
@@ -552,6 +550,18 @@ fn write(arena: &mut Arena, address: u32, value: u32) {
     field
         .expect("the control block is accessible")
         .copy_from_slice(&value.to_le_bytes());
+}
+
+fn write_long(arena: &mut Arena, address: u32, value: u64) {
+    write(arena, address, value as u32);
+    write(arena, address + 4, (value >> 32) as u32);
+}
+
+/// What is done in an arena between two checks.
+type InArena<'a> = &'a mut dyn FnMut(&mut Arena) -> Result<(), RunError>;
+
+fn in_arena(arena: &SharedArena) -> impl Fn(InArena<'_>) -> Result<(), RunError> + '_ {
+    |act| act(lock(arena).as_mut().expect("the store keeps its memory"))
 }
 
 fn lock(arena: &SharedArena) -> MutexGuard<'_, Option<Arena>> {

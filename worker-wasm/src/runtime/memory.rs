@@ -122,10 +122,10 @@ impl Arena {
 
     /// Takes away what is mapped in the build window.
     pub(crate) fn unmap_build(&mut self) -> io::Result<()> {
-        let Some(last) = self.mapped.last() else {
+        let Some(end) = self.mapped.iter().map(|part| part.end).max() else {
             return Ok(());
         };
-        let bytes = last.end - self.windows.inputs_end;
+        let bytes = end - self.windows.inputs_end;
         // SAFETY: the range lies in our own reservation and no guest runs in it; it becomes what it was when reserved.
         let mapped = unsafe {
             libc::mmap(
@@ -223,7 +223,7 @@ impl Arena {
             false => self.check(address, length)?,
         };
         // SAFETY: the range is mapped and readable; no guest runs while `self` is borrowed, and whoever else has a table
-        // mapped does not write to it.
+        // mapped, to build it with this one, does not run while the host reads here.
         Some(unsafe { std::slice::from_raw_parts(start as *const u8, length as usize) })
     }
 

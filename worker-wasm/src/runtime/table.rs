@@ -1,4 +1,4 @@
-//! A join table in memory that several guests see: built in one, mapped read-only into the others.
+//! A join table in memory that several guests see: mapped into those that build it, and then, read-only, into others.
 //!
 //! Units: bytes, whole pages. Errors: [`RunError`].
 //! Invariant: the account carries every page before it is touched, and for as long as the table lives.
@@ -117,7 +117,11 @@ pub(crate) struct GrowingTable {
     /// Where the guest has it.
     address: u64,
     bytes: u64,
+    lent: Borrowed,
 }
+
+/// Kept while somebody else has the memory of a table that is being built: no other table gets it meanwhile.
+pub(crate) type Borrowed = Arc<()>;
 
 impl GrowingTable {
     /// An empty one, to be built from an address on.
@@ -127,6 +131,7 @@ impl GrowingTable {
             files: Arc::clone(files),
             address,
             bytes: 0,
+            lent: Borrowed::default(),
         })
     }
 
@@ -171,7 +176,40 @@ impl GrowingTable {
         Ok(())
     }
 
-    /// The table, which its builder has mapped no more.
+    /// To be kept by whoever has its memory mapped, and longer.
+    pub(crate) fn borrowed(&self) -> Borrowed {
+        Arc::clone(&self.lent)
+    }
+
+    /// Maps what there is of it from an address of another guest on, to be written.
+    pub(crate) fn lend(
+        &self,
+        address: u64,
+        arena: impl Fn(&mut dyn FnMut(&mut Arena) -> Result<(), RunError>) -> Result<(), RunError>,
+        check: Check<'_>,
+    ) -> Result<(), RunError> {
+        arena(&mut |arena| match arena.windows() {
+            windows if address + self.bytes > windows.build_end => Err(full(arena)),
+            _ => Ok(()),
+        })?;
+        let mut start = 0;
+        while start < self.bytes {
+            check()?;
+            let piece = PIECE_BYTES.min(self.bytes - start);
+            arena(&mut |arena| {
+                let mapped = arena.map_build(&self.file.file, start, address + start, piece, true);
+                mapped.map_err(|e| refused(piece, e))
+            })?;
+            start += piece;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_lent(&self) -> bool {
+        Arc::strong_count(&self.lent) > 1
+    }
+
+    /// The table, which nobody has mapped any more.
     pub(crate) fn finish(self, table: Table, account: Box<dyn MemoryAccount>) -> JoinTable {
         JoinTable {
             file: Some(self.file),
@@ -185,7 +223,11 @@ impl GrowingTable {
     /// Gives back the memory of a table that will not be finished, which its builder has mapped no more.
     pub(crate) fn give_up(self, account: Box<dyn MemoryAccount>) {
         let charge = Charge::new(account, self.bytes);
-        self.files.give_back(self.file, charge);
+        match self.is_lent() {
+            // Whoever still writes into it is about to end: the system frees it then.
+            true => drop(self.file),
+            false => self.files.give_back(self.file, charge),
+        }
     }
 }
 
@@ -194,7 +236,8 @@ fn place(next: u64) -> u64 {
     next.next_multiple_of(HUGE_PAGE_BYTES)
 }
 
-fn full(arena: &Arena) -> RunError {
+/// For a table that is larger than its window.
+pub(super) fn full(arena: &Arena) -> RunError {
     RunError::WindowFull {
         window: "build",
         limit_bytes: arena.windows().build_end - arena.windows().inputs_end,

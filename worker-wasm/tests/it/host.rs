@@ -283,7 +283,8 @@ fn hand_made(
     pull: &[Instruction<'_>],
 ) -> FragmentModule {
     let fragment = "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))";
-    hand_made_for(fragment, imports, locals, body, pull)
+    let done = [Instruction::I32Const(0)];
+    hand_made_for(fragment, imports, locals, body, &done, pull)
 }
 
 /// A module of hand-written calls that says it is `fragment`, which has one input.
@@ -292,6 +293,7 @@ pub(crate) fn hand_made_for(
     imports: &[(&str, &[ValType])],
     locals: u32,
     body: &[Instruction<'_>],
+    finish: &[Instruction<'_>],
     pull: &[Instruction<'_>],
 ) -> FragmentModule {
     let mut types = TypeSection::new();
@@ -320,10 +322,8 @@ pub(crate) fn hand_made_for(
     let parts = [
         ("open", first, done),
         ("push_0", first, body),
-        ("finish_0", first + 1, done),
+        ("finish_0", first + 1, finish),
         ("pull", first, pull),
-        // Only modules that build a table are asked for it.
-        (abi::MAKE_ROOM, first, pull),
     ];
     for (index, (name, ty, body)) in parts.into_iter().enumerate() {
         functions.function(ty);

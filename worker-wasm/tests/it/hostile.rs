@@ -16,7 +16,7 @@ use std::{
 
 use arrow::array::{Array, ArrayRef};
 use fastrand::Rng;
-use wasm_encoder::Instruction;
+use wasm_encoder::{BlockType, Instruction, MemArg};
 use worker_wasm::{
     Fragment, FragmentModule, RunError, abi, compile,
     fragment::{Column, Expr, Facts, Input, Join, Operator, Pipeline, Range, Sink, Source, Type},
@@ -489,7 +489,8 @@ fn whatever_a_guest_says_the_host_believes_nothing() {
     let columns = text.parse::<Fragment>().unwrap().inputs.remove(0).columns;
     rounds(2_000_000_000, |rng| {
         let (push, pull) = (lies(rng), lies(rng));
-        let module = hand_made_for(text, &[], 0, &push, &pull);
+        let done = [Instruction::I32Const(0)];
+        let module = hand_made_for(text, &[], 0, &push, &done, &pull);
         let runtime = if rng.bool() { &*GUARDED } else { &checked };
         let ran = (|| {
             let loaded = runtime.load(&module).expect("it is WebAssembly");
@@ -533,71 +534,131 @@ fn whatever_a_guest_says_the_host_believes_nothing() {
     ]);
 }
 
+const STEPS: i32 = abi::step::ALL.cast_signed();
+
+/// Ends the call where there is no step to take.
+fn holds() -> Vec<Instruction<'static>> {
+    vec![
+        Instruction::I32Const(0),
+        Instruction::I32Load(field(abi::control::STEPS_DONE)),
+        Instruction::I32Const(STEPS),
+        Instruction::I32Eq,
+        Instruction::If(BlockType::Empty),
+        Instruction::I32Const(0),
+        Instruction::Return,
+        Instruction::End,
+    ]
+}
+
+fn field(offset: u32) -> MemArg {
+    MemArg {
+        offset: offset.into(),
+        align: 2,
+        memory_index: 0,
+    }
+}
+
+/// Asks for a table's memory, and writes its header once that is there.
+fn lays_out(bytes: i32, slots: i32) -> Vec<Instruction<'static>> {
+    let mut body = vec![
+        Instruction::I32Const(0),
+        Instruction::I32Load(field(abi::control::BUILD_BYTES)),
+        Instruction::I32Const(bytes),
+        Instruction::I32LtU,
+        Instruction::If(BlockType::Empty),
+    ];
+    body.extend(poke(abi::control::BUILD_NEEDED as i32, bytes));
+    body.extend([
+        Instruction::I32Const(2),
+        Instruction::Return,
+        Instruction::End,
+        Instruction::I32Const(0),
+        Instruction::I32Load(field(abi::control::BUILD)),
+        Instruction::I32Const(slots),
+        Instruction::I32Store(field(abi::table::SLOTS)),
+    ]);
+    body
+}
+
 #[test]
-fn rows_that_a_guest_says_it_keeps_are_rows_or_refused() {
+fn guests_that_build_one_table_are_not_believed_either() {
     let mix = Mix::default();
     let text = "(fragment (input (column int64) (column utf8 nullable)) (params)
         (pipeline (input 0) (build 0)))";
     let columns = text.parse::<Fragment>().unwrap().inputs.remove(0).columns;
-    const CHUNKS: i32 = 2_048;
     rounds(4_000_000_000, |rng| {
         let value = |rng: &mut Rng| match rng.u32(0..6) {
             0 => rng.i32(..),
             1 => EDGES[rng.usize(0..EDGES.len())],
-            _ => 4_096 + 8 * rng.i32(0..500),
-        };
-        let mut keeps = Vec::new();
-        let rows = match rng.u32(0..4) {
-            0 => value(rng),
-            1 => rng.i32(0..600),
-            // Few enough to have nothing but what is written below.
             _ => rng.i32(0..4),
         };
-        let chunks = match rng.u32(0..4) {
-            0 => value(rng),
-            _ => CHUNKS,
-        };
-        keeps.extend(poke(abi::control::KEPT as i32, chunks));
-        keeps.extend(poke(abi::control::KEPT as i32 + 8, rows));
-        for chunk in 0..3 {
-            let address = [4_096, value(rng)][rng.usize(0..2)];
-            keeps.extend(poke(CHUNKS + 4 * chunk, address));
-        }
-        // Text of any length and place.
-        for word in 0..64 {
-            let length = [rng.i32(0..40), value(rng)][rng.usize(0..2)];
-            keeps.extend(poke(4_096 + 4 * word, length));
+        let mut keeps = Vec::new();
+        for field in 0..14 {
+            keeps.extend(poke(abi::control::KEPT as i32 + 4 * field, value(rng)));
         }
         keeps.push(Instruction::I32Const(0));
-        let makes_room = match rng.u32(0..4) == 0 {
-            true => lies(rng),
-            false => vec![Instruction::I32Const(0)],
-        };
-        let module = hand_made_for(text, &[], 0, &keeps, &makes_room);
-        let loaded = GUARDED.load(&module).expect("it is WebAssembly");
-        let mut check = budget();
-        let taken = (|| {
-            let opened = || {
-                let functions = Box::new(NoHostFunctions);
-                Instance::open(&GUARDED, &loaded, &[], limited(), functions)
+        // Each is another module, as those of two nodes could be.
+        let mut module = || {
+            let mut finish = match rng.u32(0..16) {
+                0 => Vec::new(),
+                _ => holds(),
             };
-            let (mut from, mut to) = (opened()?, opened()?);
-            from.hold_rows(true)?;
-            from.push(0, &random::batch(rng, &columns, 1), &mut check)?;
-            from.finish(0, &mut check)?;
-            to.push(0, &random::batch(rng, &columns, 1), &mut check)?;
-            to.take_rows(&from, &mut check)
+            finish.extend(match rng.u32(0..8) {
+                0 => Vec::new(),
+                1 => lays_out(EDGES[rng.usize(0..EDGES.len())], value(rng)),
+                _ => lays_out(rng.i32(1..200_000), rng.i32(0..2)),
+            });
+            finish.extend(poke(abi::control::STEPS_DONE as i32, STEPS));
+            match rng.u32(0..4) {
+                0 => finish.extend(lies(rng)),
+                _ => finish.push(Instruction::I32Const(0)),
+            }
+            let done = [Instruction::I32Const(0)];
+            let module = hand_made_for(text, &[], 0, &keeps, &finish, &done);
+            GUARDED.load(&module).expect("it is WebAssembly")
+        };
+        let loaded = [module(), module()];
+        let mut check = budget();
+        let built = (|| {
+            let opened = loaded.iter().map(|loaded| {
+                let functions = Box::new(NoHostFunctions);
+                let mut opened = Instance::open(&GUARDED, loaded, &[], limited(), functions)?;
+                opened.hold_rows()?;
+                opened.push(0, &random::batch(rng, &columns, 1), &mut check)?;
+                opened.finish(0, &mut check)?;
+                Ok(opened)
+            });
+            let mut opened = opened.collect::<Result<Vec<_>, RunError>>()?;
+            let [first, other] = opened.as_mut_slice() else {
+                unreachable!("there are two modules");
+            };
+            let at_once = first.lay_out(&mut [other], &mut check)?;
+            for instance in &mut opened {
+                instance.copy_rows(&mut check)?;
+            }
+            // Each may have a table of its own: nobody said that only one asks for memory.
+            drop(opened.pop());
+            let table = opened[0].take_table()?;
+            table.rows();
+            Ok(at_once)
         })();
-        mix.count(match taken {
-            Ok(()) => "taken",
+        mix.count(match built {
+            Ok(true) => "copied at once",
+            Ok(false) => "copied one after the other",
             Err(RunError::Broken { .. }) => "broken",
             Err(RunError::Stopped) => "stopped",
             Err(RunError::Data { .. }) => "an error of data",
+            Err(RunError::Shape { .. }) => "no table",
             Err(RunError::Memory { .. } | RunError::WindowFull { .. }) => "out of memory",
             Err(error) => panic!("{error:?}"),
         });
     });
-    mix.check(&["taken", "broken"]);
+    mix.check(&[
+        "copied at once",
+        "copied one after the other",
+        "broken",
+        "out of memory",
+    ]);
 }
 
 #[test]

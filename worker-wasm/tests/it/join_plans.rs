@@ -12,7 +12,10 @@ use arrow::{
 use datafusion::{
     common::DataFusionError,
     datasource::MemTable,
-    execution::{memory_pool::GreedyMemoryPool, runtime_env::RuntimeEnvBuilder},
+    execution::{
+        memory_pool::{GreedyMemoryPool, MemoryPool},
+        runtime_env::RuntimeEnvBuilder,
+    },
     physical_expr::expressions::DynamicFilterPhysicalExpr,
     physical_plan::{ExecutionPlan, collect, joins::HashJoinExec},
     prelude::{ParquetReadOptions, SessionConfig, SessionContext},
@@ -360,6 +363,59 @@ async fn a_query_that_goes_while_partitions_build_leaves_nothing() {
     while pool.reserved() > 0 {
         soon().await;
     }
+}
+
+/// So many rows that partitions copy theirs into the table on several threads: at once where each key is there once, one
+/// after the other where some repeat.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn partitions_copy_many_rows_into_one_table() {
+    let mut refused = 0;
+    for bytes in [3 << 20, 9 << 20, 12 << 20, 1 << 30] {
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(bytes));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(&pool));
+        let runtime = runtime.build_arc().unwrap();
+        let mut config = config(3, Tables::One).with_batch_size(8192);
+        let optimizer = &mut config.options_mut().optimizer;
+        optimizer.hash_join_single_partition_threshold = usize::MAX;
+        optimizer.hash_join_single_partition_threshold_rows = usize::MAX;
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        let partitions = |rows: i64| {
+            let starts = [0, rows, 2 * rows].into_iter();
+            let sides = starts.map(|start| vec![side(start, rows, 30_000)]);
+            sides.collect::<Vec<_>>()
+        };
+        register(&context, "a", partitions(20_000));
+        register(&context, "b", partitions(30_000));
+        for sql in [
+            "SELECT a.n, a.k, a.z, b.z FROM a JOIN b ON a.n = b.n",
+            "SELECT a.n, a.z, b.z FROM a JOIN b ON a.k = b.n",
+            "SELECT a.n, a.z, b.n FROM a LEFT JOIN b ON a.z = b.z AND a.n = b.n",
+        ] {
+            let lowered = always(&plan(&context, sql).await);
+            let how = how(&lowered);
+            assert!(how.iter().all(|line| line.contains(" wasm ")), "{how:?}");
+            match collect(Arc::clone(&lowered.plan), context.task_ctx()).await {
+                Ok(rows) => {
+                    let native = plan(&context, sql).await;
+                    // What DataFusion needs is no matter here.
+                    let free = SessionContext::new().task_ctx();
+                    let native = collect(native, free).await.unwrap();
+                    assert!(sorted(&rows) == sorted(&native), "{bytes} bytes: {sql}");
+                }
+                Err(error) => {
+                    let root = error.find_root();
+                    let memory = matches!(root, DataFusionError::ResourcesExhausted(_));
+                    assert!(memory && bytes < 1 << 30, "{bytes} bytes: {sql}: {error}");
+                    refused += 1;
+                }
+            }
+            drop(lowered);
+            while pool.reserved() > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        }
+    }
+    assert!((1..9).contains(&refused), "{refused}");
 }
 
 #[tokio::test]

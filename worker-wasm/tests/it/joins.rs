@@ -184,7 +184,7 @@ pub(crate) fn build(fragment: &Fragment, params: &[Param], batches: &[RecordBatc
 fn build_together(fragment: &Fragment, shares: &[&[RecordBatch]]) -> JoinTable {
     let instances = shares.iter().map(|share| {
         let mut instance = open(&GUARDED, fragment, &[]).unwrap();
-        instance.hold_rows(true).unwrap();
+        instance.hold_rows().unwrap();
         for batch in *share {
             instance.push(0, batch, &mut go).unwrap();
         }
@@ -193,12 +193,38 @@ fn build_together(fragment: &Fragment, shares: &[&[RecordBatch]]) -> JoinTable {
     });
     let mut instances = instances.collect::<Vec<_>>();
     let mut first = instances.pop().unwrap();
-    for other in instances {
-        first.take_rows(&other, &mut go).unwrap();
+    let mut others: Vec<_> = instances.iter_mut().collect();
+    let at_once = first.lay_out(&mut others, &mut go).unwrap();
+    match at_once {
+        true => std::thread::scope(|scope| {
+            for other in others {
+                scope.spawn(|| other.copy_rows(&mut go).unwrap());
+            }
+        }),
+        false => {
+            for other in others {
+                other.copy_rows(&mut go).unwrap();
+            }
+        }
     }
-    assert!(matches!(first.take_table(), Err(RunError::Shape { .. })));
-    first.hold_rows(false).unwrap();
-    first.finish(0, &mut go).unwrap();
+    let misses = |first: &mut Instance| {
+        let taken = first.take_table();
+        assert!(matches!(taken, Err(RunError::Shape { .. })), "{taken:?}");
+    };
+    match at_once {
+        // Not all rows are there.
+        true => {
+            instances.clear();
+            misses(&mut first);
+            first.copy_rows(&mut go).unwrap();
+        }
+        // Not all who build are gone.
+        false => {
+            first.copy_rows(&mut go).unwrap();
+            misses(&mut first);
+            instances.clear();
+        }
+    }
     assert!(first.pull(100, &mut go).unwrap().is_none());
     first.take_table().unwrap()
 }
@@ -585,7 +611,7 @@ fn rows_of_other_instances_are_taken_from_those_of_the_same_fragment_only() {
     let opened = |fragment: &Fragment| open(&GUARDED, fragment, &[]).unwrap();
     let ended = |fragment: &Fragment, batch: &RecordBatch| {
         let mut instance = opened(fragment);
-        instance.hold_rows(true).unwrap();
+        instance.hold_rows().unwrap();
         instance.push(0, batch, &mut go).unwrap();
         instance.finish(0, &mut go).unwrap();
         instance
@@ -593,32 +619,86 @@ fn rows_of_other_instances_are_taken_from_those_of_the_same_fragment_only() {
     let rows = ints([vec![1, 2], vec![3, 4]]);
     let mut first = ended(&fragment, &rows);
     let other_keys = build_fragment(int_columns(2), vec![1]);
-    let still_reads = opened(&fragment);
-    for from in [&ended(&other_keys, &rows), &still_reads] {
-        let refused = first.take_rows(from, &mut go);
+    let mut still_reads = opened(&fragment);
+    still_reads.hold_rows().unwrap();
+    let mut builds_alone = opened(&fragment);
+    builds_alone.finish(0, &mut go).unwrap();
+    for mut other in [ended(&other_keys, &rows), still_reads, builds_alone] {
+        let refused = first.lay_out(&mut [&mut other], &mut go);
         assert!(matches!(refused, Err(RunError::Shape { .. })));
     }
     let emits: Fragment = "(fragment (input (column int64)) (params) (pipeline (input 0) (emit)))"
         .parse()
         .unwrap();
     let mut emitting = opened(&emits);
-    let held = emitting.hold_rows(true);
-    assert!(matches!(held, Err(RunError::Shape { .. })));
+    assert!(matches!(emitting.hold_rows(), Err(RunError::Shape { .. })));
     emitting.finish(0, &mut go).unwrap();
-    let taken = opened(&emits).take_rows(&emitting, &mut go);
-    assert!(matches!(taken, Err(RunError::Shape { .. })));
-    // Whoever stops the taking stops it between two calls.
-    let stopped = first.take_rows(&ended(&fragment, &rows), &mut || Err(RunError::Stopped));
-    assert!(matches!(stopped, Err(RunError::Stopped)));
-    first.take_rows(&ended(&fragment, &rows), &mut go).unwrap();
-    first.hold_rows(false).unwrap();
-    first.finish(0, &mut go).unwrap();
+    let laid_out = opened(&emits).lay_out(&mut [&mut emitting], &mut go);
+    assert!(matches!(laid_out, Err(RunError::Shape { .. })));
+    let mut other = ended(&fragment, &rows);
+    assert!(first.lay_out(&mut [&mut other], &mut go).is_ok());
+    first.copy_rows(&mut go).unwrap();
+    other.copy_rows(&mut go).unwrap();
+    drop(other);
     assert_eq!(first.take_table().unwrap().rows(), 4);
 }
 
-/// Text of rows that several instances have kept lies in their heaps; a piece of them has at most a mebibyte of it, or one row.
+/// Each step of building with another instance may be the last, and the next table gets no memory that somebody still has.
 #[test]
-fn long_text_of_other_instances_is_taken_in_pieces() {
+fn tables_that_several_build_can_be_stopped_at_each_step() {
+    let fragment = build_fragment(int_columns(2), vec![0]);
+    let rows = |keys: std::ops::Range<i64>, values: i64| {
+        let values = keys.clone().map(|key| key + values);
+        ints([keys.collect(), values.collect()])
+    };
+    let ended = |keys: std::ops::Range<i64>| {
+        let mut instance = open(&GUARDED, &fragment, &[]).unwrap();
+        instance.hold_rows().unwrap();
+        instance.push(0, &rows(keys, 0), &mut go).unwrap();
+        instance.finish(0, &mut go).unwrap();
+        instance
+    };
+    let mut stopped = 0;
+    for calls in 0.. {
+        let (mut first, mut other) = (ended(6000..9000), ended(0..6000));
+        let mut left = calls;
+        let mut check = || match left {
+            0 => Err(RunError::Stopped),
+            _ => {
+                left -= 1;
+                Ok(())
+            }
+        };
+        let laid_out = first.lay_out(&mut [&mut other], &mut check);
+        let copied = laid_out.and_then(|_| first.copy_rows(&mut check));
+        drop(first);
+        // The other one has the table still, while the next is built.
+        let next = build(&fragment, &[], &[rows(5..3005, 1 << 40)]);
+        let copied = copied.and_then(|()| other.copy_rows(&mut check));
+        drop(other);
+        let mut probing = probe(&INNER.parse().unwrap(), &[], &[Arc::new(next)]).unwrap();
+        probing
+            .push(0, &ints([(0..4000).collect()]), &mut go)
+            .unwrap();
+        let mut out = Vec::new();
+        drain(&mut probing, &mut out).unwrap();
+        let values = out.iter().flat_map(|rows| {
+            let values = rows.column(1).as_primitive::<arrow::datatypes::Int64Type>();
+            values.values().to_vec()
+        });
+        assert!(values.eq((1 << 40) + 5..(1 << 40) + 3005));
+        match copied {
+            Err(RunError::Stopped) => stopped += 1,
+            Err(error) => panic!("{error:?}"),
+            Ok(()) => break,
+        }
+    }
+    assert!(stopped > 8, "{stopped}");
+}
+
+/// Text of rows that several instances have kept lies in their heaps, and each copies its own behind the rows of all.
+#[test]
+fn long_text_of_several_instances_is_in_their_table() {
     let columns = vec![
         Column {
             ty: Type::Utf8,
@@ -696,6 +776,48 @@ fn long_text_of_other_instances_is_taken_in_pieces() {
     found.sort_unstable();
     expected.sort_unstable();
     assert!(found == expected);
+}
+
+/// Text is copied in pieces that reach behind its end, by several instances at the same time.
+#[test]
+fn text_of_one_instance_leaves_that_of_others_as_it_is() {
+    let mut columns = int_columns(1);
+    columns.push(Column {
+        ty: Type::Utf8,
+        nullable: false,
+        facts: Facts::NONE,
+    });
+    let fragment = build_fragment(columns.clone(), vec![0]);
+    let text = |key: i64| format!("{key:->width$}", width = 13 + (key % 17) as usize);
+    let share = |number: i64| {
+        let keys = (40 * number..40 * (number + 1)).collect::<Vec<_>>();
+        let texts = keys.iter().map(|key| Some(text(*key)));
+        let texts: StringViewArray = texts.collect();
+        let keys = arrow::array::Int64Array::from(keys);
+        let columns: [(_, arrow::array::ArrayRef); 2] =
+            [("k", Arc::new(keys)), ("z", Arc::new(texts))];
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    let shares: Vec<_> = (0..4).map(share).collect();
+    let shares: Vec<_> = shares.iter().map(std::slice::from_ref).collect();
+    let table = build_together(&fragment, &shares);
+    let probing = "(fragment (input (column int64)) (params) (pipeline (input 0)
+        (join inner (table (keys 0) (column int64) (column utf8)) (keys c0)) (emit)))";
+    let mut instance = probe(&probing.parse().unwrap(), &[], &[Arc::new(table)]).unwrap();
+    let asked = ints([(0..160).collect()]);
+    instance.push(0, &asked, &mut go).unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let found = out.iter().flat_map(|rows| {
+        let texts = rows.column(1).as_string_view().iter();
+        texts
+            .map(|text| text.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(
+        found.collect::<Vec<_>>(),
+        (0..160).map(text).collect::<Vec<_>>()
+    );
 }
 
 /// A table's only key in one of the ways a table can find it: numbers without gaps or with some, once or often, numbers so

@@ -27,13 +27,12 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(state: &mut StateArea) -> Self {
-        let span = state.place(12);
         Self {
             low: control::KEPT + kept::LOW,
             high: control::KEPT + kept::HIGH,
             null: control::KEPT + kept::NULL_KEY,
-            span,
-            distinct: span + 8,
+            span: control::KEPT + kept::SPAN,
+            distinct: state.place(4),
         }
     }
 
@@ -74,7 +73,7 @@ pub(super) fn wide_field(address: u32) -> Value<I64> {
 impl Building<'_> {
     /// Decides whether there is a bitmap, and asks for the memory of it.
     pub(super) fn measure(&self, f: &mut Function, keys: Keys) {
-        let rows: Local<I32> = f.let_(self.rows.rows());
+        let rows = self.all_rows(f);
         let (low, high) = keys.load(f);
         let span = ranks::span(f, rows, low, high);
         let span = select::<I64>(field(keys.null), 0i64, span);

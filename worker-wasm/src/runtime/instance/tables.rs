@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Check, Instance, builds, lock, write};
+use super::{Check, Instance, builds, in_arena, lock, write};
 use crate::{
     RunError,
-    abi::{control, table_link},
+    abi::{control, step, table_link},
     fragment::{Fragment, Sink, Table, ValueType, verifier},
     runtime::{
-        memory::{Arena, SharedArena},
+        memory::SharedArena,
         table::{GrowingTable, JoinTable},
     },
 };
@@ -16,11 +16,14 @@ use crate::{
 impl Instance {
     /// The table that the fragment has built, when its inputs have ended. It stays charged to the same account. The guest
     /// has no tables any more then.
+    ///
+    /// Errors: [`RunError::Shape`] where there is none, or other instances that build it are still there.
     pub fn take_table(&mut self) -> Result<JoinTable, RunError> {
         let table = built_table(self.module.fragment(), self.module.output());
+        let is_complete = self.unfinished == 0 && self.read(control::STEPS_DONE) & step::COPY != 0;
         // Whatever is not handed on stays, to be given back when the instance goes.
-        let growing = match (&table, self.unfinished) {
-            (Some(_), 0) => self.growing.take(),
+        let growing = match &table {
+            Some(_) if is_complete => self.growing.take_if(|growing| !growing.is_lent()),
             _ => None,
         };
         let (Some(table), Some(growing)) = (table, growing) else {
@@ -106,7 +109,7 @@ impl Instance {
     }
 
     /// Where a table is built: behind those that are probed, whose text its rows may have.
-    fn build_start(&self) -> u64 {
+    pub(super) fn build_start(&self) -> u64 {
         let arena = lock(&self.arena);
         let windows = arena.as_ref().map(|arena| arena.windows());
         let windows = windows.expect("the store keeps its memory");
@@ -132,10 +135,7 @@ impl Instance {
             None => GrowingTable::new(self.build_start(), &self.files)?,
         };
         let shared = SharedArena::clone(&self.arena);
-        let arena = |act: &mut dyn FnMut(&mut Arena) -> Result<(), RunError>| {
-            act(lock(&shared).as_mut().expect("the store keeps its memory"))
-        };
-        let grown = growing.grow(wanted, arena, self.ledger.account(), check);
+        let grown = growing.grow(wanted, in_arena(&shared), self.ledger.account(), check);
         let bytes = growing.bytes() as u32;
         self.growing = Some(growing);
         grown?;

@@ -29,14 +29,12 @@
   (type (;16;) (func (param i32) (result i32)))
   (type (;17;) (func (result i32)))
   (type (;18;) (func (param i32) (result i32)))
-  (type (;19;) (func (param i32) (result i32)))
   (import "murre" "memory" (memory (;0;) 1 65536))
   (import "murre" "raise" (func (;0;) (type 0)))
   (export "open" (func 15))
   (export "push_0" (func 16))
   (export "finish_0" (func 17))
   (export "pull" (func 18))
-  (export "make_room" (func 19))
   (func (;1;) (type 1) (param i64 i64 i64 i64) (result i64 i64 i32)
     unreachable
   )
@@ -1461,7 +1459,7 @@
     unreachable
   )
   (func (;17;) (type 17) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i32 i64 i32 i32)
+    (local i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i64 i64 i32 i64 i32 i32 i32 i32 i64 i64 i32 i64 i32 i32)
     i32.const 0
     i32.load offset=1456 align=1
     i32.const 0
@@ -1524,18 +1522,16 @@
     i32.eq
     if ;; label = @1
       i32.const 0
-      i32.load offset=736 align=1
-      if ;; label = @2
-        i32.const 0
-        return
-      end
-      i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 0
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 1
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
         i32.load offset=704 align=1
+        i32.const 0
+        i32.load offset=736 align=1
+        i32.add
         local.set 14
         i32.const 0
         i64.load offset=712 align=1
@@ -1559,6 +1555,10 @@
         i64.const 524288
         i64.add
         i64.le_u
+        local.get 17
+        i64.const 8589934592
+        i64.le_u
+        i32.and
         local.get 14
         i32.const 0
         i32.gt_u
@@ -1571,19 +1571,19 @@
         i32.const 0
         i32.load offset=708 align=1
         select
-        i64.store offset=1072 align=1
+        i64.store offset=744 align=1
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
           i32.const 0
-          i64.load offset=1072 align=1
+          i64.load offset=744 align=1
           i64.const 6
           i64.shr_u
           i32.wrap_i64
           i32.const 0
-          i64.load offset=1072 align=1
+          i64.load offset=744 align=1
           i64.const 0
           i64.ne
           i32.add
@@ -1605,16 +1605,20 @@
           end
         end
         i32.const 0
+        i32.const 0
+        i32.load offset=752 align=1
         i32.const 1
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 1
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 2
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
         i32.load offset=20 align=1
@@ -1622,12 +1626,12 @@
         i32.add
         local.set 20
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 6
         i64.shr_u
         i32.wrap_i64
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 0
         i64.ne
         i32.add
@@ -1635,7 +1639,7 @@
         i32.mul
         local.set 21
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1056 align=1
         local.set 22
         local.get 21
         local.get 22
@@ -1658,7 +1662,7 @@
         local.get 22
         local.get 24
         i32.add
-        i32.store offset=1060 align=1
+        i32.store offset=1056 align=1
         local.get 24
         local.get 23
         i32.lt_u
@@ -1667,19 +1671,23 @@
           return
         end
         i32.const 0
+        i32.const 0
+        i32.load offset=752 align=1
         i32.const 2
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 2
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 4
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
@@ -1693,7 +1701,7 @@
           i64.load offset=720 align=1
           local.set 27
           i32.const 0
-          i32.load offset=1060 align=1
+          i32.load offset=1056 align=1
           local.set 28
           i32.const 0
           i32.load offset=704 align=1
@@ -1770,7 +1778,7 @@
           end
           i32.const 0
           local.get 31
-          i32.store offset=1060 align=1
+          i32.store offset=1056 align=1
           local.get 31
           local.get 29
           i32.lt_u
@@ -1780,33 +1788,37 @@
           end
         end
         i32.const 0
-        i32.const 3
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 4
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 3
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 8
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
         i32.load offset=20 align=1
         local.set 37
         i32.const 0
-        i32.load offset=1080 align=1
+        i32.load offset=1072 align=1
         local.set 38
         i32.const 0
-        i32.load offset=1060 align=1
+        i32.load offset=1056 align=1
         local.set 39
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 6
         i64.shr_u
         i32.wrap_i64
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 0
         i64.ne
         i32.add
@@ -1857,10 +1869,10 @@
         end
         i32.const 0
         local.get 42
-        i32.store offset=1060 align=1
+        i32.store offset=1056 align=1
         i32.const 0
         local.get 38
-        i32.store offset=1080 align=1
+        i32.store offset=1072 align=1
         local.get 42
         local.get 40
         i32.lt_u
@@ -1869,19 +1881,26 @@
           return
         end
         i32.const 0
-        i32.const 4
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 8
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 4
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 16
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
         i32.load offset=704 align=1
+        i32.const 0
+        i32.load offset=736 align=1
+        i32.add
         local.set 44
         local.get 44
         i32.const 15
@@ -1897,18 +1916,18 @@
         i32.const 64
         local.set 47
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.const 0
         i64.ne
         if ;; label = @3
           local.get 47
           i32.const 0
-          i64.load offset=1072 align=1
+          i64.load offset=744 align=1
           i64.const 6
           i64.shr_u
           i32.wrap_i64
           i32.const 0
-          i64.load offset=1072 align=1
+          i64.load offset=744 align=1
           i64.const 0
           i64.ne
           i32.add
@@ -1918,288 +1937,320 @@
           local.set 47
           i32.const 0
           i32.const 0
-          i32.load offset=1080 align=1
+          i32.load offset=1072 align=1
           i32.const 0
-          i32.load offset=1080 align=1
+          i32.load offset=1072 align=1
           local.get 44
           i32.eq
           select
           local.set 46
         end
         local.get 47
+        i64.extend_i32_u
         local.set 48
         local.get 46
         if ;; label = @3
           local.get 48
           local.get 46
-          i32.const 1
-          i32.add
-          i32.const 8
-          i32.mul
-          i32.add
+          i64.extend_i32_u
+          i64.const 1
+          i64.add
+          i64.const 8
+          i64.mul
+          i64.add
           local.set 48
         end
         local.get 48
         local.get 44
-        i32.const 1
-        i32.add
-        i32.const 24
-        i32.mul
-        i32.add
+        i64.extend_i32_u
+        i64.const 1
+        i64.add
+        i64.const 24
+        i64.mul
+        i64.add
         local.set 49
+        i64.const 4294901760
+        local.get 49
+        local.get 49
+        i64.const 4294901760
+        i64.gt_u
+        select
+        i32.wrap_i64
+        local.set 50
         i32.const 0
         i32.load offset=44 align=1
-        local.get 49
+        local.get 50
         i32.lt_u
         if ;; label = @3
           i32.const 0
-          local.get 49
+          local.get 50
           i32.store offset=40 align=1
           i32.const 2
           return
         end
+        local.get 48
+        i32.wrap_i64
+        local.set 51
         i32.const 0
         i32.load offset=20 align=1
-        local.set 50
-        local.get 50
+        local.set 52
+        local.get 52
         local.get 44
         i32.store align=1
-        local.get 50
-        local.get 48
+        local.get 52
+        local.get 51
         i32.store offset=4 align=1
-        local.get 50
+        local.get 52
         local.get 45
         i32.store offset=8 align=1
-        local.get 50
+        local.get 52
         local.get 47
         i32.store offset=12 align=1
-        local.get 50
+        local.get 52
         local.get 46
         i32.store offset=16 align=1
-        local.get 50
+        local.get 52
         i32.const 0
-        i64.load offset=1072 align=1
+        i64.load offset=744 align=1
         i64.store offset=24 align=1
-        local.get 50
+        local.get 52
         i32.const 0
         i64.load offset=712 align=1
         i64.store offset=32 align=1
         local.get 46
         if ;; label = @3
-          local.get 50
+          local.get 52
           local.get 47
           i32.add
-          local.get 48
+          local.get 51
           i32.store align=1
         end
         i32.const 0
-        local.get 48
-        i32.store offset=1064 align=1
-        i32.const 0
-        i32.const 5
-        i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
+        local.get 51
         i32.store offset=1060 align=1
+        i32.const 0
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 16
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
+        i32.store offset=1056 align=1
+      end
+      i32.const 0
+      i32.load offset=752 align=1
+      i32.const 480
+      i32.and
+      i32.const 480
+      i32.eq
+      if ;; label = @2
+        i32.const 0
+        return
       end
       i32.const 0
       i32.load offset=20 align=1
-      local.set 51
-      local.get 51
-      local.get 51
+      local.set 53
+      local.get 53
+      local.get 53
       i32.load offset=4 align=1
       i32.add
-      local.set 52
-      local.get 51
+      local.set 54
+      local.get 53
       i32.load offset=8 align=1
-      local.set 53
-      local.get 51
-      local.get 51
+      local.set 55
+      local.get 53
+      local.get 53
       i32.load offset=12 align=1
       i32.add
-      local.set 54
-      local.get 51
-      i32.load offset=16 align=1
-      local.set 55
-      local.get 51
-      i64.load offset=32 align=1
       local.set 56
-      local.get 51
-      i64.load offset=24 align=1
+      local.get 53
+      i32.load offset=16 align=1
       local.set 57
+      local.get 53
+      i64.load offset=32 align=1
+      local.set 58
+      local.get 53
+      i64.load offset=24 align=1
+      local.set 59
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 5
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 32
+      i32.and
+      i32.eqz
       if ;; label = @2
-        local.get 54
+        local.get 56
         i32.const 1
         i32.const 3
         i32.shl
         i32.add
-        local.set 58
-        local.get 55
+        local.set 60
+        local.get 57
         i32.const 8
         i32.mul
-        local.set 59
-        i32.const 0
-        i32.load offset=1060 align=1
-        local.set 60
-        local.get 59
-        local.get 60
-        i32.sub
         local.set 61
+        i32.const 0
+        i32.load offset=1056 align=1
+        local.set 62
         local.get 61
+        local.get 62
+        i32.sub
+        local.set 63
+        local.get 63
         i32.const 4194304
-        local.get 61
+        local.get 63
         i32.const 4194304
         i32.lt_u
         select
-        local.set 62
-        local.get 58
+        local.set 64
         local.get 60
+        local.get 62
         i32.add
         i32.const 0
-        local.get 62
+        local.get 64
         memory.fill
         i32.const 0
-        local.get 60
         local.get 62
+        local.get 64
         i32.add
-        i32.store offset=1060 align=1
-        local.get 62
-        local.get 61
+        i32.store offset=1056 align=1
+        local.get 64
+        local.get 63
         i32.lt_u
         if ;; label = @3
           i32.const 1
           return
         end
         i32.const 0
-        i32.const 6
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 32
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 6
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 64
+      i32.and
+      i32.eqz
       if ;; label = @2
-        local.get 55
+        local.get 57
         if ;; label = @3
           i32.const 0
-          i32.load offset=1060 align=1
-          local.set 63
+          i32.load offset=1056 align=1
+          local.set 65
           i32.const 0
           i32.load offset=704 align=1
-          local.set 64
-          local.get 64
-          local.get 63
+          local.set 66
+          local.get 66
+          local.get 65
           i32.sub
-          local.set 65
-          local.get 63
+          local.set 67
           local.get 65
+          local.get 67
           i32.const 8192
-          local.get 65
+          local.get 67
           i32.const 8192
           i32.lt_u
           select
           i32.add
-          local.set 66
-          local.get 63
-          local.get 66
+          local.set 68
+          local.get 65
+          local.get 68
           i32.lt_u
           if ;; label = @4
             loop ;; label = @5
               i32.const 0
               i32.load offset=696 align=1
-              local.get 63
+              local.get 65
               i32.const 10
               i32.shr_u
               i32.const 2
               i32.shl
               i32.add
               i32.load align=1
-              local.get 63
+              local.get 65
               i32.const 1023
               i32.and
               i32.const 24
               i32.mul
               i32.add
-              local.set 67
-              local.get 67
-              i64.load offset=16 align=1
-              local.set 68
-              local.get 67
-              i32.load align=1
               local.set 69
               local.get 69
-              local.get 53
-              i32.shr_u
+              i64.load offset=16 align=1
               local.set 70
-              local.get 57
+              local.get 69
+              i32.load align=1
+              local.set 71
+              local.get 71
+              local.get 55
+              i32.shr_u
+              local.set 72
+              local.get 59
               i64.const 0
               i64.ne
               if ;; label = @6
-                local.get 68
-                local.set 71
-                local.get 71
-                local.get 56
+                local.get 70
+                local.set 73
+                local.get 73
+                local.get 58
                 i64.sub
-                local.set 72
-                local.get 72
-                local.get 57
-                local.get 72
-                local.get 57
+                local.set 74
+                local.get 74
+                local.get 59
+                local.get 74
+                local.get 59
                 i64.lt_u
                 select
-                local.set 72
-                local.get 51
-                local.get 72
+                local.set 74
+                local.get 53
+                local.get 74
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 73
-                local.get 73
+                local.set 75
+                local.get 75
                 i64.load offset=64 align=1
-                local.get 72
+                local.get 74
                 i64.const -1
                 i64.xor
                 i64.shl
-                local.set 74
-                local.get 73
+                local.set 76
+                local.get 75
                 i32.load offset=72 align=1
-                local.get 74
+                local.get 76
                 i64.popcnt
                 i32.wrap_i64
                 i32.add
                 i32.const 1
                 i32.sub
-                local.set 75
-                local.get 74
+                local.set 77
+                local.get 76
                 i64.const 0
                 i64.lt_s
-                local.set 76
-                local.get 75
-                local.set 70
+                local.set 78
+                local.get 77
+                local.set 72
               end
-              local.get 54
-              local.get 70
+              local.get 56
+              local.get 72
               i32.const 3
               i32.shl
               i32.add
-              local.set 77
-              local.get 77
-              local.get 77
+              local.set 79
+              local.get 79
+              local.get 79
               i64.load offset=8 align=1
               i64.const 24
               i64.add
               i64.const 1
-              local.get 69
+              local.get 71
               i32.const 0
               i32.shr_u
               i32.const 15
@@ -2207,7 +2258,7 @@
               i64.extend_i32_u
               i64.shl
               i64.const 1
-              local.get 69
+              local.get 71
               i32.const 4
               i32.shr_u
               i32.const 15
@@ -2219,21 +2270,21 @@
               i64.shl
               i64.or
               i64.store offset=8 align=1
-              local.get 63
+              local.get 65
               i32.const 1
               i32.add
-              local.set 63
-              local.get 63
-              local.get 66
+              local.set 65
+              local.get 65
+              local.get 68
               i32.lt_u
               br_if 0 (;@5;)
             end
           end
           i32.const 0
+          local.get 68
+          i32.store offset=1056 align=1
+          local.get 68
           local.get 66
-          i32.store offset=1060 align=1
-          local.get 66
-          local.get 64
           i32.lt_u
           if ;; label = @4
             i32.const 1
@@ -2241,302 +2292,315 @@
           end
         end
         i32.const 0
-        i32.const 7
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 64
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 7
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 128
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1064 align=1
-        local.set 78
-        i32.const 0
         i32.load offset=1060 align=1
-        local.set 79
-        local.get 55
         local.set 80
-        local.get 80
-        local.get 79
-        i32.sub
+        i32.const 0
+        i32.load offset=1056 align=1
         local.set 81
-        local.get 79
+        local.get 57
+        local.set 82
+        local.get 82
         local.get 81
+        i32.sub
+        local.set 83
+        local.get 81
+        local.get 83
         i32.const 262144
-        local.get 81
+        local.get 83
         i32.const 262144
         i32.lt_u
         select
         i32.add
-        local.set 82
-        local.get 79
-        local.get 82
+        local.set 84
+        local.get 81
+        local.get 84
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
-            local.get 54
-            local.get 79
+            local.get 56
+            local.get 81
             i32.const 3
             i32.shl
             i32.add
-            local.set 83
-            local.get 83
+            local.set 85
+            local.get 85
             i32.load offset=8 align=1
-            local.set 84
-            local.get 83
-            local.get 78
+            local.set 86
+            local.get 85
+            local.get 80
             i32.store offset=8 align=1
-            local.get 78
-            local.get 84
+            local.get 80
+            local.get 86
             i32.add
-            local.set 78
-            local.get 79
+            local.set 80
+            local.get 81
             i32.const 1
             i32.add
-            local.set 79
-            local.get 79
-            local.get 82
+            local.set 81
+            local.get 81
+            local.get 84
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
-        local.get 82
-        i32.store offset=1060 align=1
+        local.get 84
+        i32.store offset=1056 align=1
         i32.const 0
-        local.get 78
-        i32.store offset=1064 align=1
-        local.get 82
         local.get 80
+        i32.store offset=1060 align=1
+        local.get 84
+        local.get 82
         i32.lt_u
         if ;; label = @3
           i32.const 1
           return
         end
         i32.const 0
-        i32.const 8
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 128
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
       i32.const 0
-      i32.load offset=1056 align=1
-      i32.const 8
-      i32.eq
+      i32.load offset=752 align=1
+      i32.const 256
+      i32.and
+      i32.eqz
       if ;; label = @2
         i32.const 0
-        i32.load offset=1060 align=1
-        local.set 85
+        i32.load offset=1056 align=1
+        local.set 87
         i32.const 0
         i32.load offset=704 align=1
-        local.set 86
-        local.get 86
-        local.get 85
+        local.set 88
+        local.get 88
+        local.get 87
         i32.sub
-        local.set 87
-        local.get 85
+        local.set 89
         local.get 87
+        local.get 89
         i32.const 8192
-        local.get 87
+        local.get 89
         i32.const 8192
         i32.lt_u
         select
         i32.add
-        local.set 88
-        local.get 85
-        local.get 88
+        local.set 90
+        local.get 87
+        local.get 90
         i32.lt_u
         if ;; label = @3
           loop ;; label = @4
             i32.const 0
             i32.load offset=696 align=1
-            local.get 85
+            local.get 87
             i32.const 10
             i32.shr_u
             i32.const 2
             i32.shl
             i32.add
             i32.load align=1
-            local.get 85
+            local.get 87
             i32.const 1023
             i32.and
             i32.const 24
             i32.mul
             i32.add
-            local.set 89
-            local.get 89
-            i64.load offset=16 align=1
-            local.set 90
-            local.get 89
-            i32.load align=1
             local.set 91
-            local.get 55
+            local.get 91
+            i64.load offset=16 align=1
+            local.set 92
+            local.get 91
+            i32.load align=1
+            local.set 93
+            local.get 57
             if ;; label = @5
-              local.get 91
-              local.get 53
+              local.get 93
+              local.get 55
               i32.shr_u
-              local.set 93
-              local.get 57
+              local.set 95
+              local.get 59
               i64.const 0
               i64.ne
               if ;; label = @6
-                local.get 90
-                local.set 94
-                local.get 94
-                local.get 56
+                local.get 92
+                local.set 96
+                local.get 96
+                local.get 58
                 i64.sub
-                local.set 95
-                local.get 95
-                local.get 57
-                local.get 95
-                local.get 57
+                local.set 97
+                local.get 97
+                local.get 59
+                local.get 97
+                local.get 59
                 i64.lt_u
                 select
-                local.set 95
-                local.get 51
-                local.get 95
+                local.set 97
+                local.get 53
+                local.get 97
                 i64.const 6
                 i64.shr_u
                 i32.wrap_i64
                 i32.const 16
                 i32.mul
                 i32.add
-                local.set 96
-                local.get 96
+                local.set 98
+                local.get 98
                 i64.load offset=64 align=1
-                local.get 95
+                local.get 97
                 i64.const -1
                 i64.xor
                 i64.shl
-                local.set 97
-                local.get 96
+                local.set 99
+                local.get 98
                 i32.load offset=72 align=1
-                local.get 97
+                local.get 99
                 i64.popcnt
                 i32.wrap_i64
                 i32.add
                 i32.const 1
                 i32.sub
-                local.set 98
-                local.get 97
+                local.set 100
+                local.get 99
                 i64.const 0
                 i64.lt_s
-                local.set 99
-                local.get 98
-                local.set 93
+                local.set 101
+                local.get 100
+                local.set 95
               end
-              local.get 54
-              local.get 93
+              local.get 56
+              local.get 95
               i32.const 3
               i32.shl
               i32.add
-              local.set 100
-              local.get 100
+              local.set 102
+              local.get 102
               i32.load offset=8 align=1
-              local.set 101
-              local.get 100
-              local.get 101
+              local.set 103
+              local.get 102
+              local.get 103
               i32.const 24
               i32.add
               i32.store offset=8 align=1
-              local.get 51
-              local.get 101
+              local.get 53
+              local.get 103
               i32.add
-              local.set 92
+              local.set 94
             else
-              local.get 90
-              local.set 102
-              local.get 102
-              local.get 56
+              local.get 92
+              local.set 104
+              local.get 104
+              local.get 58
               i64.sub
-              local.set 103
-              local.get 103
-              local.get 57
-              local.get 103
-              local.get 57
+              local.set 105
+              local.get 105
+              local.get 59
+              local.get 105
+              local.get 59
               i64.lt_u
               select
-              local.set 103
-              local.get 51
-              local.get 103
+              local.set 105
+              local.get 53
+              local.get 105
               i64.const 6
               i64.shr_u
               i32.wrap_i64
               i32.const 16
               i32.mul
               i32.add
-              local.set 104
-              local.get 104
+              local.set 106
+              local.get 106
               i64.load offset=64 align=1
-              local.get 103
+              local.get 105
               i64.const -1
               i64.xor
               i64.shl
-              local.set 105
-              local.get 104
+              local.set 107
+              local.get 106
               i32.load offset=72 align=1
-              local.get 105
+              local.get 107
               i64.popcnt
               i32.wrap_i64
               i32.add
               i32.const 1
               i32.sub
-              local.set 106
-              local.get 105
+              local.set 108
+              local.get 107
               i64.const 0
               i64.lt_s
-              local.set 107
-              local.get 52
-              local.get 106
+              local.set 109
+              local.get 54
+              local.get 108
               i32.const 24
               i32.mul
               i32.add
-              local.set 92
+              local.set 94
             end
-            local.get 92
-            local.get 89
+            local.get 94
+            local.get 91
             i64.load align=1
             i64.store align=1
-            local.get 92
-            local.get 89
+            local.get 94
+            local.get 91
             i64.load offset=8 align=1
             i64.store offset=8 align=1
-            local.get 92
-            local.get 89
+            local.get 94
+            local.get 91
             i64.load offset=16 align=1
             i64.store offset=16 align=1
-            local.get 85
+            local.get 87
             i32.const 1
             i32.add
-            local.set 85
-            local.get 85
-            local.get 88
+            local.set 87
+            local.get 87
+            local.get 90
             i32.lt_u
             br_if 0 (;@4;)
           end
         end
         i32.const 0
+        local.get 90
+        i32.store offset=1056 align=1
+        local.get 90
         local.get 88
-        i32.store offset=1060 align=1
-        local.get 88
-        local.get 86
         i32.lt_u
         if ;; label = @3
           i32.const 1
           return
         end
         i32.const 0
-        i32.const 9
+        i32.const 0
+        i32.load offset=752 align=1
+        i32.const 256
+        i32.or
+        i32.store offset=752 align=1
+        i32.const 0
+        i32.const 0
         i32.store offset=1056 align=1
-        i32.const 0
-        i32.const 0
-        i32.store offset=1060 align=1
       end
+      i32.const 0
+      return
       i32.const 0
       i32.const 2
       i32.store offset=1456 align=1
@@ -2546,109 +2610,6 @@
     unreachable
   )
   (func (;18;) (type 18) (param i32) (result i32)
-    i32.const 0
-    return
-    unreachable
-  )
-  (func (;19;) (type 19) (param i32) (result i32)
-    (local i32 i32 i32 i32 i32)
-    i32.const 0
-    i32.load offset=696 align=1
-    i32.eqz
-    if ;; label = @1
-      i32.const 524288
-      call 4
-      local.set 1
-      local.get 1
-      i32.eqz
-      if ;; label = @2
-        i32.const 2
-        return
-      end
-      i32.const 0
-      local.get 1
-      i32.store offset=696 align=1
-    end
-    i32.const 0
-    i32.load offset=700 align=1
-    i32.const 0
-    i32.load offset=704 align=1
-    i32.const 1024
-    i32.add
-    i32.lt_u
-    if ;; label = @1
-      i32.const 24576
-      call 4
-      local.set 2
-      local.get 2
-      i32.eqz
-      if ;; label = @2
-        i32.const 2
-        return
-      end
-      i32.const 0
-      i32.load offset=696 align=1
-      i32.const 0
-      i32.load offset=700 align=1
-      i32.const 10
-      i32.shr_u
-      i32.const 2
-      i32.shl
-      i32.add
-      local.get 2
-      i32.store align=1
-      i32.const 0
-      i32.const 0
-      i32.load offset=700 align=1
-      i32.const 1024
-      i32.add
-      i32.store offset=700 align=1
-    end
-    i32.const 0
-    i32.load offset=1044 align=1
-    i32.const 0
-    i32.load offset=1040 align=1
-    i32.sub
-    local.get 0
-    i32.lt_u
-    if ;; label = @1
-      local.get 0
-      i32.const 1
-      i32.shl
-      i32.const 65536
-      i32.add
-      local.set 3
-      local.get 3
-      i32.const 128
-      i32.add
-      call 4
-      local.set 4
-      local.get 4
-      i32.eqz
-      if ;; label = @2
-        i32.const 2
-        return
-      end
-      i32.const 0
-      local.get 4
-      i32.store offset=1040 align=1
-      i32.const 0
-      local.get 4
-      local.get 3
-      i32.add
-      i32.store offset=1044 align=1
-    end
-    i32.const 0
-    i32.load offset=1040 align=1
-    local.set 5
-    i32.const 0
-    local.get 5
-    local.get 0
-    i32.add
-    i32.store offset=1040 align=1
-    i32.const 0
-    local.get 5
-    i32.store offset=740 align=1
     i32.const 0
     return
     unreachable
