@@ -778,6 +778,59 @@ fn long_text_of_several_instances_is_in_their_table() {
     assert!(found == expected);
 }
 
+/// Each has the table where its own room begins, behind those that it probes.
+#[test]
+fn instances_that_probe_tables_of_different_sizes_build_one() {
+    let side = build_fragment(int_columns(2), vec![0]);
+    let fragment: Fragment = "(fragment (input (column int64)) (params) (pipeline (input 0)
+        (join inner (table (keys 0) (column int64) (column int64)) (keys c0)) (build 0)))"
+        .parse()
+        .unwrap();
+    let shares = [(0..10, 0..10), (10..20, 0..200_000), (20..25, 0..100)];
+    let instances = shares.map(
+        |(keys, in_table): (std::ops::Range<i64>, std::ops::Range<i64>)| {
+            let rows = in_table.collect::<Vec<i64>>();
+            let batches = rows.chunks(50_000).map(|keys| {
+                let values = keys.iter().map(|key| key * 7);
+                ints([keys.to_vec(), values.collect()])
+            });
+            let table = build(&side, &[], &batches.collect::<Vec<_>>());
+            let mut instance = probe(&fragment, &[], &[Arc::new(table)]).unwrap();
+            instance.hold_rows().unwrap();
+            instance.push(0, &ints([keys.collect()]), &mut go).unwrap();
+            instance.finish(0, &mut go).unwrap();
+            instance
+        },
+    );
+    let [mut first, mut second, mut third] = instances;
+    let others = &mut [&mut second, &mut third];
+    first.lay_out(others, &mut go).unwrap();
+    for instance in [&mut first, &mut second, &mut third] {
+        instance.copy_rows(&mut go).unwrap();
+    }
+    drop((second, third));
+    let table = Arc::new(first.take_table().unwrap());
+    assert_eq!(table.rows(), 25);
+    let probing = "(fragment (input (column int64)) (params) (pipeline (input 0)
+        (join inner (table (keys 0) (column int64) (column int64) (column int64)) (keys c0)) (emit)))";
+    let mut instance = probe(&probing.parse().unwrap(), &[], &[table]).unwrap();
+    instance
+        .push(0, &ints([(0..30).collect()]), &mut go)
+        .unwrap();
+    let mut out = Vec::new();
+    drain(&mut instance, &mut out).unwrap();
+    let products = out.iter().flat_map(|rows| {
+        let columns = [0, 1, 2].map(|column| rows.column(column));
+        let mut values =
+            columns.map(|of| of.as_primitive::<arrow::datatypes::Int64Type>().values());
+        values.sort_by_key(|values| values.iter().sum::<i64>());
+        values[2].to_vec()
+    });
+    let mut products: Vec<_> = products.collect();
+    products.sort_unstable();
+    assert!(products.into_iter().eq((0..25).map(|key| key * 7)));
+}
+
 /// Text is copied in pieces that reach behind its end, by several instances at the same time.
 #[test]
 fn text_of_one_instance_leaves_that_of_others_as_it_is() {
