@@ -7,10 +7,7 @@ use crate::{
     RunError,
     abi::{control, step, table_link},
     fragment::{Fragment, Sink, Table, ValueType, verifier},
-    runtime::{
-        memory::SharedArena,
-        table::{GrowingTable, JoinTable},
-    },
+    runtime::table::{GrowingTable, JoinTable},
 };
 
 impl Instance {
@@ -134,8 +131,7 @@ impl Instance {
             Some(growing) => growing,
             None => GrowingTable::new(self.build_start(), &self.files)?,
         };
-        let shared = SharedArena::clone(&self.arena);
-        let grown = growing.grow(wanted, in_arena(&shared), self.ledger.account(), check);
+        let grown = growing.grow(wanted, in_arena(&self.arena), self.ledger.account(), check);
         let bytes = growing.bytes() as u32;
         self.growing = Some(growing);
         grown?;

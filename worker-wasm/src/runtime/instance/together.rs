@@ -15,10 +15,7 @@ use super::{Check, Instance, builds, in_arena, lock, write, write_long};
 use crate::{
     RunError,
     abi::{TEXT_PIECE_BYTES, control, kept, step, table as header},
-    runtime::{
-        memory::{Arena, SharedArena},
-        table,
-    },
+    runtime::{memory::Arena, table},
 };
 
 /// What an instance says about its rows.
@@ -159,9 +156,8 @@ impl Instance {
         let growing = of.growing.as_ref();
         let growing =
             growing.ok_or_else(|| of.broken("it has asked for no table's memory".to_owned()))?;
-        let shared = SharedArena::clone(&self.arena);
         self.borrowed = Some(growing.borrowed());
-        growing.lend(self.build_start(), in_arena(&shared), check)
+        growing.lend(self.build_start(), in_arena(&self.arena), check)
     }
 
     /// Slots of the table that is laid out here.
